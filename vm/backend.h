@@ -1,0 +1,119 @@
+/* THE backend interface: everything the machine asks of a place where tensor operations run.
+ *
+ * A backend is one folder under backends/ and one line of backends/registry.def. It fills an `adead_backend` table; slots
+ * marked optional may be NULL and then have the meaning given. All bits it delivers are those of `ref`.
+ *
+ * Vocabulary: a *device* is an open backend; *memory* is a buffer the device owns; a *slice* is part of a memory; an
+ * *operation* (`adead_tensor_op`) is fully checked before a backend sees it: all slices are in range and long
+ * enough for the dims, dims do not overflow, forbidden overlaps are gone, embedding ids are checked by the backend itself
+ * (status SHAPE_TRAP). Backends never check these things again, and must handle dims of 0.
+ *
+ * Threads: one device is used by one thread at a time; two devices of one backend may be used by two threads.
+ */
+#ifndef ADEAD_VM_BACKEND_H
+#define ADEAD_VM_BACKEND_H
+
+#include "alloc/host.h"
+#include "opcodes/opcodes.h"
+#include "vm/base/status.h"
+
+#include <stdbool.h>
+
+enum { ADEAD_BACKEND_INTERFACE = 1 };
+
+/* One kind per row of tensor.def. */
+typedef enum adead_tensor_kind {
+#define TENSOR(name, operands, dims, scalars, work, formula) ADEAD_TENSOR_##name,
+#include "vm/tensor.def"
+#undef TENSOR
+    ADEAD_TENSOR_COUNT,
+    ADEAD_TENSOR_NONE = ADEAD_TENSOR_COUNT
+} adead_tensor_kind;
+
+/* Memory of a device. A backend may embed this as the first member of its own record. */
+typedef struct adead_memory {
+    uint64_t bytes;
+    void    *host; /* the bytes themselves when the host can address them directly (aligned to 64), else NULL */
+} adead_memory;
+
+typedef struct adead_slice {
+    adead_memory *memory;
+    uint64_t      offset, bytes;
+} adead_slice;
+
+enum { ADEAD_TENSOR_OPERANDS = 6, ADEAD_TENSOR_DIMS = 3 };
+
+typedef struct adead_tensor_op {
+    adead_tensor_kind kind;
+    uint32_t          flags;      /* ADEAD_TRANSPOSE_A, ... */
+    adead_activation  activation; /* MATMUL_EX, FFN */
+    uint32_t          scalar;     /* f32 bits, or the byte of FILL */
+    uint64_t          dims[ADEAD_TENSOR_DIMS];         /* in the order of tensor.def */
+    adead_slice       operands[ADEAD_TENSOR_OPERANDS]; /* in the order of tensor.def; an absent bias has memory NULL */
+} adead_tensor_op;
+
+typedef struct adead_device adead_device;
+
+typedef struct adead_device_options {
+    adead_host  host;
+    uint32_t    threads; /* worker threads wanted; 0: one per core */
+    const char *variant; /* what follows the colon in "cpu:avx2", or NULL */
+} adead_device_options;
+
+/* What `describe` tells about a backend on this machine. Strings live as long as the library, or the device. */
+typedef struct adead_backend_facts {
+    char device[128];   /* "AVX2 and FMA, 2 threads", "NVIDIA H200" */
+    char reason[256];   /* why unavailable, or why this variant was chosen */
+    bool available;
+    bool attested;      /* the probe compared its results with the reference and found none different */
+} adead_backend_facts;
+
+typedef struct adead_backend {
+    uint32_t interface; /* ADEAD_BACKEND_INTERFACE */
+    uint32_t size;      /* sizeof(adead_backend) */
+
+    const char *name;    /* "cpu" */
+    const char *summary; /* one line for people */
+
+    /* Can it run here? OK or BACKEND_UNAVAILABLE with the reason. Cheap; opens nothing. */
+    adead_status (*probe)(const char *variant, adead_backend_facts *facts, adead_failure *failure);
+
+    adead_status (*open)(const adead_device_options *options, adead_device **device, adead_failure *failure);
+    void (*close)(adead_device *device);
+
+    /* Optional (NULL: correct by construction or exhaustive test). Compares the hard cases with expected bits. */
+    adead_status (*attest)(adead_device *device, adead_failure *failure);
+
+    /* Zeroed memory of `bytes` (> 0) bytes. */
+    adead_status (*alloc)(adead_device *device, uint64_t bytes, adead_memory **memory, adead_failure *failure);
+    void (*free)(adead_device *device, adead_memory *memory);
+    /* Optional when every memory has `host`: copies bytes in and out. Ranges are checked by the caller. */
+    adead_status (*upload)(adead_device *device, adead_memory *memory, uint64_t offset, const void *data, uint64_t bytes,
+                           adead_failure *failure);
+    adead_status (*download)(adead_device *device, adead_memory *memory, uint64_t offset, void *data, uint64_t bytes,
+                             adead_failure *failure);
+
+    /* Optional (NULL: everything). Where false, the machine runs the operation on `ref` instead when memory is host-addressable. */
+    bool (*supports)(adead_device *device, const adead_tensor_op *op);
+    /* Runs one operation. Errors: SHAPE_TRAP (embedding id), NO_MEMORY (scratch), BACKEND_FAILED. */
+    adead_status (*run)(adead_device *device, const adead_tensor_op *op, adead_failure *failure);
+    /* Optional (NULL: nothing is ever pending). Waits until everything submitted is done. */
+    adead_status (*sync)(adead_device *device, adead_failure *failure);
+    void (*describe)(adead_device *device, adead_backend_facts *facts);
+    /* Optional (NULL: the host's clock around `run` is used). Nanoseconds the device spent on the last `run`. */
+    uint64_t (*last_duration)(adead_device *device);
+} adead_backend;
+
+/* The host's view of a slice, for backends whose memory the host can address. */
+static inline void *adead_slice_host(const adead_slice *slice)
+{
+    return (char *)slice->memory->host + slice->offset;
+}
+
+/* Every backend of this build, in registry order: backends/registry.c. `ref` is always the first. */
+extern const adead_backend *const adead_backends[];
+extern const unsigned adead_backend_count;
+/* By name ("cpu" or the part of "cpu:avx2" before the colon, given with its length); NULL if there is none. */
+const adead_backend *adead_backend_find(const char *name, uint64_t length);
+
+#endif
