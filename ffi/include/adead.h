@@ -1,0 +1,259 @@
+/* adead.h - the public interface of libadead, a machine that gives the same bits everywhere.
+ *
+ * Three levels, from simple to explicit:
+ *   1. The simple calls (end of this file): adead_init, adead_matmul, ... one process-wide runtime, arrays in, arrays out.
+ *   2. Programs: adead_runtime_create -> adead_program_load -> adead_instance_create -> set inputs -> run -> outputs, digest.
+ *   3. Tools: assembling, disassembling, converting, tracing and profiling programs, allocators of your own.
+ *
+ * Conventions. Every function that can fail returns an int status: ADEAD_OK (0) or one of the codes below; the details
+ * of the calling thread's last failure are in adead_last_error(). Handles are opaque; each is freed by its own _destroy or _close, which
+ * accepts NULL. A child keeps its parent alive: destroying a runtime while programs of it exist is allowed and takes
+ * effect when the last one goes. Strings are UTF-8 and NUL-terminated. Structs that may grow begin with `size`, which the
+ * caller sets to sizeof the struct.
+ *
+ * Threads. A runtime and a program may be used by several threads at once; an instance by one at a time. The
+ * floating-point environment of the caller is saved at every entry, set to the defaults and restored on return.
+ *
+ * The bits of every result are defined in docs/numerics.md and do not depend on backend, threads, processor or version.
+ */
+#ifndef ADEAD_H
+#define ADEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* BEGIN GENERATED VERSION */
+/* END GENERATED VERSION */
+
+#if defined(_WIN32) && defined(ADEAD_SHARED)
+#define ADEAD_API __declspec(dllimport)
+#elif defined(_WIN32) && defined(ADEAD_BUILDING_SHARED)
+#define ADEAD_API __declspec(dllexport)
+#elif defined(__GNUC__) && !defined(_WIN32)
+#define ADEAD_API __attribute__((visibility("default")))
+#else
+#define ADEAD_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* BEGIN GENERATED STATUS */
+/* END GENERATED STATUS */
+
+/* ---- Errors --------------------------------------------------------------------------------------------------------- */
+
+#define ADEAD_NO_OFFSET UINT64_MAX
+
+typedef struct adead_error {
+    int         code;         /* a status of the list above; ADEAD_OK if nothing failed yet on this thread */
+    uint64_t    offset;       /* byte offset in the file or instruction stream, or ADEAD_NO_OFFSET */
+    uint32_t    line, column; /* 1-based position in a text, or 0 */
+    const char *message;      /* one sentence; never NULL */
+    const char *hint;         /* what to do about it; "" if there is nothing to say */
+} adead_error;
+
+/* The calling thread's last failure. Valid until the next failing call on this thread. */
+ADEAD_API const adead_error *adead_last_error(void);
+/* "OUT_OF_FUEL", and its sentence; "UNKNOWN" for a number that is no status. */
+ADEAD_API const char *adead_status_name(int status);
+ADEAD_API const char *adead_status_text(int status);
+
+/* "0.1.0", and major << 16 | minor << 8 | patch. */
+ADEAD_API const char *adead_version(void);
+ADEAD_API uint32_t    adead_version_number(void);
+
+/* ---- Types of elements ---------------------------------------------------------------------------------------------- */
+
+enum { ADEAD_F32 = 0, ADEAD_F64 = 1, ADEAD_I32 = 2, ADEAD_I64 = 3, ADEAD_U8 = 4, ADEAD_I8 = 5 };
+enum { ADEAD_RANK_MAX = 8 };
+
+/* "f32", and bytes per element; "?" and 0 for a number that is no type. */
+ADEAD_API const char *adead_type_name(uint32_t dtype);
+ADEAD_API uint32_t    adead_type_size(uint32_t dtype);
+
+/* A named tensor: a declaration of a program, or a value. Row-major and dense. */
+typedef struct adead_tensor {
+    const char *name; /* owned by the program */
+    uint32_t    dtype;
+    uint32_t    rank;
+    uint64_t    dims[ADEAD_RANK_MAX]; /* in a declaration 0 means any size */
+    const void *data;  /* of a value: the elements, owned by the instance, valid until its next call; NULL in a declaration without default */
+    uint64_t    bytes; /* size of data */
+} adead_tensor;
+
+/* ---- Runtime -------------------------------------------------------------------------------------------------------- */
+
+typedef struct adead_runtime  adead_runtime;
+typedef struct adead_program  adead_program;
+typedef struct adead_instance adead_instance;
+
+typedef struct adead_runtime_options {
+    uint32_t    size;    /* sizeof(adead_runtime_options) */
+    uint32_t    threads; /* threads a backend may use; 0: one per core. Never changes a bit. */
+    const char *backend; /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2". A named backend that is absent fails. */
+    /* Host memory. allocate returns zeroed memory aligned to 16 bytes, or NULL; release gets the same size. NULL: calloc and free. */
+    void *(*allocate)(void *context, size_t size);
+    void  (*release)(void *context, void *memory, size_t size);
+    void   *context;
+} adead_runtime_options;
+
+/* `options` may be NULL for the defaults. Errors: BACKEND_UNKNOWN, BACKEND_UNAVAILABLE, NO_MEMORY, INVALID_ARGUMENT. */
+ADEAD_API int  adead_runtime_create(const adead_runtime_options *options, adead_runtime **runtime);
+ADEAD_API void adead_runtime_destroy(adead_runtime *runtime);
+
+typedef struct adead_backend_info {
+    uint32_t size; /* sizeof(adead_backend_info) */
+    uint32_t available; /* 1 or 0 */
+    uint32_t attested;  /* 1 when its results were compared with the reference and none differed */
+    char     name[32], summary[128], device[128], reason[256];
+} adead_backend_info;
+
+/* Every backend of this build, available or not, by index from 0. INVALID_ARGUMENT past the end. */
+ADEAD_API uint32_t adead_backend_count(void);
+ADEAD_API int      adead_backend_get(uint32_t index, adead_backend_info *info);
+/* The backend a runtime uses. */
+ADEAD_API int      adead_runtime_backend(adead_runtime *runtime, adead_backend_info *info);
+/* "x86-64: sse4.1 avx avx2 fma avx512f", for people. */
+ADEAD_API const char *adead_cpu_text(void);
+/* Compares a fixed table of hard cases on the runtime's backend with the reference, calling `report` (may be NULL) once per
+ * operation. Errors: BACKEND_FAILED when any bit differs. */
+ADEAD_API int adead_selftest(adead_runtime *runtime,
+                             void (*report)(void *context, const char *operation, uint64_t cases, uint64_t mismatches),
+                             void *context);
+
+/* ---- Programs ------------------------------------------------------------------------------------------------------- */
+
+/* The formats a program can be read from (told from the content) and written to. */
+enum {
+    ADEAD_PROGRAM_AGPU = 1,   /* AGPU version 1 */
+    ADEAD_PROGRAM_HEX = 2,    /* the published text form */
+    ADEAD_PROGRAM_AHYB = 3,   /* AHYB version 1 */
+    ADEAD_PROGRAM_BINARY = 4, /* version-2 container */
+    ADEAD_PROGRAM_TEXT = 5    /* version-2 container as text */
+};
+
+/* Receives bytes in order; returns 0 to go on, anything else to stop. */
+typedef int (*adead_write_fn)(void *context, const void *bytes, size_t size);
+
+/* Reads a program in any format; checks the container, not yet the code. The bytes are copied.
+ * Errors: 2xx with an offset or a line, NO_MEMORY; for _file also CANNOT_READ. */
+ADEAD_API int  adead_program_load(adead_runtime *runtime, const void *bytes, size_t size, adead_program **program);
+ADEAD_API int  adead_program_load_file(adead_runtime *runtime, const char *path, adead_program **program);
+/* Reads assembly text. Errors: SYNTAX and others, with line and column. */
+ADEAD_API int  adead_program_assemble(adead_runtime *runtime, const char *text, size_t size, adead_program **program);
+ADEAD_API void adead_program_destroy(adead_program *program);
+/* Checks the code, once; later calls return the same answer. Errors: 3xx with the instruction's offset in the stream. */
+ADEAD_API int adead_program_verify(adead_program *program);
+/* Writes the program in a format (ADEAD_PROGRAM_...). Errors: WOULD_LOSE, CANNOT_WRITE, NO_MEMORY. */
+ADEAD_API int adead_program_write(adead_program *program, int format, adead_write_fn write, void *context);
+/* Writes assembly text that assembles to the same program. */
+ADEAD_API int adead_program_disassemble(adead_program *program, adead_write_fn write, void *context);
+
+typedef struct adead_program_info {
+    uint32_t size;   /* sizeof(adead_program_info) */
+    uint32_t format; /* ADEAD_PROGRAM_...; what it was read from, BINARY for an assembled one */
+    uint64_t code_bytes, data_bytes, instructions, functions, tensor_instructions;
+    uint64_t memory_initial, memory_maximum; /* bytes; 0 for formats that do not say */
+    uint32_t inputs, outputs, imports, names, table_entries;
+    uint32_t uses_device, uses_vulkan, uses_tasks; /* 1 or 0 */
+    uint64_t native_bytes; /* x86 bytes of an AHYB file, which are never run */
+    uint8_t  digest[32];   /* SHA-256 of the version-2 container this program is */
+} adead_program_info;
+
+ADEAD_API int adead_program_get_info(adead_program *program, adead_program_info *info);
+/* Declared inputs and outputs by index from 0; of an input with a default, data and dims are the default's.
+ * INVALID_ARGUMENT past the end. */
+ADEAD_API int adead_program_input(adead_program *program, uint32_t index, adead_tensor *declaration);
+ADEAD_API int adead_program_output(adead_program *program, uint32_t index, adead_tensor *declaration);
+/* "library!symbol" of an import, NULL past the end. */
+ADEAD_API const char *adead_program_import(adead_program *program, uint32_t index);
+
+/* ---- Instances: a program with its state ----------------------------------------------------------------------------- */
+
+typedef struct adead_limits {
+    uint32_t size;       /* sizeof(adead_limits) */
+    uint32_t buffers;    /* buffers alive at once; 0: 1024, the maximum */
+    uint64_t fuel;       /* executed instructions (tensor work counts more, docs/machine.md); 0: no limit */
+    uint64_t memory;     /* bytes of linear memory, and again of buffers; 0: 256 MiB */
+    uint32_t call_depth; /* nested calls; 0: 65,536 */
+    uint32_t tasks;      /* tasks, and channels; 0: 256 */
+} adead_limits;
+
+/* `limits` may be NULL for the defaults. Verifies the program if that was not done. Errors: 3xx, NO_MEMORY, OUT_OF_MEMORY (the
+ * program's declared memory is above the limit), IMPORT_MISSING. */
+ADEAD_API int  adead_instance_create(adead_program *program, const adead_limits *limits, adead_instance **instance);
+ADEAD_API void adead_instance_destroy(adead_instance *instance);
+
+/* Gives an input its value (copied). Shape and type must fit the declaration. Errors: NAME_NOT_FOUND, TYPE_MISMATCH, SHAPE_MISMATCH,
+ * OUT_OF_MEMORY (does not fit where the program wants it), INVALID_STATE (after run, before reset). */
+ADEAD_API int adead_instance_set_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
+                                       const uint64_t *dims, const void *data);
+/* Linear memory, before or after a run. Errors: OUT_OF_BOUNDS. */
+ADEAD_API int adead_instance_write_memory(adead_instance *instance, uint64_t address, const void *data, uint64_t bytes);
+ADEAD_API int adead_instance_read_memory(adead_instance *instance, uint64_t address, void *data, uint64_t bytes);
+/* Where the program's output stream goes; without it the bytes are dropped. A non-zero answer traps with OUTPUT_REFUSED. */
+ADEAD_API int adead_instance_set_stream(adead_instance *instance, adead_write_fn write, void *context);
+/* Runs the program from its entry to its end. Errors: 4xx (a trap, with the instruction's offset), 5xx. */
+ADEAD_API int adead_instance_run(adead_instance *instance);
+/* An output's value after a run that ended well. Errors: NAME_NOT_FOUND, INVALID_STATE, SHAPE_MISMATCH (the program set a size that
+ * its memory or buffer does not hold). */
+ADEAD_API int adead_instance_get_output(adead_instance *instance, const char *name, adead_tensor *value);
+/* SHA-256 of one output's bytes; with name NULL of all outputs: the SHA-256 of their digests in order of declaration. */
+ADEAD_API int adead_instance_digest(adead_instance *instance, const char *name, uint8_t digest[32]);
+/* Back to the state after create; inputs set stay set. */
+ADEAD_API int adead_instance_reset(adead_instance *instance);
+/* Fuel used by the last run. */
+ADEAD_API uint64_t adead_instance_fuel_used(adead_instance *instance);
+
+/* ---- Looking inside ------------------------------------------------------------------------------------------------- */
+
+/* Called before each instruction: offset in the stream, task number, and the instruction as text. Slows the run down. */
+typedef void (*adead_trace_fn)(void *context, uint64_t offset, uint32_t task, const char *text);
+ADEAD_API int adead_instance_set_trace(adead_instance *instance, adead_trace_fn trace, void *context);
+
+typedef struct adead_profile_row {
+    uint32_t    size;   /* sizeof(adead_profile_row) */
+    uint32_t    opcode; /* wire value */
+    const char *mnemonic;
+    uint64_t    count, nanoseconds;
+    uint64_t    flops;  /* floating-point operations of tensor work (a fused multiply-add counts two); 0 for others */
+} adead_profile_row;
+
+/* Counts and times each kind of instruction in later runs. Slows the run down. */
+ADEAD_API int adead_instance_set_profile(adead_instance *instance, int on);
+/* Rows of the last profiled run in descending order of time, by index from 0. INVALID_ARGUMENT past the end. */
+ADEAD_API int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profile_row *row);
+
+ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
+
+/* ---- The simple calls ----------------------------------------------------------------------------------------------- */
+/* One process-wide runtime. Calls before adead_init, or after adead_shutdown, fail with INVALID_STATE. All arrays are
+ * f32, row-major, and may not overlap unless stated. Safe from several threads. */
+
+enum { ADEAD_CPU = 0, ADEAD_CUDA = 1, ADEAD_VULKAN = 2, ADEAD_AUTO = 255 };
+
+/* Errors: BACKEND_UNAVAILABLE when the backend is absent (it never quietly becomes the CPU), INVALID_STATE if already initialised. */
+ADEAD_API int   adead_init(int backend);
+ADEAD_API int   adead_shutdown(void);
+/* Zeroed blocks of the process-wide allocator (65,536 blocks of 4096 bytes), aligned to 4096; NULL when there are no more. */
+ADEAD_API void *adead_alloc(size_t size);
+/* Errors: FOREIGN_POINTER, DOUBLE_FREE. NULL is allowed. */
+ADEAD_API int   adead_free(void *memory);
+/* c[m,n] = a[m,k] b[k,n]. */
+ADEAD_API int   adead_matmul(const float *a, const float *b, float *c, uint32_t m, uint32_t n, uint32_t k);
+/* Each row of in[rows,cols]; in and out may be the same. */
+ADEAD_API int   adead_softmax(const float *in, float *out, uint32_t rows, uint32_t cols);
+/* `size` elements; in and out may be the same. */
+ADEAD_API int   adead_relu(const float *in, float *out, uint32_t size);
+/* Opens the Vulkan backend beside the one of adead_init. Errors: BACKEND_UNAVAILABLE. */
+ADEAD_API int   adead_vulkan_init(void);
+/* Runs the loaded compute shader with x * y * z groups. Errors: BACKEND_UNAVAILABLE, INVALID_STATE. */
+ADEAD_API int   adead_vulkan_compute(uint32_t shader, uint32_t x, uint32_t y, uint32_t z);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
