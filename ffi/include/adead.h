@@ -39,8 +39,10 @@
 extern "C" {
 #endif
 
+#ifndef ADEAD_BASE_STATUS_H /* inside the library the same enum comes from vm/base/status.h */
 /* BEGIN GENERATED STATUS */
 /* END GENERATED STATUS */
+#endif
 
 /* ---- Errors --------------------------------------------------------------------------------------------------------- */
 
