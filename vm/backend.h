@@ -23,7 +23,7 @@ enum { ADEAD_BACKEND_INTERFACE = 1 };
 
 /* One kind per row of tensor.def. */
 typedef enum adead_tensor_kind {
-#define TENSOR(name, operands, dims, scalars, work, formula) ADEAD_TENSOR_##name,
+#define TENSOR(name, dims, scalars, work, flops, formula, operands) ADEAD_TENSOR_##name,
 #include "vm/tensor.def"
 #undef TENSOR
     ADEAD_TENSOR_COUNT,
