@@ -112,7 +112,7 @@ static inline void *adead_slice_host(const adead_slice *slice)
 
 /* Every backend of this build, in registry order: backends/registry.c. `ref` is always the first. */
 extern const adead_backend *const adead_backends[];
-extern const unsigned adead_backend_count;
+extern const unsigned adead_backends_count; /* adead_backend_count is the public function */
 /* By name ("cpu" or the part of "cpu:avx2" before the colon, given with its length); NULL if there is none. */
 const adead_backend *adead_backend_find(const char *name, uint64_t length);
 
