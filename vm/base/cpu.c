@@ -145,7 +145,7 @@ uint32_t adead_cpu_cores(void)
 #endif
 }
 
-void adead_cpu_text(char *text, size_t size)
+void adead_cpu_describe(char *text, size_t size)
 {
     const adead_cpu *cpu = adead_cpu_get();
     char             name[49], features[160] = "";

@@ -41,6 +41,6 @@ const adead_cpu *adead_cpu_get(void);
 /* Cores this process may run on now, at least 1. Asks the system at every call. */
 uint32_t adead_cpu_cores(void);
 /* "MODEL; sse4.1 avx ...; L1d 48 KiB, L2 2048 KiB, L3 ...; 2 cores", cut to `size` bytes with the NUL. 320 are enough. */
-void adead_cpu_text(char *text, size_t size);
+void adead_cpu_describe(char *text, size_t size);
 
 #endif
