@@ -15,14 +15,17 @@ typedef struct adead_arena_chunk adead_arena_chunk;
 typedef struct adead_arena {
     adead_host         host;
     adead_arena_chunk *first, *current;
-    uint64_t           used; /* bytes given out since the last reset, alignment included */
+    uint64_t           used; /* bytes given out since the last reset, alignment included; independent of addresses */
 } adead_arena;
 
+/* A place to return to. Valid until the arena is reset, closed, or returned to an earlier mark. */
 typedef struct adead_arena_mark { adead_arena_chunk *chunk; uint64_t chunk_used, used; } adead_arena_mark;
 
+/* Cannot fail: the first chunk is taken with the first piece. */
 void adead_arena_open(adead_arena *arena, const adead_host *host);
+/* Releases every chunk; the arena is then as just opened. */
 void adead_arena_close(adead_arena *arena);
-/* `size` zeroed bytes aligned to `align` (a power of two up to 4096), or NULL when the host has no more. Size 0 gives a
+/* `size` zeroed bytes aligned to `align` (a power of two up to 4096, else NULL), or NULL when the host has no more. Size 0 gives a
  * valid unique pointer. */
 void *adead_arena_alloc(adead_arena *arena, uint64_t size, uint64_t align);
 /* count * size with overflow check. */

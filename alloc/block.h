@@ -12,7 +12,7 @@
 #define ADEAD_ALLOC_BLOCK_H
 
 #include "host.h"
-#include "../vm/base/status.h"
+#include "vm/base/status.h"
 
 #include <stdbool.h>
 
@@ -22,24 +22,28 @@ typedef struct adead_blocks {
     adead_host host;
     uint8_t   *base;        /* the region, aligned to 4096 bytes */
     uint64_t   block_size;  /* a power of two, at least 64 */
+    uint32_t   shift;       /* its logarithm */
     uint64_t   count;       /* blocks in the region */
     uint64_t   used;        /* blocks handed out */
     bool       poison;
     void      *region;      /* what the host gave, and its size */
     size_t     region_size;
-    uint64_t  *bits;        /* one bit a block: handed out */
-    uint32_t  *runs;        /* at a run's first block its length, elsewhere 0 */
-    uint8_t   *dirty;       /* block was handed out before: must be zeroed when handed out again */
+    uint64_t  *bits;        /* one bit a block: handed out. Bits after the last block are set, so no run reaches them */
+    uint64_t  *starts;      /* first block of a run; a run ends at the next start or free block */
+    uint64_t  *dirty;       /* handed out before: must be zeroed when handed out again */
     uint64_t   first_free;  /* no free block lies below this one */
 } adead_blocks;
 
-/* Reserves `count` blocks of `block_size` bytes from the host; nothing is touched yet.
+/* Reserves `count` blocks of `block_size` bytes from the host. The region is not touched; the bookkeeping is three bits a
+ * block (24 KiB for 65,536). On failure nothing is held and `blocks` may be closed.
  * Errors: INVALID_ARGUMENT, NO_MEMORY. */
 adead_status adead_blocks_open(adead_blocks *blocks, const adead_host *host, uint64_t block_size, uint64_t count, bool poison,
                                adead_failure *failure);
+/* Gives everything back to the host; closing twice, or what never opened (all zero), is allowed. */
 void adead_blocks_close(adead_blocks *blocks);
 
-/* Hands out the lowest run that holds `bytes` (0 counts as 1), zeroed; its offset goes to *address.
+/* Hands out the lowest run that holds `bytes` (0 counts as 1), zeroed; its offset goes to *address. Time: at most one step
+ * for each 64 blocks of the region, plus the zeroing of blocks that were in use before.
  * Errors: BLOCKS_EXHAUSTED (the state is unchanged). */
 adead_status adead_blocks_alloc(adead_blocks *blocks, uint64_t bytes, uint64_t *address);
 /* Takes a run back. Errors: DOUBLE_FREE (a block boundary that is not handed out), FOREIGN_POINTER (anything else). */

@@ -1,6 +1,5 @@
 /* SHA-256 as FIPS 180-4 writes it down, with a second compression function for processors with the SHA instructions.
  * Both give the same digest by specification; the choice is made per call from the processor's features.
- * Measured on one Xeon core: see docs; the portable form is the one every machine can run.
  */
 #include "sha256.h"
 #include "base.h"
@@ -44,7 +43,7 @@ static void store_big(uint8_t *p, uint32_t v) { adead_store_u32(p, __builtin_bsw
     ROUND(c, d, e, f, g, h, a, b, (i) + 6);    \
     ROUND(b, c, d, e, f, g, h, a, (i) + 7)
 
-static void compress_portable(uint32_t state[8], const uint8_t *data, size_t blocks)
+void adead_sha256_compress_portable(uint32_t state[8], const uint8_t *data, size_t blocks)
 {
     uint32_t w[16]; /* the last sixteen words of the message schedule */
     for (; blocks > 0; blocks--, data += 64) {
@@ -123,7 +122,7 @@ static void compress(uint32_t state[8], const uint8_t *data, size_t blocks)
         return;
     }
 #endif
-    compress_portable(state, data, blocks);
+    adead_sha256_compress_portable(state, data, blocks);
 }
 
 void adead_sha256_init(adead_sha256 *hash)
