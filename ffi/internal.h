@@ -1,0 +1,90 @@
+/* What the files of ffi/ share: the records behind the opaque handles of the public header, the calling thread's last error,
+ * and the helpers every public function is made of.
+ *
+ * Lifetimes. A runtime is referenced by its owner and by each of its programs, a program by its owner and by each of its
+ * instances; the last reference to go frees it. Counts are atomic, so handles may be destroyed from any thread.
+ */
+#ifndef ADEAD_FFI_INTERNAL_H
+#define ADEAD_FFI_INTERNAL_H
+
+#include "vm/base/base.h"
+#include "vm/base/fpenv.h"
+#include "vm/base/status.h"
+#include "vm/vm.h"
+
+#include "include/adead.h"
+
+#include <stdatomic.h>
+
+/* A program file, an assembly text: more than this is refused before it is read further. */
+#define ADEAD_FILE_MAX ((uint64_t)1 << 30)
+enum { ADEAD_VARIANT_MAX = 31, ADEAD_THREADS_MAX = 4096 };
+
+struct adead_runtime {
+    adead_host           host;
+    atomic_uint          references;
+    uint32_t             threads;
+    const adead_backend *backend;
+    const adead_backend *reference;
+    char                 variant[ADEAD_VARIANT_MAX + 1]; /* empty: none asked for */
+};
+
+/* The verifier's answer about a program: made once, then only read. */
+typedef struct adead_verdict {
+    adead_status     status;
+    adead_code      *code; /* NULL when refused */
+    adead_code_facts facts;
+    adead_failure    failure;
+} adead_verdict;
+
+struct adead_program {
+    adead_runtime           *runtime;
+    atomic_uint              references;
+    adead_image              image;
+    _Atomic(adead_verdict *) verdict; /* NULL until somebody verifies */
+};
+
+struct adead_instance {
+    adead_program *program;
+    adead_device  *device;
+    adead_device  *reference_device; /* the same as `device` when the backend is the reference */
+    adead_machine *machine;
+    adead_write_fn write;
+    void          *write_context;
+};
+
+/* ---- error.c ---- */
+
+/* Publish a failure as the calling thread's last error and return its code. `failure` is what the lower layer filled; if it
+ * filled nothing, the general sentence of `status` stands in. */
+int adead_error_publish(adead_status status, adead_failure *failure);
+int adead_error_make(adead_status status, const char *format, ...) ADEAD_PRINTF(2, 3);
+/* A record that a lower layer may or may not fill. */
+#define ADEAD_FAILURE_NONE(name) adead_failure name; name.code = ADEAD_OK
+
+/* Refuses NULL arguments: `return adead_error_null("adead_program_load", "bytes")`. */
+int adead_error_null(const char *function, const char *argument);
+
+/* Growing structs, in: copies what both sides know, zeroes the rest; false when `size` is smaller than the first version of the
+ * struct or the caller set something this library does not know. */
+bool adead_struct_take(void *to, uint32_t known, uint32_t first_version, const void *from);
+/* Growing structs, out: how many bytes of the struct the caller has, 0 when that is less than the first version. */
+uint32_t adead_struct_room(const void *caller, uint32_t known, uint32_t first_version);
+
+/* ---- runtime.c ---- */
+
+void adead_runtime_retain(adead_runtime *runtime);
+void adead_runtime_release(adead_runtime *runtime);
+/* Opens a device of the runtime's backend with at most `threads` threads (0: as the runtime says), and one of the reference. */
+adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device, adead_device **reference_device,
+                                adead_failure *failure);
+void adead_runtime_close(adead_runtime *runtime, adead_device *device, adead_device *reference_device);
+
+/* ---- program.c ---- */
+
+void adead_program_retain(adead_program *program);
+void adead_program_release(adead_program *program);
+/* The verifier's answer; makes it on the first call. NULL (with NO_MEMORY in `failure`) when there was no memory to find out. */
+const adead_verdict *adead_program_verdict(adead_program *program, adead_failure *failure);
+
+#endif

@@ -1,0 +1,271 @@
+/* Runtimes: which backend computes, with how many threads, and where host memory comes from. Also what can be asked
+ * without one: version, backends of this build, processor.
+ */
+#include "internal.h"
+
+#include "vm/base/cpu.h"
+#include "vm/base/sha256.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *adead_version(void)
+{
+    return ADEAD_VERSION;
+}
+
+uint32_t adead_version_number(void)
+{
+    return ADEAD_VERSION_NUMBER;
+}
+
+const char *adead_cpu_text(void)
+{
+    static _Thread_local char text[320];
+    adead_cpu_describe(text, sizeof text);
+    return text;
+}
+
+void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32])
+{
+    adead_sha256 hash;
+    adead_sha256_init(&hash);
+    if (size) adead_sha256_update(&hash, data, size);
+    adead_sha256_final(&hash, digest);
+}
+
+/* ---- Choosing a backend ---- */
+
+/* Names this interface knows that a build may not have: asking for one is no mistake in the name, the backend is absent. */
+static const char *absent_backend(const char *name, size_t length)
+{
+    if (length == 4 && memcmp(name, "cuda", 4) == 0) return "CUDA";
+    if (length == 6 && memcmp(name, "vulkan", 6) == 0) return "Vulkan";
+    return NULL;
+}
+
+static adead_status unknown_backend(const char *name, adead_failure *failure)
+{
+    adead_fail(failure, ADEAD_BACKEND_UNKNOWN, ADEAD_NO_OFFSET, "no backend is called \"%.60s\"", name);
+    char   list[160] = "auto";
+    size_t used = 4;
+    for (unsigned i = 0; i < adead_backends_count; i++) {
+        int more = snprintf(list + used, sizeof list - used, ", %s", adead_backends[i]->name);
+        if (more < 0 || (size_t)more >= sizeof list - used) break;
+        used += (size_t)more;
+    }
+    adead_hint(failure, "this build knows: %s", list);
+    return ADEAD_BACKEND_UNKNOWN;
+}
+
+/* The named backend, "cpu" or "cpu:avx2": it must be able to run here. */
+static adead_status use_named(adead_runtime *runtime, const char *name, adead_failure *failure)
+{
+    const char *colon = strchr(name, ':');
+    size_t      length = colon ? (size_t)(colon - name) : strlen(name);
+    runtime->backend = adead_backend_find(name, length);
+    if (!runtime->backend) {
+        const char *absent = absent_backend(name, length);
+        if (!absent) return unknown_backend(name, failure);
+        return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "this build has no %s backend", absent);
+    }
+    if (colon) {
+        size_t size = strlen(colon + 1);
+        if (size == 0 || size > ADEAD_VARIANT_MAX) return unknown_backend(name, failure);
+        memcpy(runtime->variant, colon + 1, size + 1);
+    }
+    adead_backend_facts facts;
+    memset(&facts, 0, sizeof facts);
+    return runtime->backend->probe(colon ? runtime->variant : NULL, &facts, failure);
+}
+
+/* Automatic choice: the cpu where its probe says it can run, else the reference, which always can. */
+static void use_automatic(adead_runtime *runtime)
+{
+    adead_backend_facts  facts;
+    const adead_backend *cpu = adead_backend_find("cpu", 3);
+    memset(&facts, 0, sizeof facts);
+    runtime->backend = cpu && cpu->probe(NULL, &facts, NULL) == ADEAD_OK ? cpu : runtime->reference;
+}
+
+static adead_status choose_backend(adead_runtime *runtime, const char *wanted, adead_failure *failure)
+{
+    bool from_environment = false;
+    if (!wanted) {
+        wanted = getenv("ADEAD_BACKEND");
+        from_environment = wanted && wanted[0];
+        if (!from_environment) wanted = "auto";
+    }
+    if (strcmp(wanted, "auto") == 0) {
+        use_automatic(runtime);
+        return ADEAD_OK;
+    }
+    adead_status status = use_named(runtime, wanted, failure);
+    if (status != ADEAD_OK && from_environment)
+        adead_hint(failure, "the environment variable ADEAD_BACKEND asks for \"%.60s\"", wanted);
+    return status;
+}
+
+static adead_status choose_threads(adead_runtime *runtime, uint32_t wanted, adead_failure *failure)
+{
+    const char *text = wanted == 0 ? getenv("ADEAD_THREADS") : NULL;
+    if (text && text[0]) {
+        const char *p = text;
+        while (*p >= '0' && *p <= '9' && wanted <= ADEAD_THREADS_MAX) wanted = wanted * 10 + (uint32_t)(*p++ - '0');
+        if (*p != '\0') {
+            return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET,
+                              "the environment variable ADEAD_THREADS is \"%.40s\", not a number from 0 to %d", text, ADEAD_THREADS_MAX);
+        }
+    }
+    if (wanted > ADEAD_THREADS_MAX) {
+        return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET, "more than %d threads were asked for", ADEAD_THREADS_MAX);
+    }
+    runtime->threads = wanted;
+    return ADEAD_OK;
+}
+
+/* ---- Runtimes ---- */
+
+int adead_runtime_create(const adead_runtime_options *options, adead_runtime **out)
+{
+    adead_runtime_options given;
+    if (!out) return adead_error_null("adead_runtime_create", "runtime");
+    *out = NULL;
+    memset(&given, 0, sizeof given);
+    if (options && !adead_struct_take(&given, sizeof given, sizeof(adead_runtime_options), options))
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_runtime_options.size is not sizeof(adead_runtime_options)");
+    if (!given.allocate != !given.release)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_runtime_options: allocate and release must be given together");
+
+    adead_host host = adead_host_default;
+    if (given.allocate) host = (adead_host){given.allocate, given.release, given.context};
+    adead_runtime *runtime = host.allocate(host.context, sizeof *runtime);
+    if (!runtime) return adead_error_make(ADEAD_NO_MEMORY, "no memory for a runtime");
+    runtime->host = host;
+    runtime->reference = adead_backends[0];
+    atomic_init(&runtime->references, 1);
+
+    ADEAD_FAILURE_NONE(failure);
+    adead_fpenv  fpenv = adead_fpenv_enter();
+    adead_status status = choose_threads(runtime, given.threads, &failure);
+    if (status == ADEAD_OK) status = choose_backend(runtime, given.backend, &failure);
+    adead_fpenv_leave(fpenv);
+    if (status != ADEAD_OK) {
+        adead_runtime_release(runtime);
+        return adead_error_publish(status, &failure);
+    }
+    *out = runtime;
+    return ADEAD_OK;
+}
+
+void adead_runtime_retain(adead_runtime *runtime)
+{
+    atomic_fetch_add_explicit(&runtime->references, 1, memory_order_relaxed);
+}
+
+void adead_runtime_release(adead_runtime *runtime)
+{
+    if (atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel) != 1) return;
+    adead_host host = runtime->host;
+    host.release(host.context, runtime, sizeof *runtime);
+}
+
+void adead_runtime_destroy(adead_runtime *runtime)
+{
+    if (runtime) adead_runtime_release(runtime);
+}
+
+adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device, adead_device **reference_device,
+                                adead_failure *failure)
+{
+    adead_device_options options = {runtime->host, 1, NULL};
+    *device = *reference_device = NULL;
+    adead_status status = runtime->reference->open(&options, reference_device, failure);
+    if (status != ADEAD_OK) return status;
+    if (runtime->backend == runtime->reference) {
+        *device = *reference_device;
+        return ADEAD_OK;
+    }
+    options.threads = threads ? threads : runtime->threads;
+    options.variant = runtime->variant[0] ? runtime->variant : NULL;
+    status = runtime->backend->open(&options, device, failure);
+    if (status != ADEAD_OK) {
+        runtime->reference->close(*reference_device);
+        *device = *reference_device = NULL;
+    }
+    return status;
+}
+
+void adead_runtime_close(adead_runtime *runtime, adead_device *device, adead_device *reference_device)
+{
+    if (device && device != reference_device) runtime->backend->close(device);
+    if (reference_device) runtime->reference->close(reference_device);
+}
+
+/* ---- Backends of this build ---- */
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from);
+}
+
+/* Fills what `caller` has room for. A backend that can attest itself is opened for it: asking costs milliseconds. */
+static int describe_backend(const adead_backend *backend, const char *variant, uint32_t room, adead_backend_info *caller)
+{
+    adead_backend_info  info;
+    adead_backend_facts facts;
+    ADEAD_FAILURE_NONE(failure);
+    memset(&info, 0, sizeof info);
+    memset(&facts, 0, sizeof facts);
+    adead_fpenv  fpenv = adead_fpenv_enter();
+    adead_status status = backend->probe(variant, &facts, &failure);
+    if (status == ADEAD_OK) {
+        adead_device_options options = {adead_host_default, 1, variant};
+        adead_device        *device = NULL;
+        status = backend->open(&options, &device, &failure);
+        if (status == ADEAD_OK) {
+            backend->describe(device, &facts);
+            if (backend->attest) status = backend->attest(device, &failure);
+            info.attested = status == ADEAD_OK;
+            backend->close(device);
+        }
+        info.available = 1;
+    }
+    adead_fpenv_leave(fpenv);
+    if (status == ADEAD_NO_MEMORY) return adead_error_publish(status, &failure);
+
+    copy_text(info.name, sizeof info.name, backend->name);
+    if (variant) snprintf(info.name, sizeof info.name, "%s:%s", backend->name, variant);
+    copy_text(info.summary, sizeof info.summary, backend->summary);
+    copy_text(info.device, sizeof info.device, facts.device);
+    bool failed = status != ADEAD_OK && failure.code == status;
+    if (failed) snprintf(info.reason, sizeof info.reason, "%.*s", (int)sizeof info.reason - 1, failure.message);
+    else copy_text(info.reason, sizeof info.reason, facts.reason);
+    info.size = caller->size;
+    memcpy(caller, &info, room);
+    return ADEAD_OK;
+}
+
+uint32_t adead_backend_count(void)
+{
+    return adead_backends_count;
+}
+
+int adead_backend_get(uint32_t index, adead_backend_info *info)
+{
+    if (!info) return adead_error_null("adead_backend_get", "info");
+    uint32_t room = adead_struct_room(info, sizeof *info, sizeof(adead_backend_info));
+    if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_backend_info.size is not sizeof(adead_backend_info)");
+    if (index >= adead_backends_count)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no backend %u: this build has %u", (unsigned)index, adead_backends_count);
+    return describe_backend(adead_backends[index], NULL, room, info);
+}
+
+int adead_runtime_backend(adead_runtime *runtime, adead_backend_info *info)
+{
+    if (!runtime) return adead_error_null("adead_runtime_backend", "runtime");
+    if (!info) return adead_error_null("adead_runtime_backend", "info");
+    uint32_t room = adead_struct_room(info, sizeof *info, sizeof(adead_backend_info));
+    if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_backend_info.size is not sizeof(adead_backend_info)");
+    return describe_backend(runtime->backend, runtime->variant[0] ? runtime->variant : NULL, room, info);
+}
