@@ -1,7 +1,7 @@
 /* The calling thread's last error, and the argument checks every public function begins with.
  *
- * A failure is made where it is understood best (any layer), carried up in a record on the stack, and published here once. Successful
- * calls touch nothing, so the last error stays readable until the next failure of the same thread.
+ * A failure is made where it is understood best (any layer), carried up in a record on the stack, and published here once.
+ * Successful calls touch nothing, so the last error stays readable until the next failure of the same thread.
  */
 #include "internal.h"
 

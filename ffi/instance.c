@@ -33,8 +33,8 @@ static adead_status open_machine(adead_instance *instance, const adead_code *cod
     adead_runtime *runtime = instance->program->runtime;
     adead_status   status = adead_runtime_open(runtime, 0, &instance->device, &instance->reference_device, failure);
     if (status != ADEAD_OK) return status;
-    return adead_machine_create(code, limits, runtime->backend, instance->device, runtime->reference, instance->reference_device,
-                                &runtime->host, &instance->machine, failure);
+    return adead_machine_create(code, limits, runtime->backend, instance->device, runtime->reference,
+                                instance->reference_device, &runtime->host, &instance->machine, failure);
 }
 
 int adead_instance_create(adead_program *program, const adead_limits *limits, adead_instance **out)
@@ -113,14 +113,17 @@ int adead_instance_set_input(adead_instance *instance, const char *name, uint32_
 {
     if (!instance) return adead_error_null("adead_instance_set_input", "instance");
     if (!name) return adead_error_null("adead_instance_set_input", "name");
-    if (adead_dtype_size(dtype) == 0) return adead_error_make(ADEAD_INVALID_ARGUMENT, "%u is no element type", (unsigned)dtype);
-    if (rank > ADEAD_RANK_MAX) return adead_error_make(ADEAD_INVALID_ARGUMENT, "rank %u is above %d", (unsigned)rank, ADEAD_RANK_MAX);
+    if (adead_dtype_size(dtype) == 0)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "%u is no element type", (unsigned)dtype);
+    if (rank > ADEAD_RANK_MAX)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "rank %u is above %d", (unsigned)rank, ADEAD_RANK_MAX);
     if (rank && !dims) return adead_error_null("adead_instance_set_input", "dims");
     uint64_t bytes = adead_dtype_size(dtype);
     bool     empty = false;
     for (uint32_t i = 0; i < rank; i++) empty |= dims[i] == 0;
     for (uint32_t i = 0; i < rank && !empty; i++)
-        if (!adead_mul_u64(bytes, dims[i], &bytes)) return adead_error_make(ADEAD_INVALID_ARGUMENT, "the shape's size overflows");
+        if (!adead_mul_u64(bytes, dims[i], &bytes))
+            return adead_error_make(ADEAD_INVALID_ARGUMENT, "the shape's size overflows");
     if (!data && !empty) return adead_error_null("adead_instance_set_input", "data");
 
     const adead_image *image = &instance->program->image;
@@ -128,8 +131,9 @@ int adead_instance_set_input(adead_instance *instance, const char *name, uint32_
     if (input == image->input_count) return no_such_port(image->inputs, image->input_count, "input", name);
     static const uint64_t no_dims[1] = {0};
     ADEAD_FAILURE_NONE(failure);
-    adead_status status = adead_machine_set_input(instance->machine, input, dtype, rank, dims ? dims : no_dims, data ? data : "",
-                                                  &failure);
+    if (!dims) dims = no_dims;
+    if (!data) data = "";
+    adead_status status = adead_machine_set_input(instance->machine, input, dtype, rank, dims, data, &failure);
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }
 
@@ -267,8 +271,8 @@ int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profi
     const adead_profile_entry *entries = NULL;
     uint32_t                   count = adead_machine_profile(instance->machine, &entries);
     if (!entries || index >= count) {
-        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no profile row %u: the last profiled run has %u", (unsigned)index,
-                                entries ? (unsigned)count : 0);
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no profile row %u: the last profiled run has %u",
+                                (unsigned)index, entries ? (unsigned)count : 0);
     }
     const adead_profile_entry *entry = &entries[index];
     adead_profile_row          full = {row->size, adead_ops[entry->op].value, adead_ops[entry->op].mnemonic, entry->count,

@@ -65,8 +65,8 @@ int adead_error_make(adead_status status, const char *format, ...) ADEAD_PRINTF(
 /* Refuses NULL arguments: `return adead_error_null("adead_program_load", "bytes")`. */
 int adead_error_null(const char *function, const char *argument);
 
-/* Growing structs, in: copies what both sides know, zeroes the rest; false when `size` is smaller than the first version of the
- * struct or the caller set something this library does not know. */
+/* Growing structs, in: copies what both sides know, zeroes the rest; false when `size` is smaller than the first version
+ * of the struct or the caller set something this library does not know. */
 bool adead_struct_take(void *to, uint32_t known, uint32_t first_version, const void *from);
 /* Growing structs, out: how many bytes of the struct the caller has, 0 when that is less than the first version. */
 uint32_t adead_struct_room(const void *caller, uint32_t known, uint32_t first_version);
@@ -75,16 +75,16 @@ uint32_t adead_struct_room(const void *caller, uint32_t known, uint32_t first_ve
 
 void adead_runtime_retain(adead_runtime *runtime);
 void adead_runtime_release(adead_runtime *runtime);
-/* Opens a device of the runtime's backend with at most `threads` threads (0: as the runtime says), and one of the reference. */
-adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device, adead_device **reference_device,
-                                adead_failure *failure);
+/* Opens a device of the runtime's backend with at most `threads` threads (0: as the runtime says), and one of `ref`. */
+adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device,
+                                adead_device **reference_device, adead_failure *failure);
 void adead_runtime_close(adead_runtime *runtime, adead_device *device, adead_device *reference_device);
 
 /* ---- program.c ---- */
 
 void adead_program_retain(adead_program *program);
 void adead_program_release(adead_program *program);
-/* The verifier's answer; makes it on the first call. NULL (with NO_MEMORY in `failure`) when there was no memory to find out. */
+/* The verifier's answer, made by the first call. NULL (with NO_MEMORY in `failure`) when memory was missing to find out. */
 const adead_verdict *adead_program_verdict(adead_program *program, adead_failure *failure);
 
 #endif

@@ -1,5 +1,5 @@
-/* Programs: reading them from bytes, files and assembly text, verifying them once, writing them in any format, telling what is
- * in them. A program is immutable after loading except for the verdict, which is published with one atomic
+/* Programs: reading them from bytes, files and assembly text, verifying them once, writing them in any format, telling
+ * what is in them. A program is immutable after loading except for the verdict, which is published with one atomic
  * exchange: threads that verify at the same time each compute it, the first wins, the others throw theirs away.
  */
 #include "internal.h"
@@ -227,7 +227,7 @@ const adead_verdict *adead_program_verdict(adead_program *program, adead_failure
     if (mine->status == ADEAD_OK) adead_code_get_facts(mine->code, &mine->facts);
     else mine->code = NULL;
 
-    if (!atomic_compare_exchange_strong_explicit(&program->verdict, &known, mine, memory_order_acq_rel, memory_order_acquire)) {
+    if (!atomic_compare_exchange_strong(&program->verdict, &known, mine)) {
         verdict_free(host, mine);
         return known;
     }
@@ -268,8 +268,8 @@ int adead_program_write(adead_program *program, int format, adead_write_fn write
     ADEAD_FAILURE_NONE(failure);
     public_sink  sink = {write, context};
     adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = adead_image_write(&program->image, (adead_format)format, &program->runtime->host, public_sink_write,
-                                            &sink, &failure);
+    adead_status status = adead_image_write(&program->image, (adead_format)format, &program->runtime->host,
+                                            public_sink_write, &sink, &failure);
     adead_fpenv_leave(fpenv);
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }

@@ -16,7 +16,7 @@ const char *adead_version(void)
 
 uint32_t adead_version_number(void)
 {
-    return ADEAD_VERSION_NUMBER;
+    return (uint32_t)ADEAD_VERSION_MAJOR << 16 | ADEAD_VERSION_MINOR << 8 | ADEAD_VERSION_PATCH;
 }
 
 const char *adead_cpu_text(void)
@@ -114,11 +114,13 @@ static adead_status choose_threads(adead_runtime *runtime, uint32_t wanted, adea
         while (*p >= '0' && *p <= '9' && wanted <= ADEAD_THREADS_MAX) wanted = wanted * 10 + (uint32_t)(*p++ - '0');
         if (*p != '\0') {
             return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET,
-                              "the environment variable ADEAD_THREADS is \"%.40s\", not a number from 0 to %d", text, ADEAD_THREADS_MAX);
+                              "the environment variable ADEAD_THREADS is \"%.40s\", not a number from 0 to %d", text,
+                              ADEAD_THREADS_MAX);
         }
     }
     if (wanted > ADEAD_THREADS_MAX) {
-        return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET, "more than %d threads were asked for", ADEAD_THREADS_MAX);
+        return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET, "more than %d threads were asked for",
+                          ADEAD_THREADS_MAX);
     }
     runtime->threads = wanted;
     return ADEAD_OK;
@@ -135,7 +137,7 @@ int adead_runtime_create(const adead_runtime_options *options, adead_runtime **o
     if (options && !adead_struct_take(&given, sizeof given, sizeof(adead_runtime_options), options))
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_runtime_options.size is not sizeof(adead_runtime_options)");
     if (!given.allocate != !given.release)
-        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_runtime_options: allocate and release must be given together");
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_runtime_options: allocate and release go together");
 
     adead_host host = adead_host_default;
     if (given.allocate) host = (adead_host){given.allocate, given.release, given.context};
@@ -175,8 +177,8 @@ void adead_runtime_destroy(adead_runtime *runtime)
     if (runtime) adead_runtime_release(runtime);
 }
 
-adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device, adead_device **reference_device,
-                                adead_failure *failure)
+adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device,
+                                adead_device **reference_device, adead_failure *failure)
 {
     adead_device_options options = {runtime->host, 1, NULL};
     *device = *reference_device = NULL;
@@ -257,7 +259,8 @@ int adead_backend_get(uint32_t index, adead_backend_info *info)
     uint32_t room = adead_struct_room(info, sizeof *info, sizeof(adead_backend_info));
     if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_backend_info.size is not sizeof(adead_backend_info)");
     if (index >= adead_backends_count)
-        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no backend %u: this build has %u", (unsigned)index, adead_backends_count);
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no backend %u: this build has %u", (unsigned)index,
+                                adead_backends_count);
     return describe_backend(adead_backends[index], NULL, room, info);
 }
 

@@ -1,6 +1,6 @@
 /* The self-test: every tensor operation on a fixed table of shapes and hard values, on the runtime's backend and on the
- * reference, compared bit for bit; and the reference itself against recorded digests, so that a build whose arithmetic is broken
- * (a compiler that contracts, a processor that flushes) does not agree with itself and pass.
+ * reference, compared bit for bit; and the reference itself against recorded digests, so that a build whose arithmetic is
+ * broken (a compiler that contracts, a processor that flushes) does not agree with itself and pass.
  */
 #include "internal.h"
 
@@ -57,7 +57,7 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* Zeros, subnormals, the edges of the range, infinities, NaN with payloads, ties, and arguments where functions change form. */
+/* Zeros, subnormals, the edges of the range, infinities, NaN with payloads, ties, arguments where functions change form. */
 static const uint32_t hard[] = {
     0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007FFFFF, 0x807FFFFF, 0x00800000, 0x80800000, 0x7F7FFFFF, 0xFF7FFFFF,
     0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC12345, 0x7F800001, 0x3F800000, 0xBF800000, 0x3F800001, 0x3F7FFFFF, 0x33800000,
@@ -148,8 +148,9 @@ static adead_status run_case(test_bench *bench, const adead_tensor_op *wanted, u
         adead_tensor_op op = *wanted;
         for (unsigned i = 0; i < row->operand_count; i++)
             op.operands[i] = (adead_slice){bench->memory[side][i], 0, OPERAND_BYTES};
-        status = adead_tensor_execute(bench->backend[side], bench->device[side], bench->backend[0], bench->device[0], &op, failure);
-        if (status == ADEAD_OK && bench->backend[side]->sync) status = bench->backend[side]->sync(bench->device[side], failure);
+        const adead_backend *backend = bench->backend[side];
+        status = adead_tensor_execute(backend, bench->device[side], bench->backend[0], bench->device[0], &op, failure);
+        if (status == ADEAD_OK && backend->sync) status = backend->sync(bench->device[side], failure);
         if (status == ADEAD_OK) status = move_out(bench, side, out, out_bytes, failure);
     }
     if (status != ADEAD_OK) return status;
@@ -219,11 +220,10 @@ static adead_status open_bench(test_bench *bench, const adead_host *host, adead_
     }
     for (int side = 0; side < 2; side++) {
         for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) {
-            adead_status status = bench->backend[side]->alloc(bench->device[side], OPERAND_BYTES, &bench->memory[side][i], failure);
-            if (status != ADEAD_OK) {
-                bench->memory[side][i] = NULL;
-                return status;
-            }
+            adead_memory *memory = NULL;
+            adead_status  status = bench->backend[side]->alloc(bench->device[side], OPERAND_BYTES, &memory, failure);
+            if (status != ADEAD_OK) return status;
+            bench->memory[side][i] = memory;
         }
     }
     return ADEAD_OK;
@@ -260,8 +260,8 @@ static adead_status run_all(test_bench *bench, report_fn report, void *context, 
         if (bench->mismatches && wrong++ == 0) memcpy(first_wrong, name, sizeof name);
     }
     if (!wrong) return ADEAD_OK;
-    return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "%u of %u operations have wrong bits, the first is %s", wrong,
-                      (unsigned)ADEAD_TENSOR_COUNT, first_wrong);
+    return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "%u of %u operations have wrong bits, the first is %s",
+                      wrong, (unsigned)ADEAD_TENSOR_COUNT, first_wrong);
 }
 
 int adead_selftest(adead_runtime *runtime, report_fn report, void *context)

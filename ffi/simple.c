@@ -103,7 +103,8 @@ static int init_locked(int backend)
 int adead_init(int backend)
 {
     if (backend != ADEAD_CPU && backend != ADEAD_CUDA && backend != ADEAD_VULKAN && backend != ADEAD_AUTO)
-        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_init: %d is no backend (0 CPU, 1 CUDA, 2 Vulkan, 255 automatic)", backend);
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_init: %d is no backend (0 CPU, 1 CUDA, 2 Vulkan, 255 automatic)",
+                                backend);
     take_lock(&simple.lifecycle);
     int status = init_locked(backend);
     drop_lock(&simple.lifecycle);
@@ -152,7 +153,8 @@ void *adead_alloc(size_t size)
     if (status == ADEAD_OK) {
         status = adead_blocks_alloc(&simple.blocks, size, &address);
         if (status == ADEAD_OK) memory = simple.blocks.base + address;
-        else adead_fail(&failure, status, ADEAD_NO_OFFSET, "no free run of blocks holds %llu bytes", (unsigned long long)size);
+        else
+            adead_fail(&failure, status, ADEAD_NO_OFFSET, "no free run of blocks holds %llu bytes", (unsigned long long)size);
     }
     drop_lock(&simple.lifecycle);
     if (status != ADEAD_OK) adead_error_publish(status, &failure);
@@ -248,7 +250,8 @@ static int run_unary(const char *function, adead_tensor_op *op, const float *in,
 {
     adead_memory min, mout;
     if (!wrap(&min, in, count) || !wrap(&mout, out, count)) return bad_array(function);
-    if (in != out && overlap(&min, &mout)) return adead_error_make(ADEAD_OVERLAP, "%s: out overlaps in but is not the same", function);
+    if (in != out && overlap(&min, &mout))
+        return adead_error_make(ADEAD_OVERLAP, "%s: out overlaps in but is not the same", function);
     op->operands[0] = whole(&min);
     op->operands[1] = whole(in == out ? &min : &mout);
     return run_operation(function, op);
