@@ -1,0 +1,201 @@
+; pipeline: tasks and channels. Two producers send numbers to one channel, three workers square them, the main task adds up.
+;
+;   adead run hex/programs/pipeline.hex
+;
+; output  total  i64[]   1^2 + 2^2 + ... + 12^2 = 650
+; stream  who did what, in which order
+;
+; Tasks are cooperative and take turns in order of their numbers, and what is sent in one round is seen in the next: the
+; order of the lines is part of the program's result, on every machine. Tasks share nothing: each has its own memory
+; (which starts as the program's data), buffers and globals. What they know of each other comes as arguments and through
+; channels.
+
+.const  PRODUCERS 2
+.const  WORKERS   3
+.const  EACH      6                     ; numbers a producer sends
+.const  NUMBERS   PRODUCERS * EACH
+
+.output total i64[] at total_at
+.entry  main
+
+main:   .func regs=24
+        .reg jobs    r0
+        .reg results r1
+        .reg i       r2
+        .reg task    r3
+        .reg value   r4
+        .reg total   r5
+        .reg zero    r6
+        .reg offset  r7
+        ; the window of the tasks' arguments
+        .reg a0      r16
+        .reg a1      r17
+        .reg a2      r18
+        channel jobs
+        channel results
+
+        ; worker(number, jobs, results)
+.work:  i64.add_imm a0, i, 1
+        move a1, jobs
+        move a2, results
+        spawn task, worker, r16
+        i64.shl_imm offset, i, 3
+        store64 task, offset, workers
+        i64.add_imm i, i, 1
+        jump.i64.lt_s_imm i, WORKERS, .work
+
+        ; producer(letter, jobs, first number)
+        i64.const i, 0
+.make:  i64.add_imm a0, i, 'A'
+        move a1, jobs
+        i64.mul_imm a2, i, EACH
+        i64.add_imm a2, a2, 1
+        spawn task, producer, r16
+        i64.shl_imm offset, i, 3
+        store64 task, offset, producers
+        i64.add_imm i, i, 1
+        jump.i64.lt_s_imm i, PRODUCERS, .make
+
+        i64.const i, 0
+.get:   receive value, results
+        i64.add total, total, value
+        i64.add_imm i, i, 1
+        jump.i64.lt_s_imm i, NUMBERS, .get
+
+        i64.const i, 0
+.wait:  i64.shl_imm offset, i, 3
+        load64 task, offset, producers
+        join value, task
+        i64.add_imm i, i, 1
+        jump.i64.lt_s_imm i, PRODUCERS, .wait
+
+        ; a 0 sends a worker home; join gives how many numbers it squared
+        i64.const i, 0
+.stop:  send jobs, zero
+        i64.add_imm i, i, 1
+        jump.i64.lt_s_imm i, WORKERS, .stop
+        i64.const i, 0
+.home:  i64.shl_imm offset, i, 3
+        load64 task, offset, workers
+        join a2, task
+        i64.const a0, text_done
+        i64.add_imm a1, i, 1
+        call print_line, r16
+        i64.add_imm i, i, 1
+        jump.i64.lt_s_imm i, WORKERS, .home
+
+        store64 total, zero, total_at
+        i64.const a0, text_total
+        i64.const a1, NUMBERS
+        move a2, total
+        call print_line, r16
+        halt
+
+; producer(letter, jobs, first): sends EACH numbers from `first` on, one a turn.
+producer: .func params=3 regs=10
+        .reg letter r0
+        .reg jobs   r1
+        .reg number r2
+        .reg last   r3
+        .reg zero   r4
+        .reg a0     r6
+        .reg a1     r7
+        .reg a2     r8
+        store8 letter, zero, text_sends + LETTER_AT
+        i64.add_imm last, number, EACH
+.next:  i64.const a0, text_sends
+        move a1, number
+        call print_line, r6
+        send jobs, number
+        yield
+        i64.add_imm number, number, 1
+        jump.i64.lt_s number, last, .next
+        return
+
+; worker(number, jobs, results) -> how many: squares what comes until a 0 comes.
+worker: .func params=3 results=1 regs=12
+        .reg me      r0
+        .reg jobs    r1
+        .reg results r2
+        .reg count   r3
+        .reg job     r4
+        .reg a0      r6
+        .reg a1      r7
+        .reg a2      r8
+.next:  receive job, jobs
+        jump.i64.eq_imm job, 0, .home
+        i64.mul job, job, job
+        i64.const a0, text_squared
+        move a1, me
+        move a2, job
+        call print_line, r6
+        send results, job
+        i64.add_imm count, count, 1
+        yield
+        jump .next
+.home:  move r0, count
+        return
+
+; print_line(text, first, second): writes a zero-terminated text, in which each `#` stands for the next of the two numbers. A
+; line is put together in `line` and written at once, so that no other task's comes in between.
+print_line: .func params=3 regs=12
+        .reg text   r0
+        .reg number r1
+        .reg second r2
+        .reg char   r3
+        .reg start  r4
+        .reg size   r5
+        .reg out    r8                  ; the window of put_u64
+        .reg value  r9
+        i64.const out, line
+.char:  load8_u char, text, 0
+        i64.add_imm text, text, 1
+        jump.i64.eq_imm char, 0, .write
+        jump.i64.eq_imm char, '#', .number
+        store8 char, out, 0
+        i64.add_imm out, out, 1
+        jump .char
+.number: move value, number
+        call put_u64, r8
+        move number, second
+        jump .char
+.write: i64.const start, line
+        i64.sub size, out, start
+        write start, size
+        return
+
+; put_u64(out, value) -> out behind: the value in decimal. The digits come last one first, so they are laid down
+; backwards in `number` and copied.
+put_u64: .func params=2 results=1 regs=7
+        .reg out   r0
+        .reg value r1
+        .reg at    r2
+        .reg digit r3
+        .reg ten   r4
+        .reg size  r5
+        i64.const at, number_end
+        i64.const ten, 10
+.digit: i64.rem_u digit, value, ten
+        i64.div_u value, value, ten
+        i64.add_imm digit, digit, '0'
+        i64.add_imm at, at, -1
+        store8 digit, at, 0
+        jump.i64.ne_imm value, 0, .digit
+        i64.const size, number_end
+        i64.sub size, size, at
+        memory.copy out, at, size
+        i64.add out, out, size
+        return
+
+.const  LETTER_AT 9
+.data   0x100
+total_at:     .zero 8
+producers:    .zero PRODUCERS * 8
+workers:      .zero WORKERS * 8
+text_sends:   .asciz "producer ? sends #\n"
+text_squared: .asciz "  worker # gives #\n"
+text_done:    .asciz "worker # squared # numbers\n"
+text_total:   .asciz "sum of # squares: #\n"
+line:         .zero 64
+number:       .zero 20
+number_end:
