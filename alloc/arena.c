@@ -41,7 +41,7 @@ void adead_arena_close(adead_arena *arena)
 static adead_arena_chunk *new_chunk(adead_arena *arena, uint64_t need)
 {
     uint64_t capacity = FIRST_CHUNK;
-    for (const adead_arena_chunk *chunk = arena->first; chunk && capacity < LARGEST_CHUNK; chunk = chunk->next) capacity *= 2;
+    for (const adead_arena_chunk *c = arena->first; c && capacity < LARGEST_CHUNK; c = c->next) capacity *= 2;
     capacity = adead_max_u64(capacity, need);
     size_t             size = sizeof(adead_arena_chunk) + BASE_ALIGN - 1 + (size_t)capacity;
     adead_arena_chunk *chunk = arena->host.allocate(arena->host.context, size);

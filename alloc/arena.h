@@ -25,8 +25,8 @@ typedef struct adead_arena_mark { adead_arena_chunk *chunk; uint64_t chunk_used,
 void adead_arena_open(adead_arena *arena, const adead_host *host);
 /* Releases every chunk; the arena is then as just opened. */
 void adead_arena_close(adead_arena *arena);
-/* `size` zeroed bytes aligned to `align` (a power of two up to 4096, else NULL), or NULL when the host has no more. Size 0 gives a
- * valid unique pointer. */
+/* `size` zeroed bytes aligned to `align` (a power of two up to 4096, else NULL), or NULL when the host has no more. Size 0
+ * gives a valid unique pointer. */
 void *adead_arena_alloc(adead_arena *arena, uint64_t size, uint64_t align);
 /* count * size with overflow check. */
 void *adead_arena_array(adead_arena *arena, uint64_t count, uint64_t size, uint64_t align);

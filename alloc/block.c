@@ -101,13 +101,14 @@ static uint64_t run_at(const adead_blocks *blocks, uint64_t address)
     return block;
 }
 
-adead_status adead_blocks_open(adead_blocks *blocks, const adead_host *host, uint64_t block_size, uint64_t count, bool poison,
-                               adead_failure *failure)
+adead_status adead_blocks_open(adead_blocks *blocks, const adead_host *host, uint64_t block_size, uint64_t count,
+                               bool poison, adead_failure *failure)
 {
     memset(blocks, 0, sizeof *blocks);
     if (block_size < SMALLEST_BLOCK || (block_size & (block_size - 1)) != 0) {
         return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET,
-                          "a block size of %" PRIu64 " bytes is not a power of two of at least %d", block_size, SMALLEST_BLOCK);
+                          "a block size of %" PRIu64 " bytes is not a power of two of at least %d", block_size,
+                          SMALLEST_BLOCK);
     }
     uint64_t bytes;
     if (count == 0 || !adead_mul_u64(block_size, count, &bytes) || bytes > PTRDIFF_MAX - REGION_ALIGN) {
@@ -165,6 +166,18 @@ adead_status adead_blocks_alloc(adead_blocks *blocks, uint64_t bytes, uint64_t *
     return ADEAD_OK;
 }
 
+adead_status adead_blocks_alloc_at(adead_blocks *blocks, uint64_t address, uint64_t bytes)
+{
+    if (bytes == 0) bytes = 1;
+    uint64_t first = address >> blocks->shift, length = ((bytes - 1) >> blocks->shift) + 1;
+    if (first << blocks->shift != address || first > blocks->count) return ADEAD_INVALID_ARGUMENT;
+    if (length > blocks->count - first || next_bit(blocks->bits, first, first + length, true) != first + length)
+        return ADEAD_BLOCKS_EXHAUSTED;
+    set_range(blocks->starts, first, first + 1, true);
+    take(blocks, first, first + length);
+    return ADEAD_OK;
+}
+
 adead_status adead_blocks_free(adead_blocks *blocks, uint64_t address)
 {
     uint64_t first = run_at(blocks, address);
@@ -187,7 +200,8 @@ adead_status adead_blocks_extend(adead_blocks *blocks, uint64_t address, uint64_
     uint64_t first = run_at(blocks, address);
     if (first == UINT64_MAX) return ADEAD_FOREIGN_POINTER;
     uint64_t end = run_end(blocks, first);
-    if (more > blocks->count - end || next_bit(blocks->bits, end, end + more, true) != end + more) return ADEAD_BLOCKS_EXHAUSTED;
+    if (more > blocks->count - end) return ADEAD_BLOCKS_EXHAUSTED;
+    if (next_bit(blocks->bits, end, end + more, true) != end + more) return ADEAD_BLOCKS_EXHAUSTED;
     take(blocks, end, end + more);
     return ADEAD_OK;
 }

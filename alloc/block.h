@@ -37,8 +37,8 @@ typedef struct adead_blocks {
 /* Reserves `count` blocks of `block_size` bytes from the host. The region is not touched; the bookkeeping is three bits a
  * block (24 KiB for 65,536). On failure nothing is held and `blocks` may be closed.
  * Errors: INVALID_ARGUMENT, NO_MEMORY. */
-adead_status adead_blocks_open(adead_blocks *blocks, const adead_host *host, uint64_t block_size, uint64_t count, bool poison,
-                               adead_failure *failure);
+adead_status adead_blocks_open(adead_blocks *blocks, const adead_host *host, uint64_t block_size, uint64_t count,
+                               bool poison, adead_failure *failure);
 /* Gives everything back to the host; closing twice, or what never opened (all zero), is allowed. */
 void adead_blocks_close(adead_blocks *blocks);
 
@@ -46,6 +46,9 @@ void adead_blocks_close(adead_blocks *blocks);
  * for each 64 blocks of the region, plus the zeroing of blocks that were in use before.
  * Errors: BLOCKS_EXHAUSTED (the state is unchanged). */
 adead_status adead_blocks_alloc(adead_blocks *blocks, uint64_t bytes, uint64_t *address);
+/* Hands out the run that starts at `address`, zeroed. Errors: INVALID_ARGUMENT (no block boundary of the region),
+ * BLOCKS_EXHAUSTED (not all of it is free; the state is unchanged). */
+adead_status adead_blocks_alloc_at(adead_blocks *blocks, uint64_t address, uint64_t bytes);
 /* Takes a run back. Errors: DOUBLE_FREE (a block boundary that is not handed out), FOREIGN_POINTER (anything else). */
 adead_status adead_blocks_free(adead_blocks *blocks, uint64_t address);
 /* Lengthens a run in place by `more` blocks if the blocks behind it are free. Errors: BLOCKS_EXHAUSTED, FOREIGN_POINTER. */

@@ -1,18 +1,49 @@
-/* The two hosts: the C library, and the counting one that fails the n-th call. */
-#include "host.h"
+/* The two hosts: the C library with the system's pages for large sizes, and the counting one that fails the n-th call. */
+#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#endif
 
+#include "host.h"
+#include "poison.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
+static void *map_pages(size_t size) { return VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE); }
+static void unmap_pages(void *memory, size_t size)
+{
+    (void)size;
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+#else
+#include <sys/mman.h>
+
+static void *map_pages(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+static void unmap_pages(void *memory, size_t size) { munmap(memory, size); }
+#endif
+
+/* Under AddressSanitizer everything comes from calloc, which it watches for leaks and for access past the end. */
+static bool from_pages(size_t size) { return !ADEAD_ASAN && size >= (size_t)1 << 20; }
 
 static void *default_allocate(void *context, size_t size)
 {
     (void)context;
-    return calloc(1, size);
+    return from_pages(size) ? map_pages(size) : calloc(1, size);
 }
 
 static void default_release(void *context, void *memory, size_t size)
 {
-    (void)context, (void)size;
-    free(memory);
+    (void)context;
+    if (from_pages(size)) unmap_pages(memory, size);
+    else free(memory);
 }
 
 const adead_host adead_host_default = {default_allocate, default_release, NULL};

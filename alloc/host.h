@@ -15,7 +15,8 @@ typedef struct adead_host {
     void   *context;
 } adead_host;
 
-/* The C library's calloc and free. Large sizes are given lazily by the system: untouched pages cost nothing. */
+/* The C library's calloc and free; from a mebibyte on, pages from the system, which cost nothing until they are touched
+ * (calloc alone does not promise that: musl as Zig ships it writes the zeros). */
 extern const adead_host adead_host_default;
 
 /* A host that counts calls and fails one of them: for tests, here because allocation failure is part of the contract. */

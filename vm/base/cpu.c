@@ -159,6 +159,6 @@ void adead_cpu_describe(char *text, size_t size)
                  (unsigned)(cpu->l2 >> 10), (unsigned)(cpu->l3 >> 10));
     }
     unsigned cores = (unsigned)adead_cpu_cores();
-    snprintf(text, size, "%s;%s%s; %u core%s", name[0] ? name : "unnamed processor", features[0] ? features : " no extensions",
-             caches, cores, cores == 1 ? "" : "s");
+    snprintf(text, size, "%s;%s%s; %u core%s", name[0] ? name : "unnamed processor",
+             features[0] ? features : " no extensions", caches, cores, cores == 1 ? "" : "s");
 }

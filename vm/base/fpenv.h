@@ -7,8 +7,8 @@
  *     adead_fpenv_leave(host);
  *
  * Per thread: a worker thread enters on its own. The control register is read always and written only when it differs,
- * so a clean host pays a nanosecond or two. The compiler does not know that arithmetic depends on this register: compute in functions that
- * are called between the two (not inlined beside them), or on values loaded from memory between the two.
+ * so a clean host pays a few nanoseconds. The compiler does not know that arithmetic depends on this register: compute in
+ * functions that are called between the two (not inlined beside them), or on values loaded from memory between the two.
  */
 #ifndef ADEAD_BASE_FPENV_H
 #define ADEAD_BASE_FPENV_H

@@ -56,7 +56,8 @@ void adead_sha256_compress_portable(uint32_t state[8], const uint8_t *data, size
             if (r == 48) break;
             for (int i = 0; i < 16; i++) {
                 uint32_t x = w[(i + 1) & 15], y = w[(i + 14) & 15];
-                w[i] += (rotate(x, 7) ^ rotate(x, 18) ^ x >> 3) + w[(i + 9) & 15] + (rotate(y, 17) ^ rotate(y, 19) ^ y >> 10);
+                w[i] += w[(i + 9) & 15] + (rotate(x, 7) ^ rotate(x, 18) ^ x >> 3) +
+                        (rotate(y, 17) ^ rotate(y, 19) ^ y >> 10);
             }
         }
         state[0] += a, state[1] += b, state[2] += c, state[3] += d;
@@ -82,7 +83,8 @@ SHA_TARGET __m128i next_words(__m128i w0, __m128i w1, __m128i w2, __m128i w3)
     return _mm_sha256msg2_epu32(sum, w3);
 }
 
-__attribute__((target("sha,sse4.1,ssse3"))) static void compress_sha_ni(uint32_t state[8], const uint8_t *data, size_t blocks)
+__attribute__((target("sha,sse4.1,ssse3")))
+static void compress_sha_ni(uint32_t state[8], const uint8_t *data, size_t blocks)
 {
     const __m128i swap = _mm_set_epi64x(0x0C0D0E0F08090A0B, 0x0405060700010203);
     __m128i       dcba = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xB1);

@@ -1,8 +1,8 @@
 /* Fused multiply-add, a * b + c rounded once to nearest even: the one operation that the C language has only in libm.
  *
- * The processor's instruction where it surely exists, else exact software with the same bits. Covers everything: subnormals, infinities, signed
- * zeros (an exact cancellation gives +0), and every NaN that comes out is the canonical one (0x7FC00000,
- * 0x7FF8000000000000). Call them in the default floating-point environment (fpenv.h).
+ * The processor's instruction where it surely exists, else exact software with the same bits. Covers everything:
+ * subnormals, infinities, signed zeros (an exact cancellation gives +0), and every NaN that comes out is the canonical
+ * one (0x7FC00000, 0x7FF8000000000000). Call them in the default floating-point environment (fpenv.h).
  */
 #ifndef ADEAD_BASE_SOFTFLOAT_H
 #define ADEAD_BASE_SOFTFLOAT_H

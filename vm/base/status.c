@@ -71,7 +71,8 @@ adead_status adead_fail(adead_failure *failure, adead_status code, uint64_t offs
     return code;
 }
 
-adead_status adead_fail_at(adead_failure *failure, adead_status code, uint32_t line, uint32_t column, const char *format, ...)
+adead_status adead_fail_at(adead_failure *failure, adead_status code, uint32_t line, uint32_t column,
+                           const char *format, ...)
 {
     if (failure) {
         va_list args;

@@ -34,11 +34,13 @@ const char *adead_status_text(int status);
 #define ADEAD_PRINTF(f, a)
 #endif
 
-/* Fills `failure` (if not NULL) and returns `code`, so that a caller can write `return adead_fail(...)`. */
-adead_status adead_fail(adead_failure *failure, adead_status code, uint64_t offset, const char *format, ...) ADEAD_PRINTF(4, 5);
+/* Fills `failure` (if not NULL) and returns `code`, so that a caller can write `return adead_fail(...)`. What is too long
+ * for the record is cut, between two UTF-8 characters. */
+adead_status adead_fail(adead_failure *failure, adead_status code, uint64_t offset, const char *format, ...)
+    ADEAD_PRINTF(4, 5);
 /* Same, with a position in a text instead of an offset. */
-adead_status adead_fail_at(adead_failure *failure, adead_status code, uint32_t line, uint32_t column, const char *format, ...)
-    ADEAD_PRINTF(5, 6);
+adead_status adead_fail_at(adead_failure *failure, adead_status code, uint32_t line, uint32_t column,
+                           const char *format, ...) ADEAD_PRINTF(5, 6);
 /* Adds the hint to a failure just made. */
 void adead_hint(adead_failure *failure, const char *format, ...) ADEAD_PRINTF(2, 3);
 

@@ -1,0 +1,90 @@
+/* Verified code inside the machine: what the verifier finds out (`adead_analysis`) and the dense form that runs.
+ *
+ * The dense form has one 24-byte step per instruction (two instructions that are fused share one). Jumps are byte distances
+ * between steps; registers are indices into the frame. `run` is the fuel that entering at this step costs: the
+ * number of instructions from here to the next CONTROL instruction, both included.
+ */
+#ifndef ADEAD_VM_CODE_H
+#define ADEAD_VM_CODE_H
+
+#include "vm/vm.h"
+
+typedef struct adead_function {
+    uint32_t offset;      /* of the FUNC instruction; of the first instruction for the implicit function */
+    uint32_t first, end;  /* instructions [first, end) of the stream, without FUNC */
+    uint32_t type;
+    uint16_t params, results, registers;
+} adead_function;
+
+/* What one pass over a correct stream learns. */
+typedef struct adead_analysis {
+    const adead_image *image;
+    adead_arena        arena;
+    uint32_t           instruction_count;
+    uint32_t          *offsets;  /* of each instruction, ascending */
+    uint16_t          *ops;      /* adead_op of each */
+    uint8_t           *targets;  /* 1 where a jump may arrive */
+    uint32_t           function_count;
+    adead_function    *functions; /* ascending by offset */
+    uint32_t           entry;     /* index of the entry function */
+    uint32_t          *table;     /* function index of each entry of the image's table */
+    adead_code_facts   facts;
+} adead_analysis;
+
+/* Verifies; on success the caller closes the analysis (its arena). */
+adead_status adead_analyse(adead_analysis *analysis, const adead_image *image, const adead_host *host, adead_failure *failure);
+
+/* Index of the instruction that starts at `offset` within [first, end), or UINT32_MAX. */
+uint32_t adead_find_instruction(const adead_analysis *analysis, uint32_t first, uint32_t end, uint64_t offset);
+/* Index of the function whose FUNC instruction (or implicit start) is at `offset`, or UINT32_MAX. */
+uint32_t adead_find_function(const adead_analysis *analysis, uint64_t offset);
+/* The instruction of that index, decoded again from the stream. */
+adead_instruction adead_instruction_at(const adead_analysis *analysis, uint32_t index);
+
+/* Steps that stand for two instructions; only the translator makes them. FUSED(NAME) */
+#define ADEAD_FUSED_STEPS(FUSED)                                                                  \
+    FUSED(F64_MUL_ADD)          /* d = a * b; e = d + c, two roundings */                          \
+    FUSED(I32_ADD_JUMP_LT_S)    /* r += imm16; if i32 r < s: jump */                               \
+    FUSED(I32_ADD_JUMP_LT_S_IMM)                                                                   \
+    FUSED(I64_ADD_JUMP_LT_S)                                                                       \
+    FUSED(I64_ADD_JUMP_LT_S_IMM)
+
+enum {
+    ADEAD_STEP_FIRST_FUSED = ADEAD_OP_COUNT - 1,
+#define FUSED(name) ADEAD_STEP_##name,
+    ADEAD_FUSED_STEPS(FUSED)
+#undef FUSED
+    ADEAD_STEP_COUNT
+};
+
+typedef struct adead_step {
+    const void *handler; /* threaded: the handler's address; switched: the step's number */
+    int32_t     imm;     /* immediate, offset, or distance of a jump in bytes */
+    uint32_t    run;
+    uint16_t    a, b, c, d;
+} adead_step;
+
+_Static_assert(sizeof(adead_step) <= 24, "a step is three words");
+
+/* How a translation is to be executed. PLAIN steps match instructions one to one, for tracing and profiling. */
+typedef enum adead_flavour { ADEAD_FLAVOUR_FAST, ADEAD_FLAVOUR_PLAIN } adead_flavour;
+
+typedef struct adead_translation {
+    adead_step *steps;
+    uint32_t   *instructions; /* instruction index of each step (the first of a fused pair) */
+    uint32_t   *entries;      /* first step of each function */
+    int32_t    *jumps;        /* distances of jump tables, one table after the other */
+    uint32_t    step_count;
+    adead_arena arena;
+} adead_translation;
+
+adead_status adead_translate(adead_translation *translation, const adead_analysis *analysis, adead_flavour flavour,
+                             const adead_host *host, adead_failure *failure);
+
+struct adead_code {
+    adead_host        host;
+    adead_analysis    analysis;
+    adead_translation fast;
+};
+
+#endif

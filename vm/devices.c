@@ -1,0 +1,232 @@
+/* Buffers and the instructions that use the device: the C0DA family, tensor operations, and the 56 family.
+ *
+ * A buffer is memory of the device under a number of the task. All of a task's buffers together may take limits.memory
+ * bytes, each counted in whole blocks, so that what fits does not depend on the backend.
+ */
+#include "vm/machine.h"
+#include "vm/tensor.h"
+
+static uint64_t charged_bytes(uint64_t bytes)
+{
+    return (bytes / ADEAD_BLOCK_SIZE + (bytes % ADEAD_BLOCK_SIZE != 0)) * ADEAD_BLOCK_SIZE;
+}
+
+adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    if (number >= machine->limits.buffers)
+        return adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u: this run is limited to buffers 0 to %u", number,
+                          machine->limits.buffers - 1);
+    if (!task->buffers) {
+        task->buffers = machine->host.allocate(machine->host.context, machine->limits.buffers * sizeof *task->buffers);
+        if (!task->buffers) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for buffers");
+    }
+    adead_buffer *buffer = &task->buffers[number];
+    if (buffer->memory)
+        return adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u is allocated again without being freed", number);
+    uint64_t left = machine->limits.memory - task->buffer_bytes;
+    if (bytes > left || charged_bytes(bytes) > left) {
+        adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET, "a buffer of %llu bytes is above the %llu bytes left for buffers",
+                   (unsigned long long)bytes, (unsigned long long)left);
+        adead_hint(failure, "raise the memory limit (--memory)");
+        return ADEAD_OUT_OF_MEMORY;
+    }
+    adead_status status = machine->backend->alloc(machine->device, bytes ? bytes : 1, &buffer->memory, failure);
+    if (status) return status;
+    buffer->bytes = bytes;
+    task->buffer_bytes += charged_bytes(bytes);
+    return ADEAD_OK;
+}
+
+static void release(adead_task *task, adead_buffer *buffer)
+{
+    if (!buffer->memory) return;
+    task->machine->backend->free(task->machine->device, buffer->memory);
+    task->buffer_bytes -= charged_bytes(buffer->bytes);
+    *buffer = (adead_buffer){.freed = true};
+}
+
+void adead_buffers_release(adead_task *task)
+{
+    if (!task->buffers) return;
+    for (uint32_t i = 0; i < task->machine->limits.buffers; i++) release(task, &task->buffers[i]);
+    task->machine->host.release(task->machine->host.context, task->buffers, task->machine->limits.buffers * sizeof *task->buffers);
+    task->buffers = NULL;
+}
+
+adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                 adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    if (bytes == 0) return ADEAD_OK;
+    if (machine->backend->upload) return machine->backend->upload(machine->device, buffer->memory, offset, data, bytes, failure);
+    memcpy((uint8_t *)buffer->memory->host + offset, data, bytes);
+    return ADEAD_OK;
+}
+
+adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
+                                   adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    if (bytes == 0) return ADEAD_OK;
+    if (machine->backend->download) return machine->backend->download(machine->device, buffer->memory, offset, data, bytes, failure);
+    memcpy(data, (const uint8_t *)buffer->memory->host + offset, bytes);
+    return ADEAD_OK;
+}
+
+/* The buffer of that number; a failure BUFFER_STATE if it is not allocated now. */
+static adead_buffer *find(adead_task *task, uint32_t number, adead_failure *failure)
+{
+    adead_buffer *buffer = task->buffers && number < task->machine->limits.buffers ? &task->buffers[number] : NULL;
+    if (buffer && buffer->memory) return buffer;
+    adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u %s", number,
+               buffer && buffer->freed ? "was freed before" : "was never allocated");
+    return NULL;
+}
+
+/* Same, where `bytes` are to be used: OUT_OF_BOUNDS if it is shorter. */
+static adead_buffer *find_with(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
+{
+    adead_buffer *buffer = find(task, number, failure);
+    if (!buffer || bytes <= buffer->bytes) return buffer;
+    adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "buffer %u has %llu bytes, not %llu", number, (unsigned long long)buffer->bytes,
+               (unsigned long long)bytes);
+    return NULL;
+}
+
+static adead_status slice_of_buffer(void *context, uint32_t number, adead_slice *slice, adead_failure *failure)
+{
+    adead_buffer *buffer = find(context, number, failure);
+    if (!buffer) return ADEAD_BUFFER_STATE;
+    *slice = (adead_slice){buffer->memory, 0, buffer->bytes};
+    return ADEAD_OK;
+}
+
+static adead_status slice_of_address(void *context, uint64_t address, adead_slice *slice, adead_failure *failure)
+{
+    adead_task *task = context;
+    uint64_t    space = address >> 40, offset = address & (((uint64_t)1 << 40) - 1);
+    *slice = (adead_slice){&task->linear, 0, task->linear.bytes};
+    if (space > ADEAD_BUFFERS_MAX)
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "0x%llX is no tensor address", (unsigned long long)address);
+    if (space != 0) {
+        adead_status status = slice_of_buffer(task, (uint32_t)(space - 1), slice, failure);
+        if (status) return status;
+    }
+    if (offset > slice->bytes)
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "tensor address 0x%llX lies behind the %llu bytes that are there",
+                          (unsigned long long)address, (unsigned long long)slice->bytes);
+    slice->offset = offset;
+    slice->bytes -= offset;
+    return ADEAD_OK;
+}
+
+adead_exit adead_do_tensor(adead_task *task)
+{
+    adead_machine            *machine = task->machine;
+    adead_instruction         in = adead_task_instruction(task);
+    const adead_tensor_source source = {task, slice_of_buffer, slice_of_address};
+    adead_tensor_op           op;
+    adead_status              status = adead_tensor_collect(&in, task->r, &source, &op, &machine->failure);
+    if (!status) status = adead_tensor_check(&op, &machine->failure);
+    if (status) return adead_task_trap(task, status);
+    if (!adead_task_charge(task, adead_tensor_work(&op))) return ADEAD_EXIT_TRAP;
+    if (machine->profile) adead_profile_flops(machine, in.op, adead_tensor_flops(&op));
+    status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op, &machine->failure);
+    return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
+}
+
+adead_exit adead_do_buffer_alloc(adead_task *task)
+{
+    adead_instruction in = adead_task_instruction(task);
+    adead_status      status = adead_buffer_make(task, adead_word(&in, 0), task->r[adead_word(&in, 1)], &task->machine->failure);
+    return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
+}
+
+adead_exit adead_do_buffer_size(adead_task *task)
+{
+    adead_instruction in = adead_task_instruction(task);
+    adead_buffer     *buffer = find(task, adead_word(&in, 1), &task->machine->failure);
+    if (!buffer) return adead_task_trap(task, ADEAD_BUFFER_STATE);
+    task->r[adead_word(&in, 0)] = buffer->bytes;
+    return ADEAD_EXIT_NONE;
+}
+
+adead_exit adead_do_buffer_address(adead_task *task)
+{
+    adead_instruction in = adead_task_instruction(task);
+    uint32_t          number = adead_word(&in, 1);
+    if (!find(task, number, &task->machine->failure)) return adead_task_trap(task, ADEAD_BUFFER_STATE);
+    task->r[adead_word(&in, 0)] = ((uint64_t)number + 1) << 40;
+    return ADEAD_EXIT_NONE;
+}
+
+static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t number, uint64_t bytes, adead_failure *failure)
+{
+    adead_buffer *buffer = find_with(task, number, bytes, failure);
+    if (!buffer) return failure->code;
+    if (!adead_in_memory(task, address, bytes))
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "%llu bytes at address 0x%llX lie outside the %llu bytes of memory",
+                          (unsigned long long)bytes, (unsigned long long)address, (unsigned long long)task->linear.bytes);
+    return adead_buffer_upload(task, buffer, 0, (const uint8_t *)task->linear.host + address, bytes, failure);
+}
+
+static adead_status copy_from_device(adead_task *task, uint32_t number, uint64_t address, uint64_t bytes, adead_failure *failure)
+{
+    adead_buffer *buffer = find_with(task, number, bytes, failure);
+    if (!buffer) return failure->code;
+    if (!adead_in_memory(task, address, bytes))
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "%llu bytes at address 0x%llX lie outside the %llu bytes of memory",
+                          (unsigned long long)bytes, (unsigned long long)address, (unsigned long long)task->linear.bytes);
+    return adead_buffer_download(task, buffer, 0, (uint8_t *)task->linear.host + address, bytes, failure);
+}
+
+static adead_status fill(adead_task *task, uint32_t number, uint32_t byte, uint64_t bytes, adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    adead_buffer  *buffer = find_with(task, number, bytes, failure);
+    if (!buffer) return failure->code;
+    adead_tensor_op op = {.kind = ADEAD_TENSOR_FILL, .scalar = byte, .dims = {bytes}, .operands = {{buffer->memory, 0, bytes}}};
+    return adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op, failure);
+}
+
+static adead_status free_buffer(adead_task *task, uint32_t number, adead_failure *failure)
+{
+    adead_buffer *buffer = find(task, number, failure);
+    if (!buffer) return failure->code;
+    release(task, buffer);
+    return ADEAD_OK;
+}
+
+adead_exit adead_do_device(adead_task *task)
+{
+    adead_machine    *machine = task->machine;
+    adead_failure    *failure = &machine->failure;
+    adead_instruction in = adead_task_instruction(task);
+    uint32_t          w[3] = {0};
+    for (uint32_t i = 0; i < in.count && i < 3; i++) w[i] = adead_word(&in, i);
+    if ((adead_ops[in.op].flags & OPF_WORK) && !adead_task_charge(task, w[2])) return ADEAD_EXIT_TRAP;
+    adead_status status = ADEAD_OK;
+    switch (in.op) {
+    case ADEAD_OP_GPU_ALLOC:
+    case ADEAD_OP_VK_ALLOC: status = adead_buffer_make(task, w[1], w[0], failure); break;
+    case ADEAD_OP_GPU_FREE:
+    case ADEAD_OP_VK_FREE: status = free_buffer(task, w[0], failure); break;
+    case ADEAD_OP_GPU_COPY_H2D: status = copy_to_device(task, w[0], w[1], w[2], failure); break;
+    case ADEAD_OP_GPU_COPY_D2H: status = copy_from_device(task, w[0], w[1], w[2], failure); break;
+    case ADEAD_OP_GPU_MEMSET: status = fill(task, w[0], w[1], w[2], failure); break;
+    case ADEAD_OP_GPU_SHUTDOWN:
+        for (uint32_t i = 0; task->buffers && i < machine->limits.buffers; i++) release(task, &task->buffers[i]);
+        break;
+    default: /* SYNC and BARRIER */
+        if (machine->backend->sync) status = machine->backend->sync(machine->device, failure);
+        break;
+    }
+    return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
+}
+
+adead_exit adead_do_vulkan(adead_task *task)
+{
+    adead_fail(&task->machine->failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "this build has no Vulkan backend to run shaders on");
+    return adead_task_trap(task, ADEAD_BACKEND_UNAVAILABLE);
+}

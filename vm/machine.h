@@ -1,0 +1,140 @@
+/* The machine's state, shared by the files of this folder only.
+ *
+ * A *task* has everything that running code can touch: registers, call stack, linear memory, buffers, globals. The machine
+ * has what tasks share through the scheduler: channels, fuel, the output stream, the device.
+ */
+#ifndef ADEAD_VM_MACHINE_H
+#define ADEAD_VM_MACHINE_H
+
+#include "alloc/block.h"
+#include "vm/base/base.h"
+#include "vm/interpret.h"
+#include "vm/vm.h"
+
+enum {
+    ADEAD_GLOBALS = 256,
+    ADEAD_QUANTUM = 16384,           /* fuel of one turn; part of the machine's definition */
+    ADEAD_REGISTER_LIMIT = 1 << 20,  /* 64-bit registers on a task's stack */
+    ADEAD_MESSAGE_LIMIT = 1 << 20,   /* values waiting in all channels together */
+    ADEAD_FUEL_GRAIN = 256           /* scalar steps of WORK that cost one unit of fuel */
+};
+
+typedef struct adead_buffer {
+    adead_memory *memory; /* NULL: not allocated */
+    uint64_t      bytes;
+    bool          freed; /* was allocated before: tells the two errors apart */
+} adead_buffer;
+
+typedef enum adead_task_state { ADEAD_TASK_READY, ADEAD_TASK_JOINING, ADEAD_TASK_RECEIVING, ADEAD_TASK_ENDED } adead_task_state;
+
+typedef struct adead_task {
+    /* Where the loop stands; held in processor registers while it runs. */
+    const adead_step  *pc;
+    uint64_t          *r;
+    const adead_step **sp;
+    int64_t            fuel; /* left of this turn; may go below zero by work that was done */
+
+    /* What the loop looks up. */
+    uint64_t          *register_base, *register_limit;
+    const adead_step **stack_base, **stack_limit;
+    const adead_translation *translation;
+    const adead_analysis    *analysis;
+    adead_memory       linear; /* the accessible part of memory */
+    adead_status       trap;
+
+    struct adead_machine *machine;
+    uint32_t           number;
+    uint32_t           function;
+    adead_task_state   state;
+    uint64_t           waits_for; /* task or channel number */
+    uint64_t           ended_round;
+    uint64_t           result;
+    adead_blocks       memory;
+    bool               memory_open;
+    uint64_t           static_bytes; /* linear memory from 0 up to here is never freed */
+    adead_buffer      *buffers;      /* limits.buffers of them, NULL until the first is used */
+    uint64_t           buffer_bytes;
+    uint64_t           globals[ADEAD_GLOBALS];
+} adead_task;
+
+/* Values sent wait in `pending` until the round ends, then move to `ready`. One growing array each, read from `head`. */
+typedef struct adead_queue { uint64_t *values; uint64_t capacity, head, count; } adead_queue;
+typedef struct adead_channel { adead_queue ready; uint32_t receiver; } adead_channel;
+typedef struct adead_message { uint32_t channel; uint64_t value; } adead_message;
+
+typedef struct adead_input_state { uint64_t dims[ADEAD_MAX_RANK]; void *data; uint64_t bytes; bool set; } adead_input_state;
+typedef struct adead_output_state { uint64_t dims[ADEAD_MAX_RANK]; void *copy; uint64_t copy_bytes; } adead_output_state;
+
+typedef enum adead_machine_state { ADEAD_MACHINE_READY, ADEAD_MACHINE_DONE, ADEAD_MACHINE_FAILED } adead_machine_state;
+
+struct adead_machine {
+    adead_host               host;
+    const adead_code        *code;
+    adead_machine_limits     limits;
+    const adead_backend     *backend, *reference;
+    adead_device            *device, *reference_device;
+    adead_machine_state      state;
+    adead_failure            failure; /* of the instruction that just trapped; code 0: the loop only knows the number */
+
+    adead_task             **tasks;     /* room for limits.tasks */
+    uint32_t                 task_count;
+    uint64_t                 round;     /* from 1 */
+    adead_channel           *channels;
+    uint32_t                 channel_count;
+    uint64_t                 channel_capacity;
+    adead_message           *pending; /* sent in this round */
+    uint64_t                 pending_count, pending_capacity, waiting; /* waiting: in all queues and pending */
+    uint64_t                 fuel_left; /* beyond the running turn */
+    uint64_t                 fuel_used;
+
+    adead_sink               sink;
+    void                    *sink_context;
+    adead_input_state       *inputs;
+    adead_output_state      *outputs;
+
+    adead_machine_trace      trace;
+    void                    *trace_context;
+    struct adead_profile    *profile;
+    adead_translation        plain; /* made by the first run that is traced or profiled */
+    bool                     has_plain;
+};
+
+/* The instruction the task stands at. */
+adead_instruction adead_task_instruction(const adead_task *task);
+/* Leaves with a trap; the sentence is made later from the code alone, or was put into machine->failure before. */
+adead_exit adead_task_trap(adead_task *task, adead_status code);
+/* Takes extra fuel for `work` scalar steps; false (with OUT_OF_FUEL set as the trap) if there is not enough. */
+bool adead_task_charge(adead_task *task, uint64_t work);
+
+/* machine.c */
+adead_status adead_task_open(adead_machine *machine, uint32_t function, adead_task **task, adead_failure *failure);
+void         adead_task_close(adead_task *task);
+/* memory.c: is [address, address + bytes) inside linear memory? */
+static inline bool adead_in_memory(const adead_task *task, uint64_t address, uint64_t bytes)
+{
+    return address <= task->linear.bytes && bytes <= task->linear.bytes - address;
+}
+/* Makes linear memory reach at least to `end`. False when the program's or the host's limit forbids it. */
+bool adead_memory_reach(adead_task *task, uint64_t end);
+adead_status adead_memory_open(adead_task *task, adead_failure *failure);
+
+/* devices.c */
+adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure);
+void         adead_buffers_release(adead_task *task);
+adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
+                                 adead_failure *failure);
+adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
+                                   adead_failure *failure);
+
+/* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
+adead_status adead_schedule(adead_machine *machine, adead_failure *failure);
+void         adead_channels_release(adead_machine *machine);
+
+/* profile.c: `observe` is called before each instruction of a PLAIN translation. */
+void adead_observe(adead_task *task, const adead_step *pc);
+void adead_profile_begin(adead_machine *machine);
+void adead_profile_end(adead_machine *machine);
+void adead_profile_flops(adead_machine *machine, adead_op op, uint64_t flops);
+void adead_profile_close(adead_machine *machine);
+
+#endif

@@ -1,0 +1,281 @@
+/* Tasks: cooperative, share-nothing, scheduled so that the interleaving is a function of the program alone.
+ *
+ * The schedule is a sequence of rounds. In a round every task that existed when it began gets one turn, in order of its
+ * number: it runs until it has used the quantum of fuel, gives the rest up (`yield`, `spawn`), has to wait, or ends. What a
+ * task sends, and that it has ended, becomes visible to others when the round is over. So the turns of one round do not depend
+ * on each other, and could as well be run at the same time.
+ */
+#include "vm/machine.h"
+
+#include <stdio.h>
+
+/* ---- Growing arrays on the host's memory ---- */
+
+static bool grow(adead_machine *machine, void **array, uint64_t *capacity, size_t element)
+{
+    uint64_t wider = *capacity ? *capacity * 2 : 16;
+    void    *fresh = machine->host.allocate(machine->host.context, (size_t)wider * element);
+    if (!fresh) return false;
+    if (*array) {
+        memcpy(fresh, *array, (size_t)*capacity * element);
+        machine->host.release(machine->host.context, *array, (size_t)*capacity * element);
+    }
+    *array = fresh;
+    *capacity = wider;
+    return true;
+}
+
+static void release(adead_machine *machine, void *array, uint64_t capacity, size_t element)
+{
+    if (array) machine->host.release(machine->host.context, array, (size_t)capacity * element);
+}
+
+static bool queue_push(adead_machine *machine, adead_queue *queue, uint64_t value)
+{
+    if (queue->head == queue->count) queue->head = queue->count = 0;
+    if (queue->count == queue->capacity && queue->head > queue->capacity / 2) {
+        memmove(queue->values, queue->values + queue->head, (size_t)(queue->count - queue->head) * sizeof *queue->values);
+        queue->count -= queue->head;
+        queue->head = 0;
+    }
+    void *values = queue->values;
+    if (queue->count == queue->capacity && !grow(machine, &values, &queue->capacity, sizeof *queue->values)) return false;
+    queue->values = values;
+    queue->values[queue->count++] = value;
+    return true;
+}
+
+void adead_channels_release(adead_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->channel_count; i++)
+        release(machine, machine->channels[i].ready.values, machine->channels[i].ready.capacity, sizeof(uint64_t));
+    release(machine, machine->channels, machine->channel_capacity, sizeof *machine->channels);
+    release(machine, machine->pending, machine->pending_capacity, sizeof *machine->pending);
+    machine->channels = NULL;
+    machine->pending = NULL;
+    machine->channel_count = 0;
+    machine->channel_capacity = machine->pending_count = machine->pending_capacity = machine->waiting = 0;
+}
+
+/* ---- Instructions ---- */
+
+static adead_exit fail(adead_task *task, adead_status code, const char *what, uint64_t value)
+{
+    adead_fail(&task->machine->failure, code, ADEAD_NO_OFFSET, what, (unsigned long long)value);
+    return adead_task_trap(task, code);
+}
+
+adead_exit adead_do_spawn(adead_task *task)
+{
+    adead_machine    *machine = task->machine;
+    adead_instruction in = adead_task_instruction(task);
+    uint32_t          function = adead_find_function(task->analysis, adead_word(&in, 1)), base = adead_word(&in, 2);
+    if (machine->task_count >= machine->limits.tasks)
+        return fail(task, ADEAD_TASK_LIMIT, "this run is limited to %llu tasks", machine->limits.tasks);
+    adead_task  *child;
+    adead_status status = adead_task_open(machine, function, &child, &machine->failure);
+    if (status) return adead_task_trap(task, status);
+    memcpy(child->r, task->r + base, task->analysis->functions[function].params * sizeof *child->r);
+    task->r[adead_word(&in, 0)] = child->number;
+    task->pc++;
+    return ADEAD_EXIT_YIELD;
+}
+
+adead_exit adead_do_join(adead_task *task)
+{
+    adead_machine    *machine = task->machine;
+    adead_instruction in = adead_task_instruction(task);
+    uint64_t          number = task->r[adead_word(&in, 1)];
+    if (number >= machine->task_count) return fail(task, ADEAD_BAD_HANDLE, "there is no task %llu", number);
+    if (number == task->number) return fail(task, ADEAD_BAD_HANDLE, "task %llu waits for itself", number);
+    const adead_task *other = machine->tasks[number];
+    if (other->state == ADEAD_TASK_ENDED && other->ended_round < machine->round) {
+        task->r[adead_word(&in, 0)] = other->result;
+        return ADEAD_EXIT_NONE;
+    }
+    task->state = ADEAD_TASK_JOINING;
+    task->waits_for = number;
+    return ADEAD_EXIT_BLOCKED;
+}
+
+adead_exit adead_do_channel(adead_task *task)
+{
+    adead_machine    *machine = task->machine;
+    adead_instruction in = adead_task_instruction(task);
+    if (machine->channel_count >= machine->limits.tasks)
+        return fail(task, ADEAD_TASK_LIMIT, "this run is limited to %llu channels", machine->limits.tasks);
+    void *channels = machine->channels;
+    if (machine->channel_count == machine->channel_capacity && !grow(machine, &channels, &machine->channel_capacity, sizeof *machine->channels))
+        return fail(task, ADEAD_NO_MEMORY, "the host has no memory left for channel %llu", machine->channel_count);
+    machine->channels = channels;
+    machine->channels[machine->channel_count] = (adead_channel){.receiver = UINT32_MAX};
+    task->r[adead_word(&in, 0)] = machine->channel_count++;
+    return ADEAD_EXIT_NONE;
+}
+
+adead_exit adead_do_send(adead_task *task)
+{
+    adead_machine    *machine = task->machine;
+    adead_instruction in = adead_task_instruction(task);
+    uint64_t          channel = task->r[adead_word(&in, 0)];
+    if (channel >= machine->channel_count) return fail(task, ADEAD_BAD_HANDLE, "there is no channel %llu", channel);
+    if (machine->waiting >= ADEAD_MESSAGE_LIMIT)
+        return fail(task, ADEAD_TASK_LIMIT, "more than %llu sent values wait to be received", ADEAD_MESSAGE_LIMIT);
+    void *pending = machine->pending;
+    if (machine->pending_count == machine->pending_capacity && !grow(machine, &pending, &machine->pending_capacity, sizeof *machine->pending))
+        return fail(task, ADEAD_NO_MEMORY, "the host has no memory left for messages of channel %llu", channel);
+    machine->pending = pending;
+    machine->pending[machine->pending_count++] = (adead_message){(uint32_t)channel, task->r[adead_word(&in, 1)]};
+    machine->waiting++;
+    return ADEAD_EXIT_NONE;
+}
+
+adead_exit adead_do_receive(adead_task *task)
+{
+    adead_machine    *machine = task->machine;
+    adead_instruction in = adead_task_instruction(task);
+    uint64_t          number = task->r[adead_word(&in, 1)];
+    if (number >= machine->channel_count) return fail(task, ADEAD_BAD_HANDLE, "there is no channel %llu", number);
+    adead_channel *channel = &machine->channels[number];
+    if (channel->receiver != UINT32_MAX && channel->receiver != task->number)
+        return fail(task, ADEAD_BAD_HANDLE, "task %llu already receives from this channel", channel->receiver);
+    channel->receiver = task->number;
+    if (channel->ready.head == channel->ready.count) {
+        task->state = ADEAD_TASK_RECEIVING;
+        task->waits_for = number;
+        return ADEAD_EXIT_BLOCKED;
+    }
+    task->r[adead_word(&in, 0)] = channel->ready.values[channel->ready.head++];
+    machine->waiting--;
+    return ADEAD_EXIT_NONE;
+}
+
+/* ---- Turns and rounds ---- */
+
+/* The sentence of a trap that the loop reported by its number alone. */
+static adead_status describe(adead_task *task, adead_failure *failure)
+{
+    adead_machine    *machine = task->machine;
+    adead_instruction in = adead_task_instruction(task);
+    char              text[160], detail[sizeof failure->message];
+    adead_instruction_text(&in, text, sizeof text);
+    if (machine->failure.code) {
+        snprintf(detail, sizeof detail, "%s", machine->failure.message);
+    } else if (task->trap == ADEAD_OUT_OF_BOUNDS) {
+        uint64_t address = task->r[adead_word(&in, 1)];
+        snprintf(detail, sizeof detail, "address 0x%llX + %u lies outside the %llu bytes of memory", (unsigned long long)address,
+                 adead_word(&in, 2), (unsigned long long)task->linear.bytes);
+    } else if (task->trap == ADEAD_TRAP) {
+        snprintf(detail, sizeof detail, "the program gave up with number %d", (int)adead_word(&in, 0));
+    } else {
+        snprintf(detail, sizeof detail, "%s", adead_status_text(task->trap));
+    }
+    char who[32] = "";
+    if (task->number) snprintf(who, sizeof who, "task %u: ", task->number);
+    adead_fail(failure, task->trap, in.offset, "%s%s: %s", who, text, detail);
+    if (task->trap == ADEAD_OUT_OF_FUEL) adead_hint(failure, "raise the limit on instructions (--fuel)");
+    else if (machine->failure.hint[0]) adead_hint(failure, "%s", machine->failure.hint);
+    return task->trap;
+}
+
+/* Pays for the run at pc from the machine's fuel and sets the turn's; false when there is not enough left. */
+static bool begin_turn(adead_task *task)
+{
+    adead_machine *machine = task->machine;
+    uint64_t       cost = task->pc->run, slice = adead_max_u64(ADEAD_QUANTUM, cost);
+    if (machine->fuel_left < cost) return false;
+    slice = adead_min_u64(slice, machine->fuel_left);
+    machine->fuel_left -= slice;
+    task->fuel = (int64_t)(slice - cost);
+    return true;
+}
+
+static void end_task(adead_task *task)
+{
+    adead_machine *machine = task->machine;
+    bool           returned = task->sp == task->stack_base;
+    bool           has_result = task->analysis->functions[task->function].results > 0;
+    task->state = ADEAD_TASK_ENDED;
+    task->ended_round = machine->round;
+    task->result = returned && has_result ? task->register_base[0] : 0;
+    if (task->number != 0) adead_task_close(task);
+}
+
+/* One turn. OK, or the trap. */
+static adead_status run_turn(adead_task *task, adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    bool           plain = task->translation == &machine->plain;
+    adead_exit     why = ADEAD_EXIT_TRAP;
+    task->trap = ADEAD_OUT_OF_FUEL;
+    task->state = ADEAD_TASK_READY;
+    if (begin_turn(task)) {
+        why = plain ? adead_interpret_plain(task) : adead_interpret(task);
+        if (why == ADEAD_EXIT_BLOCKED) task->fuel += task->pc->run;
+        if (why == ADEAD_EXIT_TRAP) task->fuel += task->pc->run - 1;
+        machine->fuel_left = (uint64_t)((int64_t)machine->fuel_left + task->fuel);
+        if (why == ADEAD_EXIT_TURN && machine->fuel_left < task->pc->run) {
+            why = ADEAD_EXIT_TRAP;
+            task->trap = ADEAD_OUT_OF_FUEL;
+        }
+    }
+    if (why == ADEAD_EXIT_TRAP) return describe(task, failure);
+    if (why == ADEAD_EXIT_ENDED) end_task(task);
+    return ADEAD_OK;
+}
+
+static bool can_run(const adead_machine *machine, const adead_task *task)
+{
+    switch (task->state) {
+    case ADEAD_TASK_READY: return true;
+    case ADEAD_TASK_ENDED: return false;
+    case ADEAD_TASK_JOINING: {
+        const adead_task *other = machine->tasks[task->waits_for];
+        return other->state == ADEAD_TASK_ENDED && other->ended_round < machine->round;
+    }
+    case ADEAD_TASK_RECEIVING: {
+        const adead_queue *ready = &machine->channels[task->waits_for].ready;
+        return ready->head != ready->count;
+    }
+    }
+    return false;
+}
+
+static adead_status deliver(adead_machine *machine, adead_failure *failure)
+{
+    for (uint64_t i = 0; i < machine->pending_count; i++) {
+        adead_message *message = &machine->pending[i];
+        if (!queue_push(machine, &machine->channels[message->channel].ready, message->value))
+            return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for messages");
+    }
+    machine->pending_count = 0;
+    return ADEAD_OK;
+}
+
+static adead_status deadlock(adead_machine *machine, adead_failure *failure)
+{
+    adead_task *task = machine->tasks[0];
+    machine->failure = (adead_failure){0};
+    adead_fail(&machine->failure, ADEAD_DEADLOCK, ADEAD_NO_OFFSET, "every task waits; this one for %s %llu",
+               task->state == ADEAD_TASK_JOINING ? "the end of task" : "a value of channel", (unsigned long long)task->waits_for);
+    task->trap = ADEAD_DEADLOCK;
+    return describe(task, failure);
+}
+
+adead_status adead_schedule(adead_machine *machine, adead_failure *failure)
+{
+    for (machine->round = 1; machine->tasks[0]->state != ADEAD_TASK_ENDED; machine->round++) {
+        uint32_t tasks = machine->task_count;
+        bool     moved = false;
+        for (uint32_t i = 0; i < tasks && machine->tasks[0]->state != ADEAD_TASK_ENDED; i++) {
+            if (!can_run(machine, machine->tasks[i])) continue;
+            moved = true;
+            adead_status status = run_turn(machine->tasks[i], failure);
+            if (status) return status;
+        }
+        adead_status status = deliver(machine, failure);
+        if (status) return status;
+        if (!moved) return deadlock(machine, failure);
+    }
+    return ADEAD_OK;
+}

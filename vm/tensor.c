@@ -1,0 +1,199 @@
+/* Tensor instructions: operands, sizes, overlap. See tensor.h; the facts are in tensor.def. */
+#include "vm/tensor.h"
+#include "vm/base/base.h"
+#include "vm/base/dtype.h"
+#include "vm/vm.h"
+
+typedef struct operand_row { uint8_t role, dtype, extent; } operand_row;
+
+typedef struct tensor_row {
+    const char *name;
+    uint8_t     operand_count, scalars, work, flops;
+    operand_row operands[ADEAD_TENSOR_OPERANDS];
+} tensor_row;
+
+/* A product of dims, as up to three 2-bit positions; 3 stands for "no dim". */
+#define P3(i, j, k) ((i) | (j) << 2 | (k) << 4)
+#define P2(i, j) P3(i, j, 3)
+#define P1(i) P3(i, 3, 3)
+#define OPERAND_ROW(role, type, extent) {ADEAD_ROLE_##role, ADEAD_DTYPE_##type, extent},
+#define IN(type, extent) OPERAND_ROW(IN, type, extent)
+#define SAME(type, extent) OPERAND_ROW(SAME, type, extent)
+#define BIAS(type, extent) OPERAND_ROW(BIAS, type, extent)
+#define OUT(type, extent) OPERAND_ROW(OUT, type, extent)
+
+static const tensor_row rows[ADEAD_TENSOR_COUNT] = {
+#define TENSOR(name, dims, scalars, work, flops, formula, operands) \
+    {#name, sizeof((operand_row[]){operands}) / sizeof(operand_row), scalars, work, flops, {operands}},
+#include "vm/tensor.def"
+#undef TENSOR
+};
+
+static const uint8_t kinds[ADEAD_OP_COUNT] = {
+#define OP(value, name, mnemonic, operands, flags, class, tensor, effect) ADEAD_TENSOR_##tensor,
+#include "opcodes/opcodes.def"
+#undef OP
+};
+
+adead_tensor_kind adead_tensor_of(adead_op op) { return (adead_tensor_kind)kinds[op]; }
+
+const char *adead_tensor_name(adead_tensor_kind kind) { return kind < ADEAD_TENSOR_COUNT ? rows[kind].name : "NONE"; }
+
+uint32_t adead_tensor_flags(adead_tensor_kind kind)
+{
+    if (kind == ADEAD_TENSOR_MATMUL_EX) return ADEAD_TRANSPOSE_A | ADEAD_TRANSPOSE_B | ADEAD_BIAS;
+    if (kind == ADEAD_TENSOR_MULTIHEAD) return ADEAD_CAUSAL;
+    return 0;
+}
+
+/* The product of the dims an extent names; false when it does not fit 64 bits. */
+static bool product(uint8_t extent, const uint64_t *dims, uint64_t *out)
+{
+    uint64_t total = 1;
+    for (int i = 0; i < 3; i++) {
+        unsigned position = extent >> (2 * i) & 3;
+        if (position != 3 && !adead_mul_u64(total, dims[position], &total)) return false;
+    }
+    *out = total;
+    return true;
+}
+
+bool adead_tensor_operand_absent(const adead_instruction *in, uint32_t word)
+{
+    if (adead_tensor_of(in->op) != ADEAD_TENSOR_MATMUL_EX || word != 2) return false;
+    uint32_t    at = 0;
+    const char *kind = adead_ops[in->op].operands;
+    for (; *kind != ADEAD_KIND_FLAGS; kind++) at += adead_operand_words(*kind);
+    return (adead_word(in, at) & ADEAD_BIAS) == 0;
+}
+
+adead_status adead_tensor_check_static(const adead_instruction *in, adead_failure *failure)
+{
+    const tensor_row *row = &rows[adead_tensor_of(in->op)];
+    uint32_t          size = adead_dtype_size(row->operands[0].dtype), dims[ADEAD_TENSOR_DIMS] = {0}, count = 0, word = 0;
+    for (const char *kind = adead_ops[in->op].operands; *kind; kind++) {
+        uint32_t value = adead_word(in, word);
+        if (*kind == ADEAD_KIND_BYTES && value % size != 0)
+            return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset, "%s of %u bytes: not a whole number of %u-byte elements",
+                              adead_ops[in->op].mnemonic, value, size);
+        if (*kind == ADEAD_KIND_DIM) dims[count++] = value;
+        word += adead_operand_words(*kind);
+    }
+    if (count == 3 && adead_tensor_of(in->op) == ADEAD_TENSOR_MULTIHEAD && (dims[2] == 0 || dims[1] % dims[2] != 0))
+        return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset, "%u columns cannot be divided among %u heads", dims[1], dims[2]);
+    return ADEAD_OK;
+}
+
+adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *r, const adead_tensor_source *source, adead_tensor_op *op,
+                                  adead_failure *failure)
+{
+    *op = (adead_tensor_op){.kind = adead_tensor_of(in->op)};
+    const tensor_row *row = &rows[op->kind];
+    uint32_t          word = 0, operand = 0, dim = 0;
+    adead_status      status = ADEAD_OK;
+    for (const char *kind = adead_ops[in->op].operands; *kind && !status; kind++) {
+        uint32_t value = adead_word(in, word);
+        switch (*kind) {
+        case ADEAD_KIND_BUFFER_READ:
+        case ADEAD_KIND_BUFFER_WRITE:
+            if (!adead_tensor_operand_absent(in, word)) status = source->buffer(source->context, value, &op->operands[operand], failure);
+            operand++;
+            break;
+        case ADEAD_KIND_TENSOR_READ:
+        case ADEAD_KIND_TENSOR_WRITE:
+            if (!adead_tensor_operand_absent(in, word)) status = source->address(source->context, r[value], &op->operands[operand], failure);
+            operand++;
+            break;
+        case ADEAD_KIND_DIM: op->dims[dim++] = value; break;
+        case ADEAD_KIND_DIM_REG: op->dims[dim++] = r[value]; break;
+        case ADEAD_KIND_BYTES: op->dims[dim++] = value / adead_dtype_size(row->operands[0].dtype); break;
+        case ADEAD_KIND_IMM_F32: op->scalar = value; break;
+        case ADEAD_KIND_SCALAR_REG: op->scalar = (uint32_t)r[value]; break;
+        case ADEAD_KIND_FLAGS: op->flags = value; break;
+        case ADEAD_KIND_ACTIVATION: op->activation = (adead_activation)value; break;
+        default: break;
+        }
+        word += adead_operand_words(*kind);
+    }
+    return status;
+}
+
+static adead_status check_dims(const adead_tensor_op *op, adead_failure *failure)
+{
+    if (op->kind == ADEAD_TENSOR_MULTIHEAD && (op->dims[2] == 0 || op->dims[1] % op->dims[2] != 0))
+        return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "%llu columns cannot be divided among %llu heads",
+                          (unsigned long long)op->dims[1], (unsigned long long)op->dims[2]);
+    if (op->kind == ADEAD_TENSOR_ARGMAX && op->dims[1] == 0 && op->dims[0] != 0)
+        return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "an empty row has no index of its maximum");
+    for (int i = 0; i < ADEAD_TENSOR_DIMS; i++) /* an empty operand would let the other dims be anything */
+        if (op->dims[i] > (uint64_t)1 << 40)
+            return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "a dimension of %llu is more than 2^40",
+                              (unsigned long long)op->dims[i]);
+    return ADEAD_OK;
+}
+
+static bool overlaps(const adead_slice *a, const adead_slice *b)
+{
+    return a->memory == b->memory && a->bytes && b->bytes && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+
+adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
+{
+    const tensor_row *row = &rows[op->kind];
+    adead_status      status = check_dims(op, failure);
+    if (status) return status;
+    for (unsigned i = 0; i < row->operand_count; i++) {
+        adead_slice *slice = &op->operands[i];
+        uint64_t     bytes;
+        if (row->operands[i].role == ADEAD_ROLE_BIAS && !(op->flags & ADEAD_BIAS)) {
+            slice->memory = NULL;
+            continue;
+        }
+        if (!product(row->operands[i].extent, op->dims, &bytes) ||
+            !adead_mul_u64(bytes, adead_dtype_size(row->operands[i].dtype), &bytes))
+            return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "the size of operand %u does not fit 64 bits", i + 1);
+        if (bytes > slice->bytes)
+            return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "operand %u needs %llu bytes, but only %llu are there", i + 1,
+                              (unsigned long long)bytes, (unsigned long long)slice->bytes);
+        slice->bytes = bytes;
+    }
+    const adead_slice *out = &op->operands[row->operand_count - 1]; /* every operation writes its last operand only */
+    for (unsigned i = 0; i + 1 < row->operand_count; i++) {
+        const adead_slice *in = &op->operands[i];
+        if (!in->memory || !overlaps(in, out)) continue;
+        bool same = row->operands[i].role == ADEAD_ROLE_SAME && in->offset == out->offset && in->bytes == out->bytes;
+        if (!same) return adead_fail(failure, ADEAD_OVERLAP, ADEAD_NO_OFFSET, "the result overlaps operand %u", i + 1);
+    }
+    return ADEAD_OK;
+}
+
+uint64_t adead_tensor_work(const adead_tensor_op *op)
+{
+    uint64_t work;
+    return product(rows[op->kind].work, op->dims, &work) ? work : UINT64_MAX;
+}
+
+uint64_t adead_tensor_flops(const adead_tensor_op *op)
+{
+    uint64_t work = adead_tensor_work(op), flops;
+    return adead_mul_u64(work, rows[op->kind].flops, &flops) ? flops : UINT64_MAX;
+}
+
+adead_status adead_tensor_run_checked(const adead_backend *backend, adead_device *device, const adead_backend *reference,
+                                      adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure)
+{
+    if (!backend->supports || backend->supports(device, op)) return backend->run(device, op, failure);
+    for (unsigned i = 0; i < rows[op->kind].operand_count; i++)
+        if (op->operands[i].memory && !op->operands[i].memory->host)
+            return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the %s backend has no %s", backend->name,
+                              rows[op->kind].name);
+    return reference->run(reference_device, op, failure);
+}
+
+adead_status adead_tensor_execute(const adead_backend *backend, adead_device *device, const adead_backend *reference,
+                                  adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure)
+{
+    adead_tensor_op checked = *op;
+    adead_status    status = adead_tensor_check(&checked, failure);
+    return status ? status : adead_tensor_run_checked(backend, device, reference, reference_device, &checked, failure);
+}

@@ -1,0 +1,42 @@
+/* Tensor instructions: from operands to a checked `adead_tensor_op`, for the verifier and for the machine.
+ * All knowledge of sizes comes from tensor.def.
+ */
+#ifndef ADEAD_VM_TENSOR_H
+#define ADEAD_VM_TENSOR_H
+
+#include "vm/backend.h"
+
+typedef enum adead_role { ADEAD_ROLE_IN, ADEAD_ROLE_SAME, ADEAD_ROLE_BIAS, ADEAD_ROLE_OUT } adead_role;
+
+/* The tensor operation of an instruction, or ADEAD_TENSOR_NONE. */
+adead_tensor_kind adead_tensor_of(adead_op op);
+const char       *adead_tensor_name(adead_tensor_kind kind);
+/* The flags an operation may have. */
+uint32_t adead_tensor_flags(adead_tensor_kind kind);
+/* Is the operand at this word a bias that the instruction's flags say is not read? */
+bool adead_tensor_operand_absent(const adead_instruction *in, uint32_t word);
+
+/* The verifier's part: what can be said of immediate sizes. Errors: BAD_OPERAND. */
+adead_status adead_tensor_check_static(const adead_instruction *in, adead_failure *failure);
+
+/* How the machine finds the memory behind a buffer number or a tensor address in a register. */
+typedef struct adead_tensor_source {
+    void *context;
+    adead_status (*buffer)(void *context, uint32_t number, adead_slice *slice, adead_failure *failure);
+    adead_status (*address)(void *context, uint64_t address, adead_slice *slice, adead_failure *failure);
+} adead_tensor_source;
+
+/* Collects an instruction's operands; slices reach to the end of their memory until adead_tensor_check narrows them. */
+adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *registers, const adead_tensor_source *source,
+                                  adead_tensor_op *op, adead_failure *failure);
+/* Everything a backend relies on: dims, sizes, overlap. Narrows each slice to what the operation touches.
+ * Errors: SHAPE_TRAP, OUT_OF_BOUNDS, OVERLAP. */
+adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure);
+/* Runs a checked operation on the device or, where that does not support it and memory is the host's, on the reference. */
+adead_status adead_tensor_run_checked(const adead_backend *backend, adead_device *device, const adead_backend *reference,
+                                      adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure);
+/* Scalar steps of an operation (saturating), and its floating-point operations. */
+uint64_t adead_tensor_work(const adead_tensor_op *op);
+uint64_t adead_tensor_flops(const adead_tensor_op *op);
+
+#endif
