@@ -70,7 +70,8 @@ static void sizes_of_zero_are_unique(void)
 {
     adead_arena arena;
     adead_arena_open(&arena, &adead_host_default);
-    char *a = adead_arena_alloc(&arena, 0, 1), *b = adead_arena_alloc(&arena, 0, 1), *c = adead_arena_array(&arena, 0, 16, 1);
+    char *a = adead_arena_alloc(&arena, 0, 1), *b = adead_arena_alloc(&arena, 0, 1);
+    char *c = adead_arena_array(&arena, 0, 16, 1);
     CHECK(a && b && c && a != b && b != c && a != c);
     adead_arena_close(&arena);
 }
@@ -227,5 +228,6 @@ static void unused_parts_are_poisoned(void)
 static void unused_parts_are_poisoned(void) { SKIP("needs a build with AddressSanitizer"); }
 #endif
 
-TEST_MAIN("arena", T(random_pieces) T(bad_requests) T(sizes_of_zero_are_unique) T(strings) T(marks) T(small_chunks_stay_useful)
-          T(used_counts_alignment) T(host_failure_at_each_call) T(counting_host_counts) T(unused_parts_are_poisoned))
+TEST_MAIN("arena", T(random_pieces) T(bad_requests) T(sizes_of_zero_are_unique) T(strings) T(marks)
+          T(small_chunks_stay_useful) T(used_counts_alignment) T(host_failure_at_each_call) T(counting_host_counts)
+          T(unused_parts_are_poisoned))

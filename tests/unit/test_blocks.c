@@ -1,4 +1,8 @@
 /* The block allocator: its golden addresses, a naive model beside it, every error, zeroing, and failing hosts. */
+#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE /* mincore */
+#endif
+
 #include "alloc/block.h"
 #include "alloc/poison.h"
 #include "tests/harness/test.h"
@@ -344,6 +348,35 @@ static void fragmented_region(void)
     adead_blocks_close(&blocks);
 }
 
+/* 256 MiB are reserved, and not one page of them is in memory until a program writes to it; neither after an alloc. */
+#if defined(__linux__)
+#include <sys/mman.h>
+
+static uint64_t resident_pages(const adead_blocks *blocks)
+{
+    static unsigned char pages[ADEAD_BLOCK_COUNT];
+    uint64_t             resident = 0;
+    if (mincore(blocks->base, blocks->count * blocks->block_size, pages) != 0) return UINT64_MAX;
+    for (uint64_t i = 0; i < blocks->count; i++) resident += pages[i] & 1;
+    return resident;
+}
+
+static void untouched_pages_cost_nothing(void)
+{
+    adead_blocks blocks;
+    uint64_t     address;
+    CHECK_EQ(adead_blocks_open(&blocks, &adead_host_default, ADEAD_BLOCK_SIZE, ADEAD_BLOCK_COUNT, false, NULL), ADEAD_OK);
+    CHECK_EQ(resident_pages(&blocks), 0);
+    CHECK_EQ(adead_blocks_alloc(&blocks, 256 << 20, &address), ADEAD_OK);
+    CHECK_EQ(resident_pages(&blocks), 0);
+    blocks.base[128 << 20] = 1;
+    CHECK(resident_pages(&blocks) > 0);
+    adead_blocks_close(&blocks);
+}
+#else
+static void untouched_pages_cost_nothing(void) { SKIP("this system has no mincore"); }
+#endif
+
 #if ADEAD_ASAN
 int __asan_address_is_poisoned(void const volatile *address);
 
@@ -369,4 +402,5 @@ static void free_blocks_are_poisoned(void) { SKIP("needs a build with AddressSan
 
 TEST_MAIN("blocks", T(golden_addresses) T(random_against_model) T(exhaustion_changes_nothing) T(free_errors)
           T(extend_keeps_and_zeroes) T(reset_starts_over) T(open_refuses_bad_sizes) T(host_failure_at_each_call)
-          T(reopen_leaks_nothing) T(fragmented_region) T(free_blocks_are_poisoned))
+          T(reopen_leaks_nothing) T(fragmented_region) T(untouched_pages_cost_nothing)
+          T(free_blocks_are_poisoned))

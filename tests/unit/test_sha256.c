@@ -117,4 +117,5 @@ static void lengths_above_four_gibibits(void)
     CHECK(memcmp(x, y, 32) != 0);
 }
 
-TEST_MAIN("sha256", T(published_vectors) T(million_a) T(every_split) T(portable_equals_chosen) T(lengths_above_four_gibibits))
+TEST_MAIN("sha256", T(published_vectors) T(million_a) T(every_split) T(portable_equals_chosen)
+          T(lengths_above_four_gibibits))
