@@ -46,18 +46,24 @@ static uint64_t saved_state(void)
 }
 
 /* Intel's leaf 4 and AMD's 0x8000001D have the same layout: one index a cache, type 0 ends the list. */
-static void detect_caches(adead_cpu *cpu, uint32_t function)
+adead_cpu_caches adead_cpu_get_caches(void)
 {
+    adead_cpu_caches caches = {0, 0, 0};
+    leaf             vendor = cpuid(0, 0);
+    bool             amd = vendor.b == 0x68747541 || vendor.b == 0x6F677948; /* "Auth"enticAMD, "Hygo"nGenuine */
+    uint32_t         function = amd ? 0x8000001D : 4;
+    if ((amd ? cpuid(0x80000000, 0).a : vendor.a) < function) return caches;
     for (uint32_t index = 0; index < 8; index++) {
         leaf     l = cpuid(function, index);
         uint32_t type = l.a & 31, level = l.a >> 5 & 7;
-        if (type == 0) return;
+        if (type == 0) break;
         uint64_t bytes = ((uint64_t)(l.b >> 22) + 1) * ((l.b >> 12 & 1023) + 1) * ((l.b & 4095) + 1) * ((uint64_t)l.c + 1);
         uint32_t size = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
-        if (level == 1 && type == 1) cpu->l1d = size;
-        if (level == 2 && type != 2) cpu->l2 = size;
-        if (level == 3 && type != 2) cpu->l3 = size;
+        if (level == 1 && type == 1) caches.l1d = size;
+        if (level == 2 && type != 2) caches.l2 = size;
+        if (level == 3 && type != 2) caches.l3 = size;
     }
+    return caches;
 }
 
 static void detect_wide(adead_cpu *cpu, uint64_t saved, uint32_t highest)
@@ -79,7 +85,7 @@ static void detect_wide(adead_cpu *cpu, uint64_t saved, uint32_t highest)
 
 static void detect(adead_cpu *cpu)
 {
-    leaf     vendor = cpuid(0, 0), l = cpuid(1, 0);
+    leaf     l = cpuid(1, 0);
     uint64_t saved = bit(l.c, 27) ? saved_state() : 0;
     cpu->sse41 = bit(l.c, 19);
     if ((saved & 6) == 6 && bit(l.c, 28)) {
@@ -87,10 +93,7 @@ static void detect(adead_cpu *cpu)
         cpu->fma = bit(l.c, 12);
         cpu->f16c = bit(l.c, 29);
     }
-    detect_wide(cpu, saved, vendor.a);
-    bool amd = vendor.b == 0x68747541 || vendor.b == 0x6F677948; /* "Auth"enticAMD, "Hygo"nGenuine */
-    if (!amd && vendor.a >= 4) detect_caches(cpu, 4);
-    if (amd && cpuid(0x80000000, 0).a >= 0x8000001D) detect_caches(cpu, 0x8000001D);
+    detect_wide(cpu, saved, cpuid(0, 0).a);
 }
 
 static void model_name(char name[49])
@@ -108,6 +111,8 @@ static void model_name(char name[49])
 #elif defined(__aarch64__)
 
 static void detect(adead_cpu *cpu) { cpu->neon = cpu->fma = true; }
+
+adead_cpu_caches adead_cpu_get_caches(void) { return (adead_cpu_caches){0, 0, 0}; }
 
 static void model_name(char name[49]) { strcpy(name, "AArch64"); }
 
@@ -153,12 +158,13 @@ void adead_cpu_describe(char *text, size_t size)
 #define FEATURE(member, label) if (cpu->member) strcat(features, " " label);
     ADEAD_CPU_FEATURES(FEATURE)
 #undef FEATURE
-    char caches[80] = "";
-    if (cpu->l1d) {
-        snprintf(caches, sizeof caches, "; L1d %u KiB, L2 %u KiB, L3 %u KiB", (unsigned)(cpu->l1d >> 10),
-                 (unsigned)(cpu->l2 >> 10), (unsigned)(cpu->l3 >> 10));
+    char             cache_text[80] = "";
+    adead_cpu_caches caches = adead_cpu_get_caches();
+    if (caches.l1d) {
+        snprintf(cache_text, sizeof cache_text, "; L1d %u KiB, L2 %u KiB, L3 %u KiB", (unsigned)(caches.l1d >> 10),
+                 (unsigned)(caches.l2 >> 10), (unsigned)(caches.l3 >> 10));
     }
     unsigned cores = (unsigned)adead_cpu_cores();
     snprintf(text, size, "%s;%s%s; %u core%s", name[0] ? name : "unnamed processor",
-             features[0] ? features : " no extensions", caches, cores, cores == 1 ? "" : "s");
+             features[0] ? features : " no extensions", cache_text, cores, cores == 1 ? "" : "s");
 }

@@ -32,12 +32,16 @@ typedef struct adead_cpu {
 #define FEATURE(member, text) bool member;
     ADEAD_CPU_FEATURES(FEATURE)
 #undef FEATURE
-    uint32_t l1d, l2, l3; /* bytes of the cache a core can use; 0 where it is not known (outside x86-64) */
 } adead_cpu;
 
-/* Never NULL, never fails, valid for ever; callable from any thread. The first call costs microseconds (CPUID leaves a
- * virtual machine), later ones a nanosecond. */
+/* Bytes of the caches one core uses; 0 where not known (outside x86-64). */
+typedef struct adead_cpu_caches { uint32_t l1d, l2, l3; } adead_cpu_caches;
+
+/* Never NULL, never fails, valid for ever; callable from any thread. The first call runs CPUID four times (nothing on bare
+ * metal, up to 10 us each inside a virtual machine), later ones cost a nanosecond. */
 const adead_cpu *adead_cpu_get(void);
+/* Asks the processor at every call, with about six CPUID more: ask once and keep the answer. */
+adead_cpu_caches adead_cpu_get_caches(void);
 /* Cores this process may run on now, at least 1. Asks the system at every call. */
 uint32_t adead_cpu_cores(void);
 /* "MODEL; sse4.1 avx ...; L1d 48 KiB, L2 2048 KiB, L3 ...; 2 cores", cut to `size` bytes with the NUL. 320 are enough. */
