@@ -52,6 +52,7 @@ bool adead_task_charge(adead_task *task, uint64_t work)
 
 /* ---- Tasks ---- */
 
+static uint64_t register_bytes(void) { return (uint64_t)(ADEAD_REGISTER_LIMIT + ADEAD_REGISTER_GROUP) * sizeof(uint64_t); }
 /* One more than the depth: the lowest entry is where the task's function returns to. */
 static uint64_t stack_entries(const adead_machine *machine) { return (uint64_t)machine->limits.call_depth + 1; }
 
@@ -62,7 +63,7 @@ void adead_task_close(adead_task *task)
     if (task->memory_open) adead_blocks_close(&task->memory);
     task->memory_open = false;
     task->linear = (adead_memory){0};
-    give(machine, task->register_base, (uint64_t)ADEAD_REGISTER_LIMIT * sizeof *task->register_base);
+    give(machine, task->register_base, register_bytes());
     give(machine, task->stack_base, stack_entries(machine) * sizeof *task->stack_base);
     task->register_base = NULL;
     task->stack_base = NULL;
@@ -71,7 +72,7 @@ void adead_task_close(adead_task *task)
 static adead_status open_stacks(adead_task *task, adead_failure *failure)
 {
     adead_machine *machine = task->machine;
-    task->register_base = take(machine, (uint64_t)ADEAD_REGISTER_LIMIT * sizeof *task->register_base);
+    task->register_base = take(machine, register_bytes());
     task->stack_base = take(machine, stack_entries(machine) * sizeof *task->stack_base);
     if (!task->register_base || !task->stack_base) return no_memory(failure, "a task's registers");
     task->register_limit = task->register_base + ADEAD_REGISTER_LIMIT;

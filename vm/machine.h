@@ -15,6 +15,7 @@ enum {
     ADEAD_GLOBALS = 256,
     ADEAD_QUANTUM = 16384,           /* fuel of one turn; part of the machine's definition */
     ADEAD_REGISTER_LIMIT = 1 << 20,  /* 64-bit registers on a task's stack */
+    ADEAD_REGISTER_GROUP = 4,        /* a call clears its registers in groups of so many: the stack has room for one more */
     ADEAD_MESSAGE_LIMIT = 1 << 20,   /* values waiting in all channels together */
     ADEAD_FUEL_GRAIN = 256           /* scalar steps of WORK that cost one unit of fuel */
 };
