@@ -1,0 +1,211 @@
+/* `adead info`: this build on this machine, or what a program contains, needs and promises. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- This build, this machine ---- */
+
+static const struct { const char *name; uint64_t value; } limits[] = {
+    {"memory", (uint64_t)256 << 20}, {"buffers", 1024}, {"call_depth", 65536}, {"tasks", 256},
+};
+
+static void print_backend(cli *c, const adead_backend_info *backend)
+{
+    const char *state = "not available";
+    if (backend->available) state = backend->attested ? "available, attested" : "available, NOT attested";
+    cli_print(c, "  %-8s %s; %s\n", backend->name, backend->summary, state);
+    if (backend->device[0]) cli_print(c, "  %-8s %s\n", "", backend->device);
+    if (backend->reason[0]) cli_print(c, "  %-8s %s\n", "", backend->reason);
+}
+
+static void json_backend(buffer *b, const adead_backend_info *backend)
+{
+    json_open(b, NULL, '{');
+    json_string(b, "name", backend->name);
+    json_string(b, "summary", backend->summary);
+    json_bool(b, "available", backend->available != 0);
+    json_bool(b, "attested", backend->attested != 0);
+    json_string(b, "device", backend->device);
+    json_string(b, "reason", backend->reason);
+    json_close(b, '}');
+}
+
+static int info_machine(cli *c)
+{
+    buffer *b = &c->document;
+    int     status = ADEAD_OK;
+    json_open(b, NULL, '{');
+    json_string(b, "command", "info");
+    json_string(b, "version", adead_version());
+    json_string(b, "processor", adead_cpu_text());
+    json_open(b, "backends", '[');
+    if (!c->json) cli_print(c, "adead %s\n\nprocessor\n  %s\n\nbackends\n", adead_version(), adead_cpu_text());
+    for (uint32_t i = 0; i < adead_backend_count() && status == ADEAD_OK; i++) {
+        adead_backend_info backend = {.size = sizeof backend};
+        if (adead_backend_get(i, &backend) != ADEAD_OK) status = cli_fail_library(c, NULL);
+        else if (c->json) json_backend(b, &backend);
+        else print_backend(c, &backend);
+    }
+    json_close(b, ']');
+    json_open(b, "limits", '{');
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) json_u64(b, limits[i].name, limits[i].value);
+    json_close(b, '}');
+    if (!c->json) {
+        cli_print(c, "\ndefault limits\n  %llu MiB of linear memory, and again of buffers; %llu buffers;\n"
+                     "  %llu nested calls; %llu tasks; no limit on executed instructions\n",
+                  (unsigned long long)limits[0].value >> 20, (unsigned long long)limits[1].value,
+                  (unsigned long long)limits[2].value, (unsigned long long)limits[3].value);
+        cli_print(c, "\nprogram formats\n  text, binary (version 2); hex, agpu, ahyb (version 1)\n");
+    }
+    return status;
+}
+
+/* ---- A program ---- */
+
+typedef struct facts {
+    cli                *c;
+    adead_program      *program;
+    const char         *file;
+    adead_program_info  info;
+    bool                verified;
+    cli_error           refused;
+} facts;
+
+static void print_port(cli *c, const char *kind, const adead_tensor *port)
+{
+    char shape[256];
+    cli_shape_text(port, shape, sizeof shape);
+    cli_print(c, "%-9s %s %s%s\n", kind, port->name, shape, port->data ? " by default" : "");
+}
+
+static void json_port(buffer *b, const adead_tensor *port, bool is_input)
+{
+    json_open(b, NULL, '{');
+    json_string(b, "name", port->name);
+    json_string(b, "type", adead_type_name(port->dtype));
+    json_open(b, "shape", '[');
+    for (uint32_t i = 0; i < port->rank; i++) json_u64(b, NULL, port->dims[i]);
+    json_close(b, ']');
+    if (is_input) json_bool(b, "default", port->data != NULL);
+    json_close(b, '}');
+}
+
+typedef int (*port_getter)(adead_program *program, uint32_t index, adead_tensor *port);
+
+static void ports(facts *f, const char *kind, port_getter get, uint32_t count)
+{
+    char key[16];
+    snprintf(key, sizeof key, "%ss", kind);
+    json_open(&f->c->document, key, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        adead_tensor port;
+        if (get(f->program, i, &port) != ADEAD_OK) break;
+        if (f->c->json) json_port(&f->c->document, &port, get == adead_program_input);
+        else print_port(f->c, kind, &port);
+    }
+    json_close(&f->c->document, ']');
+}
+
+static void json_contents(facts *f, const char *sha256)
+{
+    const adead_program_info *info = &f->info;
+    buffer                   *b = &f->c->document;
+    const struct { const char *key; uint64_t value; } numbers[] = {
+        {"code_bytes", info->code_bytes},         {"data_bytes", info->data_bytes},
+        {"native_bytes", info->native_bytes},     {"instructions", info->instructions},
+        {"functions", info->functions},           {"tensor_instructions", info->tensor_instructions},
+        {"table_entries", info->table_entries},   {"names", info->names},
+        {"memory_initial", info->memory_initial}, {"memory_maximum", info->memory_maximum},
+    };
+    json_open(b, NULL, '{');
+    json_string(b, "command", "info");
+    json_string(b, "file", f->file);
+    json_string(b, "format", cli_format_name(info->format));
+    json_string(b, "sha256", sha256);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) json_u64(b, numbers[i].key, numbers[i].value);
+}
+
+static void print_contents(facts *f, const char *sha256)
+{
+    const adead_program_info *info = &f->info;
+    cli_print(f->c, "%-9s %s\n%-9s %s\n", "file", f->file, "format", cli_format_name(info->format));
+    cli_print(f->c, "%-9s %s\n", "sha256", sha256);
+    cli_print(f->c, "%-9s %llu bytes", "code", (unsigned long long)info->code_bytes);
+    if (f->verified) {
+        cli_print(f->c, ", %llu instructions (%llu tensor), %llu functions", (unsigned long long)info->instructions,
+                  (unsigned long long)info->tensor_instructions, (unsigned long long)info->functions);
+    }
+    if (info->table_entries) cli_print(f->c, ", %u in the call table", (unsigned)info->table_entries);
+    cli_print(f->c, "\n%-9s %llu bytes\n", "data", (unsigned long long)info->data_bytes);
+    if (info->memory_maximum) {
+        cli_print(f->c, "%-9s %llu bytes, at most %llu\n", "memory", (unsigned long long)info->memory_initial,
+                  (unsigned long long)info->memory_maximum);
+    } else {
+        cli_print(f->c, "%-9s not declared: the limit of the run\n", "memory");
+    }
+    if (info->native_bytes)
+        cli_print(f->c, "%-9s %llu bytes of x86 code, never run\n", "native", (unsigned long long)info->native_bytes);
+    if (info->names) cli_print(f->c, "%-9s %u debug names\n", "names", (unsigned)info->names);
+}
+
+static void needs(facts *f)
+{
+    cli    *c = f->c;
+    buffer *b = &c->document;
+    json_open(b, "imports", '[');
+    for (uint32_t i = 0; i < f->info.imports; i++) {
+        const char *name = adead_program_import(f->program, i);
+        if (c->json) json_string(b, NULL, name);
+        else cli_print(c, "%-9s %s, which nothing provides\n", "import", name);
+    }
+    json_close(b, ']');
+    json_open(b, "needs", '{');
+    json_bool(b, "device", f->info.uses_device != 0);
+    json_bool(b, "vulkan", f->info.uses_vulkan != 0);
+    json_bool(b, "tasks", f->info.uses_tasks != 0);
+    json_close(b, '}');
+    json_bool(b, "deterministic", true);
+    json_bool(b, "verified", f->verified);
+    if (!f->verified) cli_json_error(b, "refused", &f->refused);
+    if (c->json || !f->verified) return;
+    bool device = f->info.uses_device || f->info.tensor_instructions;
+    cli_print(c, "%-9s %s%s%s\n", "needs", f->info.uses_vulkan ? "the Vulkan backend" : "no particular backend",
+              device ? "; tensor operations, whose bits are the same on every backend" : "", f->info.uses_tasks ? "; tasks" : "");
+    cli_print(c, "%-9s deterministic: the same bits for the same input; no foreign code, no files, no clock\n", "promises");
+}
+
+static int info_program(cli *c, adead_program *program, const char *file)
+{
+    facts f = {.c = c, .program = program, .file = file, .info = {.size = sizeof f.info}};
+    char  sha256[65];
+    if (adead_program_verify(program) == ADEAD_OK) {
+        f.verified = true;
+    } else {
+        cli_fail_library(c, file);
+        f.refused = c->error;
+    }
+    if (adead_program_get_info(program, &f.info) != ADEAD_OK) return cli_fail_library(c, file);
+    cli_hex_digest(f.info.digest, sha256);
+    if (c->json) json_contents(&f, sha256);
+    else print_contents(&f, sha256);
+    ports(&f, "input", adead_program_input, f.info.inputs);
+    ports(&f, "output", adead_program_output, f.info.outputs);
+    needs(&f);
+    if (!c->json && !f.verified) cli_print(c, "%-9s by the verifier: %s\n", "refused", f.refused.message);
+    return ADEAD_OK;
+}
+
+int command_info(cli *c)
+{
+    if (c->args.operand_count == 0) return info_machine(c);
+    adead_runtime *runtime = NULL;
+    adead_program *program = NULL;
+    const char    *path = c->args.operands[0];
+    int            status = cli_open_runtime(c, &runtime);
+    if (status == ADEAD_OK) status = cli_load(c, runtime, path, &program);
+    if (status == ADEAD_OK) status = info_program(c, program, cli_input_name(path));
+    adead_program_destroy(program);
+    adead_runtime_destroy(runtime);
+    return status;
+}

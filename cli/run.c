@@ -1,0 +1,440 @@
+/* `adead run`: inputs in, one run, outputs, dumps, digests, profile; as text or as one JSON document. */
+#include "cli.h"
+#include "npy.h"
+#include "progress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 255, SUMMARY_VALUES = 8 };
+
+/* What a program may write under --json, where its stream is kept in memory. */
+#define STREAM_MAX ((size_t)1 << 30)
+
+typedef struct run {
+    cli            *c;
+    adead_runtime  *runtime;
+    adead_program  *program;
+    adead_instance *instance;
+    const char     *file;   /* the program's, for messages */
+    buffer          stream; /* what the program wrote, under --json */
+    bool            terminal; /* standard output is one */
+    double          seconds;
+} run;
+
+/* ---- Option values ---- */
+
+/* NAME=FILE */
+typedef struct named_file {
+    char        name[NAME_MAX_BYTES + 1];
+    const char *file;
+} named_file;
+
+/* ADDR=FILE or ADDR:LEN=FILE */
+typedef struct memory_file {
+    uint64_t    address, length;
+    const char *file;
+} memory_file;
+
+static int parse_named(cli *c, option_id id, const char *text, named_file *out)
+{
+    const char *equals = strchr(text, '=');
+    size_t      length = equals ? (size_t)(equals - text) : 0;
+    if (length == 0 || length > NAME_MAX_BYTES || equals[1] == '\0')
+        return cli_usage(c, "%s \"%.80s\" is not %s", options[id].name, text, options[id].value);
+    memcpy(out->name, text, length);
+    out->name[length] = '\0';
+    out->file = equals + 1;
+    return ADEAD_OK;
+}
+
+static int parse_memory(cli *c, option_id id, const char *text, memory_file *out)
+{
+    const char *equals = strchr(text, '='), *colon = id == OPTION_DUMP ? strchr(text, ':') : equals;
+    bool        good = equals && colon && colon <= equals && equals[1] != '\0';
+    good = good && cli_parse_number(text, (size_t)(colon - text), true, UINT64_MAX, &out->address);
+    out->length = 0;
+    if (good && id == OPTION_DUMP)
+        good = cli_parse_number(colon + 1, (size_t)(equals - colon - 1), true, CLI_FILE_MAX, &out->length);
+    if (!good) return cli_usage(c, "%s \"%.80s\" is not %s", options[id].name, text, options[id].value);
+    out->file = equals + 1;
+    return ADEAD_OK;
+}
+
+/* Looks at every repeated option once before anything is read, so that a mistake in the last one costs nothing. */
+static int check_options(cli *c)
+{
+    named_file  named;
+    memory_file memory;
+    int         status = ADEAD_OK;
+    for (int i = 0; i < c->args.given_count && status == ADEAD_OK; i++) {
+        option_id   id = c->args.given[i].id;
+        const char *text = c->args.given[i].value, *file = "";
+        if (id == OPTION_IN || id == OPTION_OUT) status = parse_named(c, id, text, &named);
+        if (id == OPTION_LOAD || id == OPTION_DUMP) status = parse_memory(c, id, text, &memory);
+        if (status == ADEAD_OK && id == OPTION_OUT) file = named.file;
+        if (status == ADEAD_OK && id == OPTION_DUMP) file = memory.file;
+        if (c->json && strcmp(file, "-") == 0)
+            status = cli_usage(c, "%s - would mix with the JSON document on standard output", options[id].name);
+    }
+    return status;
+}
+
+/* ---- Before the run ---- */
+
+static int create_instance(run *r)
+{
+    cli         *c = r->c;
+    adead_limits limits;
+    memset(&limits, 0, sizeof limits);
+    limits.size = sizeof limits;
+    int status = cli_number_option(c, OPTION_FUEL, false, 1, UINT64_MAX, 0, &limits.fuel);
+    if (status == ADEAD_OK) status = cli_number_option(c, OPTION_MEMORY, true, 1, UINT64_MAX, 0, &limits.memory);
+    if (status != ADEAD_OK) return status;
+    status = cli_open_runtime(c, &r->runtime);
+    if (status == ADEAD_OK) status = cli_load(c, r->runtime, c->args.operands[0], &r->program);
+    if (status != ADEAD_OK) return status;
+    if (adead_instance_create(r->program, &limits, &r->instance) != ADEAD_OK) return cli_fail_library(c, r->file);
+    return ADEAD_OK;
+}
+
+static int set_input(run *r, const char *text)
+{
+    cli        *c = r->c;
+    named_file  in;
+    buffer      bytes;
+    npy_failure wrong;
+    adead_tensor value;
+    int          status = parse_named(c, OPTION_IN, text, &in);
+    if (status == ADEAD_OK) status = cli_read(c, in.file, CLI_FILE_MAX, &bytes);
+    if (status != ADEAD_OK) return status;
+    if (!npy_read(bytes.data, bytes.size, &value, &wrong)) {
+        status = cli_fail(c, ADEAD_CANNOT_READ, cli_input_name(in.file), "%s", wrong.message);
+        c->error.offset = wrong.offset;
+        cli_hint(c, "%s", wrong.hint);
+    } else if (adead_instance_set_input(r->instance, in.name, value.dtype, value.rank, value.dims, value.data) != ADEAD_OK) {
+        status = cli_fail_library(c, cli_input_name(in.file));
+    }
+    buffer_free(&bytes);
+    return status;
+}
+
+/* An address the user gave that is not there is bad usage, not a trap of the program. */
+static int memory_failure(run *r, option_id id, const char *file)
+{
+    int status = cli_fail_library(r->c, file);
+    if (status == ADEAD_OUT_OF_BOUNDS) {
+        char text[sizeof r->c->error.message];
+        memcpy(text, r->c->error.message, sizeof text);
+        status = cli_usage(r->c, "%s: %s", options[id].name, text);
+    }
+    return status;
+}
+
+static int load_memory(run *r, const char *text)
+{
+    memory_file load;
+    buffer      bytes;
+    int         status = parse_memory(r->c, OPTION_LOAD, text, &load);
+    if (status == ADEAD_OK) status = cli_read(r->c, load.file, CLI_FILE_MAX, &bytes);
+    if (status != ADEAD_OK) return status;
+    if (adead_instance_write_memory(r->instance, load.address, bytes.data, bytes.size) != ADEAD_OK)
+        status = memory_failure(r, OPTION_LOAD, cli_input_name(load.file));
+    buffer_free(&bytes);
+    return status;
+}
+
+static int each(run *r, option_id id, int (*function)(run *r, const char *text))
+{
+    int status = ADEAD_OK;
+    for (int i = 0; status == ADEAD_OK && argument_at(&r->c->args, id, i); i++)
+        status = function(r, argument_at(&r->c->args, id, i));
+    return status;
+}
+
+/* ---- The run ---- */
+
+static int stream_to_stdout(void *context, const void *bytes, size_t size)
+{
+    run *r = context;
+    if (r->terminal) progress_quiet();
+    return !cli_stdout(r->c, bytes, size);
+}
+
+static int stream_to_memory(void *context, const void *bytes, size_t size)
+{
+    run *r = context;
+    if (size > STREAM_MAX - r->stream.size) return 1;
+    return cli_collect(&r->stream, bytes, size);
+}
+
+static void trace_to_stderr(void *context, uint64_t offset, uint32_t task, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "%u 0x%04llX %s\n", (unsigned)task, (unsigned long long)offset, text);
+}
+
+static int run_it(run *r)
+{
+    cli *c = r->c;
+    adead_instance_set_stream(r->instance, c->json ? stream_to_memory : stream_to_stdout, r);
+    if (argument(&c->args, OPTION_TRACE)) adead_instance_set_trace(r->instance, trace_to_stderr, NULL);
+    if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, 1) != ADEAD_OK)
+        return cli_fail_library(c, r->file);
+    if (!argument(&c->args, OPTION_TRACE)) progress_start(r->file);
+    double started = cli_seconds();
+    int    status = adead_instance_run(r->instance);
+    r->seconds = cli_seconds() - started;
+    progress_stop();
+    if (status != ADEAD_OK) status = cli_fail_library(c, r->file);
+    fflush(stdout); /* so that what follows on stderr comes after it; errors are noticed at the end */
+    return status;
+}
+
+/* ---- After the run ---- */
+
+/* As sha256sum does: a name with a backslash or a line break is escaped, and the line then begins with a backslash. */
+static void print_digest(cli *c, const uint8_t digest[32], const char *name)
+{
+    char hex[65];
+    cli_hex_digest(digest, hex);
+    cli_print(c, "%s%s  ", strpbrk(name, "\\\n\r") ? "\\" : "", hex);
+    for (const char *p = name; *p; p++) {
+        const char *escaped = *p == '\\' ? "\\\\" : *p == '\n' ? "\\n" : *p == '\r' ? "\\r" : NULL;
+        if (escaped) cli_stdout(c, escaped, 2);
+        else cli_stdout(c, p, 1);
+    }
+    cli_print(c, "\n");
+}
+
+static const char *file_of_output(cli *c, const char *name)
+{
+    named_file out;
+    for (int i = 0; argument_at(&c->args, OPTION_OUT, i); i++) {
+        const char *text = argument_at(&c->args, OPTION_OUT, i);
+        if (parse_named(c, OPTION_OUT, text, &out) == ADEAD_OK && strcmp(out.name, name) == 0) return out.file;
+    }
+    return NULL;
+}
+
+static void json_shape(buffer *b, const adead_tensor *tensor)
+{
+    json_open(b, "shape", '[');
+    for (uint32_t i = 0; i < tensor->rank; i++) json_u64(b, NULL, tensor->dims[i]);
+    json_close(b, ']');
+}
+
+static void json_digest(buffer *b, const char *key, const uint8_t digest[32])
+{
+    char hex[65];
+    cli_hex_digest(digest, hex);
+    json_string(b, key, hex);
+}
+
+static int write_output(run *r, const char *text)
+{
+    named_file   out;
+    adead_tensor value;
+    buffer       bytes = {0};
+    int          status = parse_named(r->c, OPTION_OUT, text, &out);
+    if (status != ADEAD_OK) return status;
+    if (adead_instance_get_output(r->instance, out.name, &value) != ADEAD_OK) return cli_fail_library(r->c, r->file);
+    npy_write(&value, &bytes);
+    status = bytes.failed ? cli_fail(r->c, ADEAD_NO_MEMORY, out.file, "there is no memory to write it")
+                          : cli_write(r->c, out.file, bytes.data, bytes.size);
+    buffer_free(&bytes);
+    return status;
+}
+
+/* One declared output in the document, or as a digest line. */
+static int describe_output(run *r, const char *name)
+{
+    cli         *c = r->c;
+    adead_tensor value;
+    uint8_t      digest[32];
+    if (adead_instance_get_output(r->instance, name, &value) != ADEAD_OK) return cli_fail_library(c, r->file);
+    adead_sha256_digest(value.data, (size_t)value.bytes, digest);
+    if (!c->json) {
+        print_digest(c, digest, name);
+        return ADEAD_OK;
+    }
+    const char *file = file_of_output(c, name);
+    json_open(&c->document, NULL, '{');
+    json_string(&c->document, "name", name);
+    json_string(&c->document, "type", adead_type_name(value.dtype));
+    json_shape(&c->document, &value);
+    json_u64(&c->document, "bytes", value.bytes);
+    json_digest(&c->document, "sha256", digest);
+    if (file) json_string(&c->document, "file", file);
+    json_close(&c->document, '}');
+    return ADEAD_OK;
+}
+
+static int each_output(run *r, int (*function)(run *r, const char *name))
+{
+    adead_program_info info = {.size = sizeof info};
+    adead_tensor       declaration;
+    if (adead_program_get_info(r->program, &info) != ADEAD_OK) return cli_fail_library(r->c, r->file);
+    int status = ADEAD_OK;
+    for (uint32_t i = 0; i < info.outputs && status == ADEAD_OK; i++) {
+        if (adead_program_output(r->program, i, &declaration) != ADEAD_OK) return cli_fail_library(r->c, r->file);
+        status = function(r, declaration.name);
+    }
+    return status;
+}
+
+static int dump_memory(run *r, const char *text)
+{
+    cli        *c = r->c;
+    memory_file dump;
+    buffer      bytes = {0};
+    uint8_t     last, digest[32];
+    int         status = parse_memory(c, OPTION_DUMP, text, &dump);
+    if (status != ADEAD_OK) return status;
+    /* The last byte first: an address that is not there must not make us ask for memory. */
+    if (dump.length && dump.address > UINT64_MAX - dump.length)
+        return cli_usage(c, "--dump: the end of the range overflows");
+    if (dump.length && adead_instance_read_memory(r->instance, dump.address + dump.length - 1, &last, 1) != ADEAD_OK)
+        return memory_failure(r, OPTION_DUMP, dump.file);
+    if (!buffer_reserve(&bytes, (size_t)dump.length + 1)) {
+        status = cli_fail(c, ADEAD_NO_MEMORY, dump.file, "there is no memory to write it");
+    } else if (adead_instance_read_memory(r->instance, dump.address, bytes.data, dump.length) != ADEAD_OK) {
+        status = memory_failure(r, OPTION_DUMP, dump.file);
+    } else {
+        status = cli_write(c, dump.file, bytes.data, (size_t)dump.length);
+    }
+    if (status == ADEAD_OK) adead_sha256_digest(bytes.data, (size_t)dump.length, digest);
+    buffer_free(&bytes);
+    if (status != ADEAD_OK) return status;
+    if (!c->json && argument(&c->args, OPTION_DIGEST)) print_digest(c, digest, dump.file);
+    if (c->json) {
+        json_open(&c->document, NULL, '{');
+        json_u64(&c->document, "address", dump.address);
+        json_u64(&c->document, "bytes", dump.length);
+        json_string(&c->document, "file", dump.file);
+        json_digest(&c->document, "sha256", digest);
+        json_close(&c->document, '}');
+    }
+    return ADEAD_OK;
+}
+
+static int show_output(run *r, const char *name)
+{
+    adead_tensor value;
+    char         shape[256], element[64];
+    if (adead_instance_get_output(r->instance, name, &value) != ADEAD_OK) return cli_fail_library(r->c, r->file);
+    uint64_t count = value.bytes / adead_type_size(value.dtype);
+    cli_shape_text(&value, shape, sizeof shape);
+    cli_print(r->c, "%s %s", name, shape);
+    for (uint64_t i = 0; i < count && i < SUMMARY_VALUES; i++) {
+        cli_element_text(&value, i, element, sizeof element);
+        cli_print(r->c, " %s", element);
+    }
+    cli_print(r->c, count > SUMMARY_VALUES ? " ...\n" : "\n");
+    return ADEAD_OK;
+}
+
+/* ---- The profile ---- */
+
+static void print_profile(run *r)
+{
+    adead_profile_row row = {.size = sizeof row};
+    uint64_t          total = 0;
+    for (uint32_t i = 0; adead_instance_profile(r->instance, i, &row) == ADEAD_OK; i++) total += row.nanoseconds;
+    fprintf(stderr, "%7s %12s %14s %10s %9s  %s\n", "time", "ms", "count", "ns each", "GFLOP/s", "instruction");
+    for (uint32_t i = 0; adead_instance_profile(r->instance, i, &row) == ADEAD_OK; i++) {
+        double ns = (double)row.nanoseconds;
+        char   rate[32] = "";
+        if (row.flops && row.nanoseconds) snprintf(rate, sizeof rate, "%.2f", (double)row.flops / ns);
+        fprintf(stderr, "%6.1f%% %12.3f %14llu %10.1f %9s  %s\n", total ? 100 * ns / (double)total : 0.0, ns * 1e-6,
+                (unsigned long long)row.count, row.count ? ns / (double)row.count : 0.0, rate, row.mnemonic);
+    }
+}
+
+static void json_profile(run *r)
+{
+    buffer           *b = &r->c->document;
+    adead_profile_row row = {.size = sizeof row};
+    json_open(b, "profile", '[');
+    for (uint32_t i = 0; adead_instance_profile(r->instance, i, &row) == ADEAD_OK; i++) {
+        char opcode[16];
+        snprintf(opcode, sizeof opcode, "0x%08X", (unsigned)row.opcode);
+        json_open(b, NULL, '{');
+        json_string(b, "opcode", opcode);
+        json_string(b, "mnemonic", row.mnemonic);
+        json_u64(b, "count", row.count);
+        json_u64(b, "nanoseconds", row.nanoseconds);
+        json_u64(b, "flops", row.flops);
+        json_close(b, '}');
+    }
+    json_close(b, ']');
+}
+
+/* ---- Results ---- */
+
+static int text_results(run *r)
+{
+    cli *c = r->c;
+    bool digest = argument(&c->args, OPTION_DIGEST) != NULL;
+    bool asked = digest || argument(&c->args, OPTION_OUT) || argument(&c->args, OPTION_DUMP);
+    int  status = each(r, OPTION_OUT, write_output);
+    if (status == ADEAD_OK && digest) status = each_output(r, describe_output);
+    if (status == ADEAD_OK) status = each(r, OPTION_DUMP, dump_memory);
+    if (status == ADEAD_OK && !asked && !c->stdout_written) status = each_output(r, show_output);
+    return status;
+}
+
+static int json_results(run *r)
+{
+    buffer *b = &r->c->document;
+    uint8_t digest[32];
+    int     status = each(r, OPTION_OUT, write_output);
+    if (status != ADEAD_OK) return status;
+    json_open(b, "outputs", '[');
+    status = each_output(r, describe_output);
+    json_close(b, ']');
+    if (status != ADEAD_OK) return status;
+    if (adead_instance_digest(r->instance, NULL, digest) != ADEAD_OK) return cli_fail_library(r->c, r->file);
+    json_digest(b, "digest", digest);
+    json_open(b, "dumps", '[');
+    status = each(r, OPTION_DUMP, dump_memory);
+    json_close(b, ']');
+    return status;
+}
+
+/* What is known of a run whether it ended well or not. */
+static void json_start(run *r)
+{
+    buffer            *b = &r->c->document;
+    adead_backend_info backend = {.size = sizeof backend};
+    json_open(b, NULL, '{');
+    json_string(b, "command", "run");
+    json_string(b, "file", r->file);
+    if (adead_runtime_backend(r->runtime, &backend) == ADEAD_OK) json_string(b, "backend", backend.name);
+    json_u64(b, "fuel_used", adead_instance_fuel_used(r->instance));
+    json_number(b, "seconds", r->seconds);
+    if (is_utf8(r->stream.data, r->stream.size)) json_text(b, "stream", r->stream.data, r->stream.size);
+    else json_base64(b, "stream_base64", r->stream.data, r->stream.size);
+}
+
+int command_run(cli *c)
+{
+    run r = {.c = c, .file = cli_input_name(c->args.operands[0]), .terminal = cli_is_terminal(1)};
+    int status = check_options(c);
+    if (status == ADEAD_OK) status = create_instance(&r);
+    if (status == ADEAD_OK) status = each(&r, OPTION_IN, set_input);
+    if (status == ADEAD_OK) status = each(&r, OPTION_LOAD, load_memory);
+    if (status == ADEAD_OK) {
+        bool profile = argument(&c->args, OPTION_PROFILE) != NULL;
+        status = run_it(&r);
+        if (profile && !c->json) print_profile(&r);
+        if (c->json) json_start(&r);
+        if (c->json && profile) json_profile(&r);
+        if (status == ADEAD_OK) status = c->json ? json_results(&r) : text_results(&r);
+    }
+    buffer_free(&r.stream);
+    adead_instance_destroy(r.instance);
+    adead_program_destroy(r.program);
+    adead_runtime_destroy(r.runtime);
+    return status;
+}
