@@ -124,15 +124,18 @@ static void small_chunks_stay_useful(void)
     adead_host          host = adead_counting_host_init(&counting, 0);
     adead_arena         arena;
     adead_arena_open(&arena, &host);
-    CHECK(adead_arena_alloc(&arena, 6000, 1)); /* the first chunk */
-    CHECK(adead_arena_alloc(&arena, 12000, 1)); /* the second */
-    CHECK(adead_arena_alloc(&arena, 500000, 1)); /* one of its own */
-    CHECK_EQ(counting.calls, 3);
-    adead_arena_reset(&arena);
-    CHECK(adead_arena_alloc(&arena, 500000, 1));
-    CHECK(adead_arena_alloc(&arena, 12000, 1));
-    CHECK(adead_arena_alloc(&arena, 6000, 1));
-    CHECK_EQ(counting.calls, 3);
+    static const uint64_t sizes[2][3] = {{6000, 12000, 500000}, /* the first chunk, the second, and one of its own */
+                                         {500000, 12000, 6000}};
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++) {
+            uint8_t *piece = adead_arena_alloc(&arena, sizes[round][i], 1);
+            CHECK(piece && is_zero(piece, sizes[round][i]));
+            memset(piece, 0xFF, sizes[round][i]);
+        }
+        CHECK_EQ(arena.used, 518000);
+        CHECK_EQ(counting.calls, 3);
+        adead_arena_reset(&arena);
+    }
     adead_arena_close(&arena);
     CHECK_EQ(counting.live_bytes, 0);
 }

@@ -147,7 +147,7 @@ static void hard_case(format f, uint64_t *seed, uint64_t out[3])
     int      largest = (1 << f.exponent) - 2, ea = 1 + (int)(r >> 16 & 0xFFFFFF) % largest;
     /* The product's exponent field, and how far above it the addend's lies. */
     int product = (int)(test_random(seed) % (uint64_t)(largest + f.mantissa + 8)) - f.mantissa - 4;
-    int distance = (int)(r >> 40 & 127) % (2 * f.mantissa + 8) - f.mantissa / 2;
+    int distance = (int)(r >> 40 & 255) % (4 * f.mantissa + 16) - 2 * f.mantissa - 4;
     if ((r & 7) == 0) {
         product = 2 - (int)(r >> 3 & 127) % (f.mantissa + 6);
         distance = (int)(r >> 10 & 63) - 32;
@@ -274,6 +274,9 @@ static void famous_cases(void)
         {0x3F800000, 0x3F800000, 0xBF800000, 0x00000000, "exact cancellation gives +0"},
         {0x80000000, 0x3F800000, 0x80000000, 0x80000000, "-0 + -0"},
         {0x80000000, 0x3F800000, 0x00000000, 0x00000000, "-0 + +0"},
+        {0x3F800003, 0x3FC00000, 0x00000000, 0x3FC00004, "the product is a tie: to even, downwards"},
+        {0x3F800003, 0x3FC00000, 0x00000001, 0x3FC00005, "the smallest of all addends breaks that tie upwards"},
+        {0x3F800001, 0x3FC00000, 0x80000001, 0x3FC00001, "and this one downwards"},
         {0x00000000, 0x7F800000, 0xFFC12345, 0x7FC00000, "0 * inf + NaN is the canonical NaN"},
     };
     for (size_t i = 0; i < ADEAD_COUNT(f32); i++) {
@@ -288,6 +291,11 @@ static void famous_cases(void)
         {0x7FEFFFFFFFFFFFFF, 0x4000000000000000, 0xFFEFFFFFFFFFFFFF, 0x7FEFFFFFFFFFFFFF},
         {0x0000000000000001, 0x3FE0000000000001, 0x0000000000000000, 0x0000000000000001},
         {0x0000000000000003, 0x3FE0000000000000, 0x0000000000000000, 0x0000000000000002},
+        {0x3FF0000000000003, 0x3FF8000000000000, 0x0000000000000000, 0x3FF8000000000004}, /* a tie, then broken from afar */
+        {0x3FF0000000000003, 0x3FF8000000000000, 0x3370000000000000, 0x3FF8000000000005},
+        {0x3FF0000000000003, 0x3FF8000000000000, 0x0000000000000001, 0x3FF8000000000005},
+        {0x3FF0000000000001, 0x3FF8000000000000, 0xB370000000000000, 0x3FF8000000000001},
+        {0x3FF0000000000001, 0x3FF8000000000000, 0x8000000000000001, 0x3FF8000000000001},
         {0x7FF0000000000000, 0x8000000000000000, 0x3FF0000000000000, 0x7FF8000000000000},
     };
     for (size_t i = 0; i < ADEAD_COUNT(f64); i++) {
