@@ -97,6 +97,9 @@ typedef struct adead_image {
     adead_import  *imports;  uint32_t import_count;
     adead_name    *names;    uint32_t name_count;
 
+    /* TEXT1 only: the program's name from the first comment, or NULL. Not content: other formats drop it. */
+    const char *title;
+
     /* AHYB only. */
     const uint8_t *native; uint64_t native_size;
     adead_symbol  *symbols; uint32_t symbol_count;
