@@ -23,6 +23,10 @@
 #include <stdint.h>
 
 /* BEGIN GENERATED VERSION */
+#define ADEAD_VERSION_MAJOR 0
+#define ADEAD_VERSION_MINOR 1
+#define ADEAD_VERSION_PATCH 0
+#define ADEAD_VERSION "0.1.0"
 /* END GENERATED VERSION */
 
 #if defined(_WIN32) && defined(ADEAD_SHARED)
@@ -41,6 +45,69 @@ extern "C" {
 
 #ifndef ADEAD_BASE_STATUS_H /* inside the library the same enum comes from vm/base/status.h */
 /* BEGIN GENERATED STATUS */
+typedef enum adead_status {
+    ADEAD_OK = 0, /* done */
+    ADEAD_INVALID_ARGUMENT = 100, /* an argument is out of its range or missing */
+    ADEAD_INVALID_STATE = 101, /* the object is not in a state that allows this call */
+    ADEAD_NO_MEMORY = 102, /* the host has no memory left for this */
+    ADEAD_NAME_NOT_FOUND = 103, /* the program has no input or output of that name */
+    ADEAD_TYPE_MISMATCH = 104, /* the data type is not the one declared */
+    ADEAD_SHAPE_MISMATCH = 105, /* the shape is not the one declared */
+    ADEAD_FOREIGN_POINTER = 106, /* the pointer was not handed out by this allocator */
+    ADEAD_DOUBLE_FREE = 107, /* the memory was freed before */
+    ADEAD_BLOCKS_EXHAUSTED = 108, /* the block allocator has no free run of that length */
+    ADEAD_SYNTAX = 109, /* the assembly text cannot be understood */
+    ADEAD_USAGE = 110, /* the command line cannot be understood */
+    ADEAD_WOULD_LOSE = 111, /* the target format cannot hold everything the program carries */
+    ADEAD_BAD_MAGIC = 200, /* the content is none of the known program formats */
+    ADEAD_BAD_VERSION = 201, /* the format's version is not known */
+    ADEAD_TRUNCATED = 202, /* the content ends before what it announces */
+    ADEAD_TRAILING_BYTES = 203, /* bytes follow after the end of the content */
+    ADEAD_BAD_FIELD = 204, /* a field holds a value it may not have */
+    ADEAD_BAD_TEXT = 205, /* a line of the text form cannot be read */
+    ADEAD_BAD_DIGEST = 206, /* the content does not match the SHA-256 it carries */
+    ADEAD_TOO_LARGE = 207, /* the content is larger than the format or the limits allow */
+    ADEAD_UNKNOWN_OPCODE = 300, /* no instruction has this opcode */
+    ADEAD_WRONG_OPERAND_COUNT = 301, /* the instruction has a wrong number of operands */
+    ADEAD_REGISTER_RANGE = 302, /* a register lies outside the function's frame */
+    ADEAD_JUMP_TARGET = 303, /* a jump does not lead to an instruction of its own function */
+    ADEAD_CALL_TARGET = 304, /* a call does not lead to a function */
+    ADEAD_MISSING_END = 305, /* control would run past the last instruction of a function */
+    ADEAD_BUFFER_RANGE = 306, /* a buffer number is above the limit */
+    ADEAD_BUFFER_NOT_ALLOCATED = 307, /* a buffer is used that was never allocated */
+    ADEAD_BUFFER_FREED = 308, /* a buffer is used after it was freed */
+    ADEAD_BUFFER_DOUBLE_FREE = 309, /* a buffer is freed twice */
+    ADEAD_BUFFER_IN_USE = 310, /* a buffer is allocated again without being freed */
+    ADEAD_BAD_OPERAND = 311, /* an immediate operand holds a value it may not have */
+    ADEAD_BAD_FUNCTION = 312, /* a function header is malformed */
+    ADEAD_BAD_DECLARATION = 313, /* a declared input, output, table or entry does not fit the program */
+    ADEAD_FFN_WITHOUT_WEIGHTS = 314, /* the published six-operand FFN names no weights */
+    ADEAD_IMPORT_MISSING = 315, /* the program imports a function that nothing provides */
+    ADEAD_EMPTY_PROGRAM = 316, /* the program has no instructions */
+    ADEAD_TRAP = 400, /* the program executed a trap instruction */
+    ADEAD_DIVISION_BY_ZERO = 401, /* an integer was divided by zero */
+    ADEAD_INTEGER_OVERFLOW = 402, /* an integer result does not fit */
+    ADEAD_BAD_CONVERSION = 403, /* a NaN was converted to an integer */
+    ADEAD_OUT_OF_BOUNDS = 404, /* an access lies outside the program's memory or buffer */
+    ADEAD_OUT_OF_FUEL = 405, /* the limit on executed instructions was reached */
+    ADEAD_OUT_OF_MEMORY = 406, /* the program's memory limit was reached */
+    ADEAD_STACK_OVERFLOW = 407, /* the limit on call depth or registers was reached */
+    ADEAD_INDIRECT_CALL = 408, /* an indirect call found no function of the expected type */
+    ADEAD_BUFFER_STATE = 409, /* a buffer was used before its allocation or after its release */
+    ADEAD_SHAPE_TRAP = 410, /* a tensor operation was given sizes it cannot have */
+    ADEAD_OVERLAP = 411, /* a tensor operation's result overlaps an operand it still reads */
+    ADEAD_DEADLOCK = 412, /* every task waits for another */
+    ADEAD_TASK_LIMIT = 413, /* the limit on tasks, channels or messages was reached */
+    ADEAD_BAD_HANDLE = 414, /* a task, channel or memory handle is not valid */
+    ADEAD_OUTPUT_REFUSED = 415, /* the output stream did not take the bytes */
+    ADEAD_MISSING_INPUT = 416, /* an input has neither a value nor a default */
+    ADEAD_BACKEND_UNAVAILABLE = 500, /* the backend is not there: no such hardware, driver or build */
+    ADEAD_BACKEND_UNSUPPORTED = 501, /* the backend cannot do this operation */
+    ADEAD_BACKEND_FAILED = 502, /* the backend reported a failure */
+    ADEAD_BACKEND_UNKNOWN = 503, /* no backend has this name */
+    ADEAD_CANNOT_READ = 600, /* a file could not be read */
+    ADEAD_CANNOT_WRITE = 601, /* a file could not be written */
+} adead_status;
 /* END GENERATED STATUS */
 #endif
 

@@ -1,0 +1,620 @@
+//! The build of adead. `./zigw build --list-steps` names the steps, `./zigw build --help` the options.
+//!
+//! Sources are found, not listed: every *.c of a layer's folder belongs to that layer, every tests/unit/*.c and
+//! tests/conformance/*.c is a suite, every tests/fuzz/*.c a fuzz target, every hex/programs/*.asm a program.
+//! Every C file is compiled with `c_flags`; contraction and fast-math are off in all of them, and for every target the
+//! baseline processor is assumed: faster kernels are chosen while running, never while compiling.
+
+const std = @import("std");
+const zon = @import("build.zig.zon");
+const Build = std.Build;
+const LazyPath = Build.LazyPath;
+const Compile = Build.Step.Compile;
+
+const version = std.SemanticVersion.parse(zon.version) catch unreachable;
+
+/// What every C file is compiled with, by whatever compiler. -fno-math-errno lets sqrt be the instruction it is.
+const c_flags = [_][]const u8{
+    "-std=gnu11",
+    "-Wall",
+    "-Wextra",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fvisibility=hidden",
+};
+
+const sanitizer_flags = [_][]const u8{
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+};
+
+/// The machine without backends: layers 0 to 3, whose size has a limit of its own.
+const machine_folders = [_]Folder{
+    .{ .path = "opcodes" },
+    .{ .path = "vm/base" },
+    .{ .path = "alloc" },
+    .{ .path = "hex" },
+    .{ .path = "vm" },
+};
+const upper_folders = [_]Folder{
+    .{ .path = "backends", .recursive = true },
+    .{ .path = "ffi" },
+};
+
+const Folder = struct { path: []const u8, recursive: bool = false };
+
+const cross_targets = [_][]const u8{
+    "x86_64-linux-gnu.2.17",
+    "x86_64-linux-musl",
+    "aarch64-linux-gnu",
+    "aarch64-linux-musl",
+    "x86_64-windows-gnu",
+    "aarch64-macos",
+    "x86_64-macos",
+};
+
+/// One compilation setting, and what has been made with it.
+const Setting = struct {
+    target: Build.ResolvedTarget,
+    optimize: std.builtin.OptimizeMode,
+    strip: bool = true,
+};
+
+pub fn build(b: *Build) void {
+    const target = b.standardTargetOptions(.{ .default_target = .{ .cpu_model = .baseline } });
+    const optimize = b.option(
+        std.builtin.OptimizeMode,
+        "optimize",
+        "ReleaseFast unless given; Debug traps on undefined behaviour",
+    ) orelse .ReleaseFast;
+    const strip = b.option(bool, "strip", "Leave out debug information (default: unless Debug)") orelse (optimize != .Debug);
+    const setting: Setting = .{ .target = target, .optimize = optimize, .strip = strip };
+
+    const machine = filesOf(b, &machine_folders);
+    const library_sources = concat(b, machine, filesOf(b, &upper_folders));
+    const static = staticLibrary(b, setting, "adead", library_sources);
+    const shared = sharedLibrary(b, setting, library_sources);
+    const command = commandLine(b, setting, static);
+
+    addInstall(b, static, shared, command);
+    addRun(b, command);
+    addCross(b, library_sources);
+
+    const generator = Generator.init(b);
+    generator.addSteps();
+    var tests: Tests = .{
+        .b = b,
+        .setting = setting,
+        .library_sources = library_sources,
+        .machine_sources = machine,
+        .static = static,
+        .shared = shared,
+        .command = command,
+        .generator = generator,
+        .cc = SystemCompiler.withSanitizers(b),
+        .selected = b.option([]const u8, "suite", "Run only these, comma-separated: NAME and its variants, or NAME@asan"),
+        .fuzz_seconds = b.option(u32, "fuzz-seconds", "Seconds for each target in the step fuzz (default 300)") orelse 300,
+        .all_on_qemu = b.option(bool, "qemu", "Run all unit and conformance suites for aarch64 under qemu too") orelse false,
+    };
+    tests.addSteps();
+    addBench(b, setting, static, shared, command);
+}
+
+// ---- Sources --------------------------------------------------------------------------------------------------------
+
+fn lessThan(_: void, a: []const u8, b: []const u8) bool {
+    return std.mem.lessThan(u8, a, b);
+}
+
+/// The files with that ending in a folder, relative to the root and in order of name; none where the folder is missing.
+fn filesIn(b: *Build, folder: Folder, ending: []const u8) []const []const u8 {
+    const io = b.graph.io;
+    var list: std.ArrayList([]const u8) = .empty;
+    var dir = b.build_root.handle.openDir(io, folder.path, .{ .iterate = true }) catch return &.{};
+    defer dir.close(io);
+    var walker = dir.walk(b.allocator) catch @panic("OOM");
+    defer walker.deinit();
+    while (walker.next(io) catch @panic("cannot list a source folder")) |entry| {
+        if (entry.kind == .directory and !folder.recursive) walker.leave(io);
+        if (entry.kind != .file or !std.mem.endsWith(u8, entry.basename, ending)) continue;
+        const path = b.fmt("{s}/{s}", .{ folder.path, entry.path });
+        std.mem.replaceScalar(u8, path, '\\', '/');
+        list.append(b.allocator, path) catch @panic("OOM");
+    }
+    std.mem.sort([]const u8, list.items, {}, lessThan);
+    return list.items;
+}
+
+fn filesOf(b: *Build, folders: []const Folder) []const []const u8 {
+    var all: []const []const u8 = &.{};
+    for (folders) |folder| all = concat(b, all, filesIn(b, folder, ".c"));
+    return all;
+}
+
+fn concat(b: *Build, first: []const []const u8, second: []const []const u8) []const []const u8 {
+    return std.mem.concat(b.allocator, []const u8, &.{ first, second }) catch @panic("OOM");
+}
+
+fn exists(b: *Build, path: []const u8) bool {
+    b.build_root.handle.access(b.graph.io, path, .{}) catch return false;
+    return true;
+}
+
+/// "tests/unit/test_blocks.c" to "blocks".
+fn suiteName(path: []const u8) []const u8 {
+    var name = std.fs.path.stem(path);
+    for ([_][]const u8{ "test_", "fuzz_" }) |prefix| {
+        if (std.mem.startsWith(u8, name, prefix)) name = name[prefix.len..];
+    }
+    return name;
+}
+
+// ---- Compiling ------------------------------------------------------------------------------------------------------
+
+/// A module of C files with the project's flags, include paths and version.
+fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Module {
+    const module = b.createModule(.{
+        .target = setting.target,
+        .optimize = setting.optimize,
+        .strip = setting.strip,
+        .link_libc = true,
+        .pic = true,
+        .sanitize_c = if (setting.optimize == .Debug or setting.optimize == .ReleaseSafe) .trap else .off,
+    });
+    module.addIncludePath(b.path("."));
+    module.addIncludePath(b.path("ffi/include"));
+    for (versionMacros(b)) |macro| module.addCMacro(macro[0], macro[1]);
+    if (setting.target.result.os.tag == .windows) module.addCMacro("__USE_MINGW_ANSI_STDIO", "1");
+    module.addCSourceFiles(.{ .files = sources, .flags = &(c_flags ++ .{"-Werror"}) });
+    return module;
+}
+
+fn versionMacros(b: *Build) [4][2][]const u8 {
+    return .{
+        .{ "ADEAD_VERSION", "\"" ++ zon.version ++ "\"" },
+        .{ "ADEAD_VERSION_MAJOR", b.fmt("{d}", .{version.major}) },
+        .{ "ADEAD_VERSION_MINOR", b.fmt("{d}", .{version.minor}) },
+        .{ "ADEAD_VERSION_PATCH", b.fmt("{d}", .{version.patch}) },
+    };
+}
+
+fn staticLibrary(b: *Build, setting: Setting, name: []const u8, sources: []const []const u8) *Compile {
+    return b.addLibrary(.{ .name = name, .linkage = .static, .root_module = cModule(b, setting, sources) });
+}
+
+fn sharedLibrary(b: *Build, setting: Setting, sources: []const []const u8) *Compile {
+    const module = cModule(b, setting, sources);
+    if (setting.target.result.os.tag == .windows) module.addCMacro("ADEAD_BUILDING_SHARED", "1");
+    return b.addLibrary(.{ .name = "adead", .linkage = .dynamic, .version = version, .root_module = module });
+}
+
+fn executable(b: *Build, setting: Setting, name: []const u8, sources: []const []const u8, library: ?*Compile) *Compile {
+    const module = cModule(b, setting, sources);
+    if (library) |l| module.linkLibrary(l);
+    return b.addExecutable(.{ .name = name, .root_module = module });
+}
+
+/// The command; null as long as there is no cli/.
+fn commandLine(b: *Build, setting: Setting, static: *Compile) ?*Compile {
+    const sources = filesIn(b, .{ .path = "cli" }, ".c");
+    if (sources.len == 0) return null;
+    return executable(b, setting, "adead", sources, static);
+}
+
+// ---- install, run, cross, bench -------------------------------------------------------------------------------------
+
+fn addInstall(b: *Build, static: *Compile, shared: *Compile, command: ?*Compile) void {
+    if (command) |c| b.installArtifact(c);
+    b.installArtifact(static);
+    b.installArtifact(shared);
+    for (filesIn(b, .{ .path = "ffi/include" }, "")) |header| {
+        b.getInstallStep().dependOn(&b.addInstallHeaderFile(b.path(header), std.fs.path.basename(header)).step);
+    }
+    const pc = b.addWriteFiles().add("adead.pc", b.fmt(
+        \\prefix=${{pcfiledir}}/../..
+        \\libdir=${{prefix}}/lib
+        \\includedir=${{prefix}}/include
+        \\
+        \\Name: adead
+        \\Description: A deterministic machine for bytecode and tensors: the same bits everywhere
+        \\Version: {s}
+        \\Libs: -L${{libdir}} -ladead
+        \\Libs.private: -lm -lpthread -ldl
+        \\Cflags: -I${{includedir}}
+        \\
+    , .{zon.version}));
+    b.getInstallStep().dependOn(&b.addInstallLibFile(pc, "pkgconfig/adead.pc").step);
+}
+
+fn addRun(b: *Build, command: ?*Compile) void {
+    const step = b.step("run", "Run the command:  zig build run -- run hex/programs/digits.hex");
+    const run = b.addRunArtifact(command orelse {
+        step.dependOn(&b.addFail("there is no cli/ to build the command from").step);
+        return;
+    });
+    if (b.args) |args| run.addArgs(args);
+    step.dependOn(&run.step);
+}
+
+fn addCross(b: *Build, library_sources: []const []const u8) void {
+    const step = b.step("cross", "Compile library and command for every supported system, without running them");
+    for (cross_targets) |triple| {
+        const setting: Setting = .{ .target = parseTarget(b, triple), .optimize = .ReleaseFast };
+        const static = staticLibrary(b, setting, "adead", library_sources);
+        step.dependOn(&sharedLibrary(b, setting, library_sources).step);
+        step.dependOn(if (commandLine(b, setting, static)) |command| &command.step else &static.step);
+    }
+}
+
+fn parseTarget(b: *Build, triple: []const u8) Build.ResolvedTarget {
+    const query = std.Target.Query.parse(.{ .arch_os_abi = triple, .cpu_features = "baseline" }) catch @panic("bad triple");
+    return b.resolveTargetQuery(query);
+}
+
+/// tests/bench/*.c are programs of their own; tests/bench/run.py, where python3 exists, runs the comparison with peers.
+fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, command: ?*Compile) void {
+    const step = b.step("bench", "Measure, and compare with what the registries have (states what was not available)");
+    var last: ?*Build.Step = null;
+    for (filesIn(b, .{ .path = "tests/bench" }, ".c")) |source| {
+        const run = b.addRunArtifact(executable(b, setting, suiteName(source), &.{source}, static));
+        run.setCwd(b.path("."));
+        run.stdio = .inherit;
+        if (last) |l| run.step.dependOn(l);
+        last = &run.step;
+        step.dependOn(&run.step);
+    }
+    const c = command orelse return;
+    if (!exists(b, "tests/bench/run.py")) return;
+    const run = b.addSystemCommand(&.{ "python3", "tests/bench/run.py" });
+    run.setCwd(b.path("."));
+    run.addPrefixedArtifactArg("--adead=", c);
+    run.addPrefixedArtifactArg("--library=", shared);
+    if (b.args) |args| run.addArgs(args);
+    run.stdio = .inherit;
+    if (last) |l| run.step.dependOn(l);
+    step.dependOn(&run.step);
+}
+
+// ---- Generated files ------------------------------------------------------------------------------------------------
+
+/// tools/gen.c writes what follows from the tables, and with the command the hex programs from their assembly text.
+const Generator = struct {
+    b: *Build,
+    tool: *Compile,
+
+    fn init(b: *Build) Generator {
+        const host: Setting = .{ .target = b.graph.host, .optimize = .Debug, .strip = false };
+        const sources = concat(b, &.{"tools/gen.c"}, filesIn(b, .{ .path = "opcodes" }, ".c"));
+        return .{ .b = b, .tool = executable(b, host, "gen", sources, null) };
+    }
+
+    fn run(g: Generator, what: []const u8) *Build.Step.Run {
+        const r = g.b.addRunArtifact(g.tool);
+        r.setCwd(g.b.path("."));
+        r.addArg(what);
+        r.has_side_effects = true;
+        return r;
+    }
+
+    fn addSteps(g: Generator) void {
+        const b = g.b;
+        b.step("docs", "Write the generated pages of docs/").dependOn(&g.run("docs").step);
+        const gen = b.step("gen", "Write every generated file: documentation, constants, header blocks, hex programs");
+        const tables = g.run("tables");
+        gen.dependOn(&tables.step);
+        // The command that assembles the programs is built after the tables are written: its header is one of those files.
+        const host: Setting = .{ .target = b.resolveTargetQuery(.{ .cpu_model = .baseline }), .optimize = .ReleaseFast };
+        const library = staticLibrary(b, host, "adead", concat(b, filesOf(b, &machine_folders), filesOf(b, &upper_folders)));
+        library.step.dependOn(&tables.step);
+        const command = commandLine(b, host, library) orelse return;
+        command.step.dependOn(&tables.step);
+        const programs = g.run("programs");
+        programs.addArtifactArg(command);
+        gen.dependOn(&programs.step);
+    }
+};
+
+// ---- Tests ----------------------------------------------------------------------------------------------------------
+
+/// A compiler of the system with AddressSanitizer and UBSan, which Zig does not have (or has without runtime).
+const SystemCompiler = struct {
+    path: []const u8,
+    /// Versions the project is developed with; for others, new warnings are not errors.
+    strict: bool,
+    /// The runtime library that was looked for.
+    runtime: []const u8,
+
+    fn withSanitizers(b: *Build) ?SystemCompiler {
+        const arch = b.graph.host.result.cpu.arch;
+        return find(b, "gcc", &.{"libasan.so"}, "12") orelse
+            find(b, "clang", &.{ b.fmt("libclang_rt.asan-{t}.a", .{arch}), "libclang_rt.asan.a" }, "14");
+    }
+
+    /// clang's coverage-guided fuzzer, which is better at finding inputs than the mutator of tests/harness/fuzz.h.
+    fn withFuzzer(b: *Build) ?SystemCompiler {
+        const arch = b.graph.host.result.cpu.arch;
+        const names = [_][]const u8{ b.fmt("libclang_rt.fuzzer_no_main-{t}.a", .{arch}), "libclang_rt.fuzzer_no_main.a" };
+        return find(b, "clang", &names, "14");
+    }
+
+    /// Looks for one of the runtime libraries where the compiler would: they are packages of their own on some systems.
+    fn find(b: *Build, name: []const u8, libraries: []const []const u8, known: []const u8) ?SystemCompiler {
+        const path = b.findProgram(&.{name}, &.{}) catch return null;
+        if (b.graph.host.result.os.tag == .linux and where(b, path, "crt1.o") == null) return null;
+        for (libraries) |library| {
+            const file = where(b, path, library) orelse continue;
+            const text = output(b, &.{ path, "-dumpversion" }) orelse return null;
+            const ci = std.mem.eql(u8, b.graph.environ_map.get("CI") orelse "", "true");
+            return .{ .path = path, .strict = ci or std.mem.startsWith(u8, text, known), .runtime = file };
+        }
+        return null;
+    }
+
+    fn where(b: *Build, path: []const u8, library: []const u8) ?[]const u8 {
+        const file = output(b, &.{ path, b.fmt("-print-file-name={s}", .{library}) }) orelse return null;
+        return if (std.fs.path.isAbsolute(file) and exists(b, file)) file else null;
+    }
+
+    fn isClang(cc: SystemCompiler) bool {
+        return std.mem.indexOf(u8, std.fs.path.basename(cc.path), "clang") != null;
+    }
+
+    fn output(b: *Build, argv: []const []const u8) ?[]const u8 {
+        var code: u8 = undefined;
+        const text = b.runAllowFail(argv, &code, .ignore) catch return null;
+        return std.mem.trim(u8, text, " \r\n");
+    }
+
+    /// The object of one C file; rebuilt when the file or a header it includes changes.
+    fn object(cc: SystemCompiler, b: *Build, source: []const u8, flags: []const []const u8) LazyPath {
+        const run = b.addSystemCommand(&.{cc.path});
+        run.setName(b.fmt("{s} {s}", .{ std.fs.path.basename(cc.path), source }));
+        run.addArgs(&c_flags);
+        run.addArgs(flags);
+        if (cc.strict) run.addArg("-Werror");
+        // Messages are cut at the end of their buffers on purpose; only gcc takes snprintf for a mistake then.
+        if (!cc.isClang()) run.addArg("-Wno-format-truncation");
+        for (versionMacros(b)) |macro| run.addArg(b.fmt("-D{s}={s}", .{ macro[0], macro[1] }));
+        run.addPrefixedDirectoryArg("-I", b.path("."));
+        run.addPrefixedDirectoryArg("-I", b.path("ffi/include"));
+        run.addArgs(&.{ "-MMD", "-MF" });
+        _ = run.addDepFileOutputArg("source.d");
+        run.addArg("-c");
+        run.addFileArg(b.path(source));
+        run.addArg("-o");
+        return run.addOutputFileArg(b.fmt("{s}.o", .{std.fs.path.stem(source)}));
+    }
+
+    fn archive(cc: SystemCompiler, b: *Build, sources: []const []const u8, flags: []const []const u8) LazyPath {
+        const run = b.addSystemCommand(&.{ "ar", "rcs" });
+        run.setName("ar libadead.a");
+        const library = run.addOutputFileArg("libadead.a");
+        for (sources) |source| run.addFileArg(cc.object(b, source, flags));
+        return library;
+    }
+
+    fn link(cc: SystemCompiler, b: *Build, name: []const u8, objects: []const LazyPath, flags: []const []const u8) LazyPath {
+        const run = b.addSystemCommand(&.{cc.path});
+        run.setName(b.fmt("{s} {s}", .{ std.fs.path.basename(cc.path), name }));
+        for (objects) |o| run.addFileArg(o);
+        run.addArg("-o");
+        const exe = run.addOutputFileArg(name);
+        run.addArgs(flags);
+        run.addArgs(&.{ "-lm", "-lpthread" });
+        return exe;
+    }
+};
+
+/// Puts the suites together and hands them to tests/runner.zig, the only process whose output the tests have.
+const Tests = struct {
+    b: *Build,
+    setting: Setting,
+    library_sources: []const []const u8,
+    machine_sources: []const []const u8,
+    static: *Compile,
+    shared: *Compile,
+    command: ?*Compile,
+    generator: Generator,
+    selected: ?[]const u8,
+    fuzz_seconds: u32,
+    all_on_qemu: bool,
+    cc: ?SystemCompiler,
+    runner: *Compile = undefined,
+    sanitized_library: ?LazyPath = null,
+
+    fn addSteps(t: *Tests) void {
+        const b = t.b;
+        t.runner = b.addExecutable(.{ .name = "runner", .root_module = b.createModule(.{
+            .root_source_file = b.path("tests/runner.zig"),
+            .target = b.graph.host,
+            .optimize = .Debug,
+        }) });
+
+        const all = t.start("test", "Run all tests; ends with the line `N passed, N failed, N skipped`");
+        t.addConformance(all);
+        t.addFuzz(all, 3);
+        t.addUnit(all);
+        t.addQemu(all);
+        t.addSizes(all);
+        t.addStatic(all);
+
+        const check = t.start("check", "Quick checks of the source text: layers, style, generated files");
+        t.addStatic(check);
+        b.top_level_steps.get("check").?.step.dependOn(&b.addFmt(.{
+            .paths = &.{ "build.zig", "build.zig.zon", "tests" },
+            .check = true,
+        }).step);
+
+        t.addGenerated(t.start("gen-check", "Say which generated files are stale"));
+        t.addFuzzStep();
+    }
+
+    /// A top-level step that is one run of the runner.
+    fn start(t: *Tests, name: []const u8, description: []const u8) *Build.Step.Run {
+        const b = t.b;
+        const run = b.addRunArtifact(t.runner);
+        run.setName(name);
+        run.setCwd(b.path("."));
+        run.stdio = .inherit; // Also means: never taken from the cache.
+        if (b.args) |args| {
+            if (args.len != 0) run.addArg(b.fmt("--only={s}", .{args[0]}));
+        }
+        run.addArg("--env=ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1");
+        run.addArg("--env=UBSAN_OPTIONS=print_stacktrace=1");
+        if (t.needsCommand()) {
+            if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD=", command);
+            run.addPrefixedArtifactArg("--env=ADEAD_LIBRARY=", t.shared);
+        }
+        b.step(name, description).dependOn(&run.step);
+        return run;
+    }
+
+    /// Suites find the built command in the environment variable ADEAD and the shared library in ADEAD_LIBRARY. Both are
+    /// built only if one of the wanted suites asks for a variable, so that a single suite is ready sooner.
+    fn needsCommand(t: *Tests) bool {
+        const b = t.b;
+        if (t.selected == null) return true;
+        for (filesOf(b, &.{ .{ .path = "tests/unit" }, .{ .path = "tests/conformance" } })) |source| {
+            if (!t.wanted(suiteName(source)) and !t.wanted(b.fmt("{s}@asan", .{suiteName(source)}))) continue;
+            const text = b.build_root.handle.readFileAlloc(b.graph.io, source, b.allocator, .limited(1 << 20)) catch continue;
+            if (std.mem.indexOf(u8, text, "getenv(\"ADEAD") != null) return true;
+        }
+        return false;
+    }
+
+    /// Whether -Dsuite lets the suite of that name run; "blocks" stands for all its variants.
+    fn wanted(t: *Tests, name: []const u8) bool {
+        var names = std.mem.tokenizeScalar(u8, t.selected orelse return true, ',');
+        while (names.next()) |one| {
+            if (std.mem.eql(u8, one, name)) return true;
+            if (std.mem.startsWith(u8, name, one) and name[one.len] == '@') return true;
+        }
+        return false;
+    }
+
+    fn add(t: *Tests, run: *Build.Step.Run, name: []const u8, exe: LazyPath, args: []const []const u8) void {
+        if (!t.wanted(name)) return;
+        run.addArg(t.b.fmt("suite:{s}", .{name}));
+        run.addFileArg(exe);
+        run.addArgs(args);
+    }
+
+    fn skip(t: *Tests, run: *Build.Step.Run, name: []const u8, reason: []const u8) void {
+        if (!t.wanted(name)) return;
+        run.addArgs(&.{ t.b.fmt("skip:{s}", .{name}), reason });
+    }
+
+    /// A suite built by Zig, in release mode unless another setting is given; linked with the whole library.
+    fn suiteExe(t: *Tests, setting: Setting, source: []const u8, library: ?*Compile) LazyPath {
+        return executable(t.b, setting, suiteName(source), &.{source}, library).getEmittedBin();
+    }
+
+    /// The same suite and library under AddressSanitizer and UBSan. Library objects are shared among the suites.
+    fn sanitizedExe(t: *Tests, cc: SystemCompiler, source: []const u8) LazyPath {
+        const b = t.b;
+        if (t.sanitized_library == null) t.sanitized_library = cc.archive(b, t.library_sources, &sanitizer_flags);
+        const own = cc.object(b, source, &sanitizer_flags);
+        return cc.link(b, suiteName(source), &.{ own, t.sanitized_library.? }, &sanitizer_flags);
+    }
+
+    fn addUnit(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        const sources = filesIn(b, .{ .path = "tests/unit" }, ".c");
+        if (t.cc) |cc| {
+            for (sources) |s| t.add(run, b.fmt("{s}@asan", .{suiteName(s)}), t.sanitizedExe(cc, s), &.{});
+        } else {
+            t.skip(run, "sanitizers", "no gcc or clang with AddressSanitizer here (Debian: apt-get install gcc libc6-dev)");
+            const debug: Setting = .{ .target = t.setting.target, .optimize = .Debug, .strip = false };
+            const library = staticLibrary(b, debug, "adead", t.library_sources);
+            for (sources) |s| t.add(run, b.fmt("{s}@debug", .{suiteName(s)}), t.suiteExe(debug, s, library), &.{});
+        }
+        for (sources) |s| t.add(run, suiteName(s), t.suiteExe(t.setting, s, t.static), &.{});
+    }
+
+    fn addConformance(t: *Tests, run: *Build.Step.Run) void {
+        for (filesIn(t.b, .{ .path = "tests/conformance" }, ".c")) |s| {
+            t.add(run, suiteName(s), t.suiteExe(t.setting, s, t.static), &.{});
+        }
+    }
+
+    /// Every fuzz target for that many seconds, from a fixed seed, with the sanitizers where there are any.
+    fn addFuzz(t: *Tests, run: *Build.Step.Run, seconds: u32) void {
+        const b = t.b;
+        const debug: Setting = .{ .target = t.setting.target, .optimize = .Debug, .strip = false };
+        for (filesIn(b, .{ .path = "tests/fuzz" }, ".c")) |s| {
+            const exe = if (t.cc) |cc|
+                t.sanitizedExe(cc, s)
+            else
+                t.suiteExe(debug, s, staticLibrary(b, debug, "adead", t.library_sources));
+            t.add(run, b.fmt("fuzz_{s}", .{suiteName(s)}), exe, &.{b.fmt("--seconds={d}", .{seconds})});
+        }
+    }
+
+    /// The long runs: by clang's coverage-guided fuzzer where it is installed, else by our own mutator.
+    fn addFuzzStep(t: *Tests) void {
+        const b = t.b;
+        const run = t.start("fuzz", "Fuzz each target for -Dfuzz-seconds=N; inputs that crash are kept in zig-out/fuzz");
+        const cc = SystemCompiler.withFuzzer(b) orelse return t.addFuzz(run, t.fuzz_seconds);
+        const flags = sanitizer_flags ++ [_][]const u8{ "-fsanitize=fuzzer-no-link", "-DADEAD_LIBFUZZER" };
+        const library = cc.archive(b, t.library_sources, &flags);
+        for (filesIn(b, .{ .path = "tests/fuzz" }, ".c")) |s| {
+            const objects = [_]LazyPath{ cc.object(b, s, &flags), library, .{ .cwd_relative = cc.runtime } };
+            const exe = cc.link(b, suiteName(s), &objects, &(sanitizer_flags ++ .{"-lstdc++"}));
+            t.add(run, b.fmt("fuzz_{s}", .{suiteName(s)}), exe, &.{b.fmt("--seconds={d}", .{t.fuzz_seconds})});
+        }
+    }
+
+    /// aarch64 has fused multiply-add in its base instruction set, so it shows at once whether the compiler contracts.
+    fn addQemu(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        const host = b.graph.host.result;
+        if (host.cpu.arch == .aarch64) return; // There the native suites have shown it already.
+        var sources: []const []const u8 = &.{"tests/unit/test_contraction.c"};
+        if (!exists(b, sources[0])) return;
+        if (t.all_on_qemu) sources = filesOf(b, &.{ .{ .path = "tests/unit" }, .{ .path = "tests/conformance" } });
+        const setting: Setting = .{ .target = parseTarget(b, "aarch64-linux-musl"), .optimize = .ReleaseFast };
+        const library = if (t.all_on_qemu) staticLibrary(b, setting, "adead", t.library_sources) else null;
+        const qemu = b.findProgram(&.{ "qemu-aarch64-static", "qemu-aarch64" }, &.{}) catch null;
+        for (sources) |s| {
+            const name = b.fmt("{s}@aarch64", .{suiteName(s)});
+            if (!t.wanted(name)) continue;
+            if (host.os.tag != .linux) {
+                t.skip(run, name, "cannot run: qemu runs foreign programs on Linux only");
+            } else if (qemu) |path| {
+                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), path });
+                run.addFileArg(t.suiteExe(setting, s, library));
+            } else t.skip(run, name, "there is no qemu-aarch64 here (Debian: apt-get install qemu-user-static)");
+        }
+    }
+
+    /// The limits on the size of what is installed.
+    fn addSizes(t: *Tests, run: *Build.Step.Run) void {
+        if (!t.wanted("sizes")) return;
+        const b = t.b;
+        const setting: Setting = .{ .target = t.setting.target, .optimize = .ReleaseFast };
+        const host: Setting = .{ .target = b.graph.host, .optimize = .Debug, .strip = false };
+        run.addArg("suite:sizes");
+        run.addFileArg(executable(b, host, "sizes", &.{"tests/tools/sizes.c"}, null).getEmittedBin());
+        run.addFileArg(sharedLibrary(b, setting, t.library_sources).getEmittedBin());
+        run.addFileArg(staticLibrary(b, setting, "machine", t.machine_sources).getEmittedBin());
+    }
+
+    /// What is checked about the source text itself.
+    fn addStatic(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        const host: Setting = .{ .target = b.graph.host, .optimize = .Debug, .strip = false };
+        t.add(run, "layers", t.suiteExe(host, "tests/tools/layers.c", null), &.{});
+        t.addGenerated(run);
+    }
+
+    fn addGenerated(t: *Tests, run: *Build.Step.Run) void {
+        if (!t.wanted("generated")) return;
+        run.addArg("suite:generated");
+        run.addArtifactArg(t.generator.tool);
+        run.addArg("check");
+        if (t.command) |command| run.addArtifactArg(command);
+    }
+};
