@@ -1,6 +1,7 @@
 ; matmul_1024: c = a b for matrices of 1024 x 1024 f32: the one published program of the AGPU family, instruction for
 ; instruction. matmul_1024.hex is its published text form (adead asm --format hex), which has no named inputs; the
 ; addresses are those of linear memory.
+; format: hex
 ;
 ;   adead run hex/programs/matmul_1024.hex --load 0x1000=a.bin --dump 0x3000:0x400000=c.bin
 ;
@@ -8,6 +9,8 @@
 ; with one more at the end. c replaces 4 MiB from 0x3000.
 
 .const  BYTES  1024 * 1024 * 4
+
+.memory 256MiB                          ; what programs of this form have
 
         gpu.init
         gpu.alloc BYTES, b0

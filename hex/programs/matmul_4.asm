@@ -1,9 +1,12 @@
 ; matmul_4: c = a b for matrices of 4 x 4 f32, the small sibling of matmul_1024. matmul_4.hex is in the published text form
 ; (adead asm --format hex).
+; format: hex
 ;
 ;   adead run hex/programs/matmul_4.hex --load 0x1000=a.bin --load 0x2000=b.bin --dump 0x3000:64=c.bin
 
 .const  BYTES  4 * 4 * 4
+
+.memory 256MiB                          ; what programs of this form have
 
         gpu.init
         gpu.alloc BYTES, b0

@@ -1,4 +1,9 @@
-; pipeline: tasks and channels. Two producers send numbers to one channel, three workers square them, the main task adds up.
+; pipeline: tasks and channels. Two producers send numbers, the main task deals them out to three workers, who square them,
+; and a collector adds up.
+;
+;   producer A --\               /--> worker 1 --\
+;                 numbers --> main --> worker 2 --> results --> collector
+;   producer B --/               \--> worker 3 --/
 ;
 ;   adead run hex/programs/pipeline.hex
 ;
@@ -8,112 +13,114 @@
 ; Tasks are cooperative and take turns in order of their numbers, and what is sent in one round is seen in the next: the
 ; order of the lines is part of the program's result, on every machine. Tasks share nothing: each has its own memory
 ; (which starts as the program's data), buffers and globals. What they know of each other comes as arguments and through
-; channels.
+; channels. Any task may send to a channel; only one, the first that does, may receive from it.
 
 .const  PRODUCERS 2
 .const  WORKERS   3
 .const  EACH      6                     ; numbers a producer sends
 .const  NUMBERS   PRODUCERS * EACH
+.const  LETTER_AT 9                     ; where text_sends has the producer's letter
 
 .output total i64[] at total_at
 .entry  main
 
 main:   .func regs=24
-        .reg jobs    r0
-        .reg results r1
-        .reg i       r2
-        .reg task    r3
-        .reg value   r4
-        .reg total   r5
-        .reg zero    r6
-        .reg offset  r7
-        ; the window of the tasks' arguments
-        .reg a0      r16
-        .reg a1      r17
-        .reg a2      r18
-        channel jobs
+        .reg numbers   r0               ; channels
+        .reg results   r1
+        .reg job       r2
+        .reg i         r3
+        .reg at        r4               ; 8 * i
+        .reg task      r5
+        .reg collector r6
+        .reg value     r7
+        .reg zero      r8
+        .reg next      r9               ; 8 * the worker whose turn it is
+        ; the window of arguments
+        .reg a0        r16
+        .reg a1        r17
+        .reg a2        r18
+        channel numbers
         channel results
+        move a0, results
+        spawn collector, collect, r16
 
-        ; worker(number, jobs, results)
-.work:  i64.add_imm a0, i, 1
-        move a1, jobs
+.hire:  channel job
+        store64 job, at, jobs
+        i64.add_imm a0, i, 1
+        move a1, job
         move a2, results
-        spawn task, worker, r16
-        i64.shl_imm offset, i, 3
-        store64 task, offset, workers
+        spawn task, work, r16
+        store64 task, at, workers
+        i64.add_imm at, at, 8
         i64.add_imm i, i, 1
-        jump.i64.lt_s_imm i, WORKERS, .work
+        jump.i64.lt_s_imm i, WORKERS, .hire
 
-        ; producer(letter, jobs, first number)
         i64.const i, 0
-.make:  i64.add_imm a0, i, 'A'
-        move a1, jobs
+.start: i64.add_imm a0, i, 'A'
+        move a1, numbers
         i64.mul_imm a2, i, EACH
         i64.add_imm a2, a2, 1
-        spawn task, producer, r16
-        i64.shl_imm offset, i, 3
-        store64 task, offset, producers
+        spawn task, produce, r16
         i64.add_imm i, i, 1
-        jump.i64.lt_s_imm i, PRODUCERS, .make
+        jump.i64.lt_s_imm i, PRODUCERS, .start
 
         i64.const i, 0
-.get:   receive value, results
-        i64.add total, total, value
-        i64.add_imm i, i, 1
-        jump.i64.lt_s_imm i, NUMBERS, .get
-
-        i64.const i, 0
-.wait:  i64.shl_imm offset, i, 3
-        load64 task, offset, producers
-        join value, task
-        i64.add_imm i, i, 1
-        jump.i64.lt_s_imm i, PRODUCERS, .wait
+.deal:  receive value, numbers
+        load64 job, next, jobs
+        send job, value
+        i64.add_imm next, next, 8
+        jump.i64.lt_s_imm next, WORKERS * 8, .dealt
+        i64.const next, 0
+.dealt: i64.add_imm i, i, 1
+        jump.i64.lt_s_imm i, NUMBERS, .deal
 
         ; a 0 sends a worker home; join gives how many numbers it squared
+        i64.const at, 0
+.stop:  load64 job, at, jobs
+        send job, zero
+        i64.add_imm at, at, 8
+        jump.i64.lt_s_imm at, WORKERS * 8, .stop
+        i64.const at, 0
         i64.const i, 0
-.stop:  send jobs, zero
-        i64.add_imm i, i, 1
-        jump.i64.lt_s_imm i, WORKERS, .stop
-        i64.const i, 0
-.home:  i64.shl_imm offset, i, 3
-        load64 task, offset, workers
+.home:  load64 task, at, workers
         join a2, task
         i64.const a0, text_done
-        i64.add_imm a1, i, 1
-        call print_line, r16
         i64.add_imm i, i, 1
+        move a1, i
+        call print_line, r16
+        i64.add_imm at, at, 8
         jump.i64.lt_s_imm i, WORKERS, .home
 
-        store64 total, zero, total_at
+        join a2, collector
+        store64 a2, zero, total_at
         i64.const a0, text_total
         i64.const a1, NUMBERS
-        move a2, total
         call print_line, r16
         halt
 
-; producer(letter, jobs, first): sends EACH numbers from `first` on, one a turn.
-producer: .func params=3 regs=10
-        .reg letter r0
-        .reg jobs   r1
-        .reg number r2
-        .reg last   r3
-        .reg zero   r4
-        .reg a0     r6
-        .reg a1     r7
-        .reg a2     r8
+; produce(letter, numbers, first): sends EACH numbers from `first` on, one a turn.
+produce: .func params=3 regs=10
+        .reg letter  r0
+        .reg numbers r1
+        .reg number  r2
+        .reg last    r3
+        .reg zero    r4
+        .reg a0      r6
+        .reg a1      r7
+        .reg a2      r8
         store8 letter, zero, text_sends + LETTER_AT
         i64.add_imm last, number, EACH
 .next:  i64.const a0, text_sends
         move a1, number
         call print_line, r6
-        send jobs, number
+        send numbers, number
         yield
         i64.add_imm number, number, 1
         jump.i64.lt_s number, last, .next
         return
 
-; worker(number, jobs, results) -> how many: squares what comes until a 0 comes.
-worker: .func params=3 results=1 regs=12
+; work(number, jobs, results) -> how many: squares what comes until a 0 comes.
+work:   .func params=3 results=1 regs=12
         .reg me      r0
         .reg jobs    r1
         .reg results r2
@@ -131,9 +138,21 @@ worker: .func params=3 results=1 regs=12
         call print_line, r6
         send results, job
         i64.add_imm count, count, 1
-        yield
         jump .next
 .home:  move r0, count
+        return
+
+; collect(results) -> the sum of NUMBERS results.
+collect: .func params=1 results=1 regs=4
+        .reg results r0
+        .reg value   r1
+        .reg total   r2
+        .reg count   r3
+.next:  receive value, results
+        i64.add total, total, value
+        i64.add_imm count, count, 1
+        jump.i64.lt_s_imm count, NUMBERS, .next
+        move r0, total
         return
 
 ; print_line(text, first, second): writes a zero-terminated text, in which each `#` stands for the next of the two numbers. A
@@ -187,11 +206,10 @@ put_u64: .func params=2 results=1 regs=7
         i64.add out, out, size
         return
 
-.const  LETTER_AT 9
 .data   0x100
 total_at:     .zero 8
-producers:    .zero PRODUCERS * 8
-workers:      .zero WORKERS * 8
+jobs:         .zero WORKERS * 8         ; main's: each worker's channel
+workers:      .zero WORKERS * 8         ; and task
 text_sends:   .asciz "producer ? sends #\n"
 text_squared: .asciz "  worker # gives #\n"
 text_done:    .asciz "worker # squared # numbers\n"
