@@ -128,8 +128,12 @@ adead_status asm_range(assembler *a, const char *what, uint64_t minimum, uint64_
 {
     adead_token start = a->lexer.token;
     asm_number  number;
+    bool        earlier = a->unresolved;
+    a->unresolved = false;
     ADEAD_TRY(asm_expression(a, &number));
-    if (number.magnitude > (number.negative ? minimum : maximum))
+    bool known = !a->unresolved; /* with a label of further down counted as 0, the first pass cannot say what is in range */
+    a->unresolved = earlier || !known;
+    if (known && number.magnitude > (number.negative ? minimum : maximum))
         return adead_lexer_fail_token(&a->lexer, &start, "%s is between %s%llu and %llu; this is %s%llu", what, minimum ? "-" : "",
                                       (unsigned long long)minimum, (unsigned long long)maximum, number.negative ? "-" : "",
                                       (unsigned long long)number.magnitude);
