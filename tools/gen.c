@@ -407,12 +407,21 @@ static void make_zig(text *t)
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+/* "hex", the published text form, where a source says so in a comment line `; format: hex`; otherwise "text". */
+static const char *program_format(const char *source)
+{
+    text content = {0};
+    bool hex = read_file(source, &content) && content.bytes && strstr(content.bytes, "\n; format: hex\n");
+    free(content.bytes);
+    return hex ? "hex" : "text";
+}
+
 /* Assembles one program into `result`; false when the command refuses it (it has then said why). */
 static bool assemble(const char *command, const char *source, text *result)
 {
     char line[4 * MAX_PATH_LENGTH], made[MAX_PATH_LENGTH];
     snprintf(made, sizeof made, ".zig-cache/gen-%p.hex", (void *)result);
-    snprintf(line, sizeof line, "\"%s\" asm \"%s\" -o \"%s\" --format text", command, source, made);
+    snprintf(line, sizeof line, "\"%s\" asm \"%s\" -o \"%s\" --format %s", command, source, made, program_format(source));
     fflush(stdout);
     bool good = system(line) == 0 && read_file(made, result);
     remove(made);
