@@ -16,6 +16,9 @@ typedef struct adead_function {
     uint16_t params, results, registers;
 } adead_function;
 
+/* How many registers a call through an entry of the table may read or write: the more of parameters and results. */
+typedef struct adead_table_width { uint32_t type, width, entry; } adead_table_width;
+
 /* What one pass over a correct stream learns. */
 typedef struct adead_analysis {
     const adead_image *image;
@@ -28,6 +31,7 @@ typedef struct adead_analysis {
     adead_function    *functions; /* ascending by offset */
     uint32_t           entry;     /* index of the entry function */
     uint32_t          *table;     /* function index of each entry of the image's table */
+    adead_table_width *widths;    /* of each entry, sorted by type, the widest of a type first */
     adead_code_facts   facts;
 } adead_analysis;
 

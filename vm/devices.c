@@ -136,10 +136,19 @@ adead_exit adead_do_tensor(adead_task *task)
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 
+static adead_status pay(adead_task *task, uint64_t work) { return adead_task_charge(task, work) ? ADEAD_OK : ADEAD_OUT_OF_FUEL; }
+
+/* A new buffer by instruction; its zeroing is work. */
+static adead_status new_buffer(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
+{
+    adead_status status = adead_buffer_make(task, number, bytes, failure);
+    return status ? status : pay(task, bytes);
+}
+
 adead_exit adead_do_buffer_alloc(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
-    adead_status      status = adead_buffer_make(task, adead_word(&in, 0), task->r[adead_word(&in, 1)], &task->machine->failure);
+    adead_status      status = new_buffer(task, adead_word(&in, 0), task->r[adead_word(&in, 1)], &task->machine->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 
@@ -161,24 +170,30 @@ adead_exit adead_do_buffer_address(adead_task *task)
     return ADEAD_EXIT_NONE;
 }
 
-static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t number, uint64_t bytes, adead_failure *failure)
+/* Both ends of a copy between memory and a buffer are checked, then its work is paid for. */
+static adead_status begin_copy(adead_task *task, uint64_t address, uint32_t number, uint64_t bytes, adead_buffer **buffer,
+                               adead_failure *failure)
 {
-    adead_buffer *buffer = find_with(task, number, bytes, failure);
-    if (!buffer) return failure->code;
+    *buffer = find_with(task, number, bytes, failure);
+    if (!*buffer) return failure->code;
     if (!adead_in_memory(task, address, bytes))
         return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "%llu bytes at address 0x%llX lie outside the %llu bytes of memory",
                           (unsigned long long)bytes, (unsigned long long)address, (unsigned long long)task->linear.bytes);
-    return adead_buffer_upload(task, buffer, 0, (const uint8_t *)task->linear.host + address, bytes, failure);
+    return pay(task, bytes);
+}
+
+static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t number, uint64_t bytes, adead_failure *failure)
+{
+    adead_buffer *buffer;
+    adead_status  status = begin_copy(task, address, number, bytes, &buffer, failure);
+    return status ? status : adead_buffer_upload(task, buffer, 0, (const uint8_t *)task->linear.host + address, bytes, failure);
 }
 
 static adead_status copy_from_device(adead_task *task, uint32_t number, uint64_t address, uint64_t bytes, adead_failure *failure)
 {
-    adead_buffer *buffer = find_with(task, number, bytes, failure);
-    if (!buffer) return failure->code;
-    if (!adead_in_memory(task, address, bytes))
-        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "%llu bytes at address 0x%llX lie outside the %llu bytes of memory",
-                          (unsigned long long)bytes, (unsigned long long)address, (unsigned long long)task->linear.bytes);
-    return adead_buffer_download(task, buffer, 0, (uint8_t *)task->linear.host + address, bytes, failure);
+    adead_buffer *buffer;
+    adead_status  status = begin_copy(task, address, number, bytes, &buffer, failure);
+    return status ? status : adead_buffer_download(task, buffer, 0, (uint8_t *)task->linear.host + address, bytes, failure);
 }
 
 static adead_status fill(adead_task *task, uint32_t number, uint32_t byte, uint64_t bytes, adead_failure *failure)
@@ -187,7 +202,9 @@ static adead_status fill(adead_task *task, uint32_t number, uint32_t byte, uint6
     adead_buffer  *buffer = find_with(task, number, bytes, failure);
     if (!buffer) return failure->code;
     adead_tensor_op op = {.kind = ADEAD_TENSOR_FILL, .scalar = byte, .dims = {bytes}, .operands = {{buffer->memory, 0, bytes}}};
-    return adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op, failure);
+    adead_status    status = pay(task, bytes);
+    return status ? status
+                  : adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op, failure);
 }
 
 static adead_status free_buffer(adead_task *task, uint32_t number, adead_failure *failure)
@@ -205,11 +222,10 @@ adead_exit adead_do_device(adead_task *task)
     adead_instruction in = adead_task_instruction(task);
     uint32_t          w[3] = {0};
     for (uint32_t i = 0; i < in.count && i < 3; i++) w[i] = adead_word(&in, i);
-    if ((adead_ops[in.op].flags & OPF_WORK) && !adead_task_charge(task, w[2])) return ADEAD_EXIT_TRAP;
     adead_status status = ADEAD_OK;
     switch (in.op) {
     case ADEAD_OP_GPU_ALLOC:
-    case ADEAD_OP_VK_ALLOC: status = adead_buffer_make(task, w[1], w[0], failure); break;
+    case ADEAD_OP_VK_ALLOC: status = new_buffer(task, w[1], w[0], failure); break;
     case ADEAD_OP_GPU_FREE:
     case ADEAD_OP_VK_FREE: status = free_buffer(task, w[0], failure); break;
     case ADEAD_OP_GPU_COPY_H2D: status = copy_to_device(task, w[0], w[1], w[2], failure); break;

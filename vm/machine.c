@@ -245,7 +245,7 @@ adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uin
     if (bytes) memcpy(copy, data, (size_t)bytes);
     give(machine, state->data, state->bytes);
     *state = (adead_input_state){.data = copy, .bytes = bytes, .set = true};
-    memcpy(state->dims, dims, rank * sizeof *dims);
+    if (rank) memcpy(state->dims, dims, rank * sizeof *dims);
     return ADEAD_OK;
 }
 
@@ -343,7 +343,7 @@ adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, u
         there = port->where <= task->linear.bytes ? task->linear.bytes - port->where : 0;
         *data = (const uint8_t *)task->linear.host + (there ? port->where : 0);
     } else {
-        adead_buffer *buffer = task->buffers ? &task->buffers[port->where] : NULL;
+        adead_buffer *buffer = task->buffers && port->where < machine->limits.buffers ? &task->buffers[port->where] : NULL;
         if (!buffer || !buffer->memory)
             return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "output '%s' is in buffer %llu, which is not allocated at the end",
                               port->name, (unsigned long long)port->where);

@@ -25,11 +25,13 @@ adead_status adead_memory_open(adead_task *task, adead_failure *failure)
         adead_hint(failure, "raise the memory limit (--memory)");
         return ADEAD_OUT_OF_MEMORY;
     }
-    if (maximum == 0) return ADEAD_OK;
-    adead_status status = adead_blocks_open(&task->memory, &machine->host, ADEAD_BLOCK_SIZE, maximum / ADEAD_BLOCK_SIZE, false, failure);
-    if (status) return status;
-    task->memory_open = true;
-    task->linear.host = task->memory.base;
+    task->linear.host = task; /* without memory: no byte can be reached, but adding 0 to the address is defined */
+    if (maximum != 0) {
+        adead_status status = adead_blocks_open(&task->memory, &machine->host, ADEAD_BLOCK_SIZE, maximum / ADEAD_BLOCK_SIZE, false, failure);
+        if (status) return status;
+        task->memory_open = true;
+        task->linear.host = task->memory.base;
+    }
     uint64_t at;
     if (initial != 0) adead_blocks_alloc(&task->memory, initial, &at); /* the first run of an empty region: at 0, and it fits */
     task->linear.bytes = initial;
@@ -68,8 +70,9 @@ adead_exit adead_do_alloc(adead_task *task)
     adead_instruction in = adead_task_instruction(task);
     uint64_t          bytes = task->r[adead_word(&in, 1)], address = UINT64_MAX;
     if (task->memory_open && adead_blocks_alloc(&task->memory, bytes, &address) == ADEAD_OK) {
-        uint64_t end = address + adead_blocks_size(&task->memory, address);
-        task->linear.bytes = adead_max_u64(task->linear.bytes, end);
+        uint64_t run = adead_blocks_size(&task->memory, address);
+        task->linear.bytes = adead_max_u64(task->linear.bytes, address + run);
+        if (!adead_task_charge(task, run)) return ADEAD_EXIT_TRAP; /* for the zeroing */
     } else address = UINT64_MAX;
     task->r[adead_word(&in, 0)] = address;
     return ADEAD_EXIT_NONE;

@@ -167,26 +167,32 @@ adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
     return ADEAD_OK;
 }
 
+/* Where the product of work is 0 because there is nothing to add up, the result is still written. */
 uint64_t adead_tensor_work(const adead_tensor_op *op)
 {
-    uint64_t work;
-    return product(rows[op->kind].work, op->dims, &work) ? work : UINT64_MAX;
+    const tensor_row *row = &rows[op->kind];
+    uint64_t          work, elements;
+    if (!product(row->work, op->dims, &work) || !product(row->operands[row->operand_count - 1].extent, op->dims, &elements)) return UINT64_MAX;
+    return adead_max_u64(work, elements);
 }
 
 uint64_t adead_tensor_flops(const adead_tensor_op *op)
 {
-    uint64_t work = adead_tensor_work(op), flops;
-    return adead_mul_u64(work, rows[op->kind].flops, &flops) ? flops : UINT64_MAX;
+    const tensor_row *row = &rows[op->kind];
+    uint64_t          flops;
+    return product(row->work, op->dims, &flops) && adead_mul_u64(flops, row->flops, &flops) ? flops : UINT64_MAX;
 }
 
 adead_status adead_tensor_run_checked(const adead_backend *backend, adead_device *device, const adead_backend *reference,
                                       adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure)
 {
+    const tensor_row *row = &rows[op->kind];
+    if (op->operands[row->operand_count - 1].bytes == 0) return ADEAD_OK; /* else a loop over the other dims could last for ever */
     if (!backend->supports || backend->supports(device, op)) return backend->run(device, op, failure);
-    for (unsigned i = 0; i < rows[op->kind].operand_count; i++)
+    for (unsigned i = 0; i < row->operand_count; i++)
         if (op->operands[i].memory && !op->operands[i].memory->host)
             return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the %s backend has no %s", backend->name,
-                              rows[op->kind].name);
+                              row->name);
     return reference->run(reference_device, op, failure);
 }
 

@@ -5,6 +5,7 @@
  * straight line from the entry to the first jump, which is all of a device program as published.
  */
 #include "vm/code.h"
+#include "hex/formats.h"
 #include "vm/base/base.h"
 #include "vm/tensor.h"
 
@@ -162,17 +163,21 @@ static adead_status check_call(const adead_analysis *an, const adead_function *f
     return ADEAD_OK;
 }
 
+/* The widest function of that type in the table decides. */
 static adead_status check_indirect(const adead_analysis *an, const adead_function *fn, const adead_instruction *in, adead_failure *failure)
 {
-    uint32_t base = adead_word(in, 1), type = adead_word(in, 2);
-    for (uint32_t i = 0; i < an->image->table_count; i++) {
-        const adead_function *callee = &an->functions[an->table[i]];
-        if (callee->type == type && !window_fits(fn, callee, base, true))
-            return adead_fail(failure, ADEAD_REGISTER_RANGE, in->offset,
-                              "table entry %u has type %u, but its arguments or results from r%u on do not fit into %u registers", i, type,
-                              base, fn->registers);
+    uint32_t base = adead_word(in, 1), type = adead_word(in, 2), low = 0, high = an->image->table_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (an->widths[middle].type < type) low = middle + 1;
+        else high = middle;
     }
-    return ADEAD_OK;
+    if (low == an->image->table_count || an->widths[low].type != type) return ADEAD_OK;
+    uint32_t entry = an->widths[low].entry;
+    if (window_fits(fn, &an->functions[an->table[entry]], base, true)) return ADEAD_OK;
+    return adead_fail(failure, ADEAD_REGISTER_RANGE, in->offset,
+                      "table entry %u has type %u, but its arguments or results from r%u on do not fit into %u registers", entry, type, base,
+                      fn->registers);
 }
 
 static adead_status bad_operand(const adead_instruction *in, uint32_t position, uint64_t value, const char *what, adead_failure *failure)
@@ -331,6 +336,33 @@ static adead_status check_port(const adead_image *image, const adead_port *port,
     return ADEAD_OK;
 }
 
+/* By type, the widest first. */
+static int compare_widths(const void *a, const void *b)
+{
+    const adead_table_width *x = a, *y = b;
+    if (x->type != y->type) return x->type < y->type ? -1 : 1;
+    if (x->width != y->width) return x->width > y->width ? -1 : 1;
+    return x->entry < y->entry ? -1 : x->entry > y->entry;
+}
+
+static adead_status check_table(adead_analysis *an, adead_failure *failure)
+{
+    const adead_image *image = an->image;
+    an->table = adead_arena_array(&an->arena, image->table_count, sizeof *an->table, 4);
+    an->widths = adead_arena_array(&an->arena, image->table_count, sizeof *an->widths, 4);
+    if (!an->table || !an->widths) return out_of_memory(failure);
+    for (uint32_t i = 0; i < image->table_count; i++) {
+        an->table[i] = adead_find_function(an, image->table[i]);
+        if (an->table[i] == UINT32_MAX)
+            return adead_fail(failure, ADEAD_BAD_DECLARATION, image->table[i], "table entry %u is 0x%X, where no function starts", i,
+                              image->table[i]);
+        const adead_function *fn = &an->functions[an->table[i]];
+        an->widths[i] = (adead_table_width){fn->type, fn->params > fn->results ? fn->params : fn->results, i};
+    }
+    adead_sort(an->widths, image->table_count, sizeof *an->widths, compare_widths);
+    return ADEAD_OK;
+}
+
 static adead_status check_declarations(adead_analysis *an, adead_failure *failure)
 {
     const adead_image *image = an->image;
@@ -353,15 +385,7 @@ static adead_status check_declarations(adead_analysis *an, adead_failure *failur
     if (an->functions[an->entry].params != 0)
         return adead_fail(failure, ADEAD_BAD_DECLARATION, image->entry, "the entry function has %u parameters, but nobody gives it arguments",
                           an->functions[an->entry].params);
-    an->table = adead_arena_array(&an->arena, image->table_count, sizeof *an->table, 4);
-    if (!an->table) return out_of_memory(failure);
-    for (uint32_t i = 0; i < image->table_count; i++) {
-        an->table[i] = adead_find_function(an, image->table[i]);
-        if (an->table[i] == UINT32_MAX)
-            return adead_fail(failure, ADEAD_BAD_DECLARATION, image->table[i], "table entry %u is 0x%X, where no function starts", i,
-                              image->table[i]);
-    }
-    return ADEAD_OK;
+    return check_table(an, failure);
 }
 
 static adead_status analyse(adead_analysis *an, adead_failure *failure)
