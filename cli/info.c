@@ -171,7 +171,7 @@ static void needs(facts *f)
     if (c->json || !f->verified) return;
     bool device = f->info.uses_device || f->info.tensor_instructions;
     cli_print(c, "%-9s %s%s%s\n", "needs", f->info.uses_vulkan ? "the Vulkan backend" : "no particular backend",
-              device ? "; tensor operations, whose bits are the same on every backend" : "", f->info.uses_tasks ? "; tasks" : "");
+              device ? "; tensor operations, on any backend" : "", f->info.uses_tasks ? "; tasks" : "");
     cli_print(c, "%-9s deterministic: the same bits for the same input; no foreign code, no files, no clock\n", "promises");
 }
 

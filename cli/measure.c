@@ -85,6 +85,7 @@ static int bench_interpreter(cli *c, adead_runtime *runtime, const char *name, c
     int         status = measure(c, runtime, source, parameter, &best);
     if (status != ADEAD_OK) return status;
     double rate = best.seconds > 0 ? (double)best.fuel / best.seconds : 0;
+    progress_clear();
     if (!c->json) cli_print(c, "%-16s %9.3f ms  %8.1f million instructions/s\n", name, best.seconds * 1e3, rate * 1e-6);
     json_open(&c->document, NULL, '{');
     json_string(&c->document, "name", name);
@@ -96,14 +97,16 @@ static int bench_interpreter(cli *c, adead_runtime *runtime, const char *name, c
 }
 
 /* Allocation is part of the run, and small beside the product from n = 256 up. */
-static int bench_matmul(cli *c, adead_runtime *runtime, uint64_t n)
+static int bench_matmul(cli *c, adead_runtime *runtime, uint64_t n, double *seconds)
 {
     measurement best = {0, 0};
     int         status = measure(c, runtime, matmul_source, n, &best);
     if (status != ADEAD_OK) return status;
+    *seconds = best.seconds;
     double rate = best.seconds > 0 ? 2e-9 * (double)n * (double)n * (double)n / best.seconds : 0;
     char   name[32];
     snprintf(name, sizeof name, "matmul %llu", (unsigned long long)n);
+    progress_clear();
     if (!c->json) cli_print(c, "%-16s %9.3f ms  %8.2f GFLOP/s\n", name, best.seconds * 1e3, rate);
     json_open(&c->document, NULL, '{');
     json_string(&c->document, "name", "matmul");
@@ -137,7 +140,9 @@ int command_bench(cli *c)
         json_open(&c->document, "results", '[');
         status = bench_interpreter(c, runtime, "loop", loop_source, 20000000);
         if (status == ADEAD_OK) status = bench_interpreter(c, runtime, "fib 27", fib_source, 27);
-        for (uint64_t n = 256; n <= 1024 && status == ADEAD_OK; n *= 2) status = bench_matmul(c, runtime, n);
+        double seconds = 0; /* of the last product; eight times as long for the next is not worth the wait */
+        for (uint64_t n = 256; n <= 1024 && seconds < BENCH_SECONDS / 2 && status == ADEAD_OK; n *= 2)
+            status = bench_matmul(c, runtime, n, &seconds);
         json_close(&c->document, ']');
         progress_stop();
     }
@@ -156,6 +161,7 @@ static void report(void *context, const char *operation, uint64_t cases, uint64_
     json_u64(&c->document, "mismatches", mismatches);
     json_close(&c->document, '}');
     if (c->json) return;
+    progress_clear();
     cli_print(c, "%-12s %10llu results, ", operation, (unsigned long long)cases);
     if (mismatches) cli_print(c, "%llu differ\n", (unsigned long long)mismatches);
     else cli_print(c, "all equal\n");

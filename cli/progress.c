@@ -19,7 +19,7 @@ enum { FIRST_SECOND = 2 };
 
 static struct {
     bool        running;
-    atomic_bool quiet;
+    atomic_bool quiet, shown;
     const char *what;
 #if defined(_WIN32)
     HANDLE thread, stop;
@@ -34,37 +34,30 @@ static struct {
 /* Shows the line, or takes it away again. One write each, so that it does not mix with other output. */
 static void show(unsigned seconds)
 {
+    atomic_store(&watcher.shown, true);
     fprintf(stderr, "\r\033[Kadead: %s, %u s", watcher.what, seconds);
     fflush(stderr);
 }
 
 static void erase(void)
 {
+    if (!atomic_exchange(&watcher.shown, false)) return;
     fputs("\r\033[K", stderr);
     fflush(stderr);
 }
 
 /* One second passed. */
-static void tick(unsigned seconds, bool *shown)
+static void tick(unsigned seconds)
 {
-    bool quiet = atomic_load(&watcher.quiet);
-    if (!quiet && seconds >= FIRST_SECOND) {
-        show(seconds);
-        *shown = true;
-    } else if (quiet && *shown) {
-        erase();
-        *shown = false;
-    }
+    if (!atomic_load(&watcher.quiet) && seconds >= FIRST_SECOND) show(seconds);
 }
 
 #if defined(_WIN32)
 
 static DWORD WINAPI watch(void *unused)
 {
-    bool shown = false;
     (void)unused;
-    for (unsigned seconds = 1; WaitForSingleObject(watcher.stop, 1000) == WAIT_TIMEOUT; seconds++) tick(seconds, &shown);
-    if (shown) erase();
+    for (unsigned seconds = 1; WaitForSingleObject(watcher.stop, 1000) == WAIT_TIMEOUT; seconds++) tick(seconds);
     return 0;
 }
 
@@ -89,7 +82,6 @@ static void stop_thread(void)
 
 static void *watch(void *unused)
 {
-    bool            shown = false;
     unsigned        seconds = 1;
     struct timespec until;
     (void)unused;
@@ -98,11 +90,10 @@ static void *watch(void *unused)
     pthread_mutex_lock(&watcher.lock);
     while (!watcher.stop) {
         if (pthread_cond_timedwait(&watcher.wake, &watcher.lock, &until) != ETIMEDOUT) continue;
-        tick(seconds++, &shown);
+        tick(seconds++);
         until.tv_sec++;
     }
     pthread_mutex_unlock(&watcher.lock);
-    if (shown) erase();
     return NULL;
 }
 
@@ -135,11 +126,19 @@ void progress_start(const char *what)
 
 void progress_quiet(void)
 {
-    if (watcher.running) atomic_store(&watcher.quiet, true);
+    if (!watcher.running || atomic_exchange(&watcher.quiet, true)) return;
+    erase();
+}
+
+void progress_clear(void)
+{
+    if (watcher.running) erase();
 }
 
 void progress_stop(void)
 {
-    if (watcher.running) stop_thread();
+    if (!watcher.running) return;
+    stop_thread();
+    erase();
     watcher.running = false;
 }

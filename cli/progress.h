@@ -8,6 +8,8 @@
 void progress_start(const char *what);
 /* Something else now shows that work goes on (the program writes to the same terminal): says nothing from here on. */
 void progress_quiet(void);
+/* Takes the line away because a line of output follows; it comes back with the next second. */
+void progress_clear(void);
 void progress_stop(void);
 
 #endif

@@ -87,4 +87,11 @@ void adead_program_release(adead_program *program);
 /* The verifier's answer, made by the first call. NULL (with NO_MEMORY in `failure`) when memory was missing to find out. */
 const adead_verdict *adead_program_verdict(adead_program *program, adead_failure *failure);
 
+/* ---- selftest.c ---- */
+
+/* The first eight bytes of the SHA-256 over all results of the reference, per operation: as recorded in selftest.def, and as
+ * this build computes them (0 from the first operation that failed on). */
+extern const uint64_t adead_selftest_recorded[ADEAD_TENSOR_COUNT];
+void                  adead_selftest_digests(adead_runtime *runtime, uint64_t digests[ADEAD_TENSOR_COUNT]);
+
 #endif
