@@ -17,6 +17,8 @@
 .const  F32        4              ; bytes of an f32, and of the i32 that argmax gives
 .const  IMAGE      PIXELS * F32   ; bytes of an image
 .const  ACROSS     4              ; pictures side by side
+.const  CAPTION    16             ; characters of "predicted: ?    "
+.const  DIGIT_AT   11             ; where its question mark is
 .const  WITH_BIAS  4              ; the flag of matmul_ex that says the bias is there
 
 .buffer images  0
@@ -188,8 +190,6 @@ end_line: .func params=1 results=1 regs=2
 .data   0x100
 ramp:     .ascii " .:-=+*#%@"
 caption:  .ascii "predicted: ?    "
-.const  CAPTION   16
-.const  DIGIT_AT  11
         .align 16
 picture:  .zero ACROSS * 256      ; images of the band that is drawn
 answer:   .zero ACROSS * 4        ; and their digits
