@@ -7,7 +7,8 @@ adead_status adead_read_agpu_at(adead_image *image, const uint8_t *bytes, uint64
     if (size < 4 || memcmp(bytes, "AGPU", 4) != 0)
         return adead_fail(failure, ADEAD_BAD_MAGIC, base, "an AGPU program starts with the bytes 'AGPU'");
     if (size < ADEAD_AGPU_HEADER)
-        return adead_fail(failure, ADEAD_TRUNCATED, base + size, "the AGPU header has 8 bytes; the content ends after %u", (unsigned)size);
+        return adead_fail(failure, ADEAD_TRUNCATED, base + size,
+                          "the AGPU header has 8 bytes; the content ends after %u", (unsigned)size);
     unsigned version = adead_load_u16(bytes + 4), count = adead_load_u16(bytes + 6);
     if (version != 1) return adead_fail(failure, ADEAD_BAD_VERSION, base + 4, "the AGPU version is %u; 1 is known", version);
 
@@ -16,12 +17,13 @@ adead_status adead_read_agpu_at(adead_image *image, const uint8_t *bytes, uint64
     for (unsigned i = 0; i < count; i++) {
         adead_instruction in;
         if (adead_decode(code, length, offset, &in) != ADEAD_DECODE_OK)
-            return adead_fail(failure, ADEAD_TRUNCATED, base + size, "the content ends inside instruction %u of %u", i + 1, count);
+            return adead_fail(failure, ADEAD_TRUNCATED, base + size, "the content ends inside instruction %u of %u",
+                              i + 1, count);
         offset += in.size;
     }
     if (offset != length) {
-        adead_fail(failure, ADEAD_TRAILING_BYTES, base + ADEAD_AGPU_HEADER + offset, "%llu bytes follow the last of %u instructions",
-                   (unsigned long long)(length - offset), count);
+        adead_fail(failure, ADEAD_TRAILING_BYTES, base + ADEAD_AGPU_HEADER + offset,
+                   "%llu bytes follow the last of %u instructions", (unsigned long long)(length - offset), count);
         adead_hint(failure, "the number of instructions stands at offset 6");
         return ADEAD_TRAILING_BYTES;
     }
@@ -43,8 +45,8 @@ adead_status adead_count_agpu(const adead_image *image, uint64_t *count, adead_f
 {
     ADEAD_TRY(adead_count_instructions(image, count, failure));
     if (*count <= UINT16_MAX) return ADEAD_OK;
-    return adead_fail(failure, ADEAD_WOULD_LOSE, ADEAD_NO_OFFSET, "AGPU counts up to 65535 instructions; the program has %llu",
-                      (unsigned long long)*count);
+    return adead_fail(failure, ADEAD_WOULD_LOSE, ADEAD_NO_OFFSET,
+                      "AGPU counts up to 65535 instructions; the program has %llu", (unsigned long long)*count);
 }
 
 void adead_write_program(const adead_image *image, uint64_t count, adead_out *out)

@@ -1,5 +1,5 @@
-/* AHYB version 1, the 24-byte header of the published file: x86-64 bytes (kept, never run), a whole AGPU program, data that goes
- * to linear memory from address 0, and symbols (kept; nobody ever wrote what their addresses mean). */
+/* AHYB version 1, the 24-byte header of the published file: x86-64 bytes (kept, never run), a whole AGPU program, data
+ * that goes to linear memory from address 0, and symbols (kept; nobody ever wrote what their addresses mean). */
 #include "formats.h"
 
 static adead_status check_symbol(const uint8_t *symbol, uint64_t offset, adead_failure *failure)
@@ -32,7 +32,8 @@ adead_status adead_read_ahyb(adead_image *image, const uint8_t *bytes, uint64_t 
 {
     static const char *const lengths[] = {"cpu_len", "gpu_len", "data_len", "n_symbols"};
     if (size < ADEAD_AHYB_HEADER)
-        return adead_fail(failure, ADEAD_TRUNCATED, size, "the AHYB header has 24 bytes; the content ends after %u", (unsigned)size);
+        return adead_fail(failure, ADEAD_TRUNCATED, size, "the AHYB header has 24 bytes; the content ends after %u",
+                          (unsigned)size);
     unsigned version = adead_load_u16(bytes + 4), flags = adead_load_u16(bytes + 6);
     if (version != 1) return adead_fail(failure, ADEAD_BAD_VERSION, 4, "the AHYB version is %u; 1 is known", version);
     if (flags != 0) return adead_fail(failure, ADEAD_BAD_FIELD, 6, "the AHYB field flags is 0x%04X; 0 is known", flags);
@@ -48,14 +49,16 @@ adead_status adead_read_ahyb(adead_image *image, const uint8_t *bytes, uint64_t 
         return ADEAD_TRUNCATED;
     }
     if (starts[4] < size)
-        return adead_fail(failure, ADEAD_TRAILING_BYTES, starts[4], "%llu bytes follow the last symbol", (unsigned long long)(size - starts[4]));
+        return adead_fail(failure, ADEAD_TRAILING_BYTES, starts[4], "%llu bytes follow the last symbol",
+                          (unsigned long long)(size - starts[4]));
     if (starts[3] - starts[2] > ADEAD_LEGACY_MEMORY)
         return adead_fail(failure, ADEAD_TOO_LARGE, 16, "the data does not fit the 256 MiB of linear memory");
     ADEAD_TRY(adead_read_agpu_at(image, bytes + starts[1], starts[2] - starts[1], starts[1], failure));
     ADEAD_TRY(read_symbols(image, bytes, starts[3], adead_load_u32(bytes + 20), failure));
 
     uint64_t native_size = starts[1] - starts[0], data_size = starts[3] - starts[2];
-    uint8_t *native = adead_arena_alloc(&image->arena, native_size, 16), *data = adead_arena_alloc(&image->arena, data_size, 16);
+    uint8_t *native = adead_arena_alloc(&image->arena, native_size, 16),
+            *data = adead_arena_alloc(&image->arena, data_size, 16);
     image->segments = adead_arena_alloc(&image->arena, sizeof *image->segments, 16);
     if (!native || !data || !image->segments) return adead_no_memory(failure);
     memcpy(native, bytes + starts[0], (size_t)native_size);
@@ -73,7 +76,8 @@ adead_status adead_write_ahyb(const adead_image *image, adead_out *out, adead_fa
     uint64_t count, data_size = image->segment_count ? image->segments[0].size : 0;
     uint8_t  header[ADEAD_AHYB_HEADER] = {'A', 'H', 'Y', 'B', 1};
     ADEAD_TRY(adead_count_agpu(image, &count, failure));
-    if (data_size > UINT32_MAX) return adead_fail(failure, ADEAD_WOULD_LOSE, ADEAD_NO_OFFSET, "AHYB holds less than 4 GiB of data");
+    if (data_size > UINT32_MAX)
+        return adead_fail(failure, ADEAD_WOULD_LOSE, ADEAD_NO_OFFSET, "AHYB holds less than 4 GiB of data");
     adead_store_u32(header + 8, (uint32_t)image->native_size);
     adead_store_u32(header + 12, (uint32_t)(ADEAD_AGPU_HEADER + image->code_size));
     adead_store_u32(header + 16, (uint32_t)data_size);

@@ -95,11 +95,13 @@ static adead_status sort_chunks(assembler *a, asm_chunk ***sorted, uint32_t *cou
     for (uint32_t i = 0; i < *count; i++) {
         const asm_chunk *chunk = list[i], *before = i ? list[i - 1] : NULL;
         if (chunk->size > ADEAD_MAX_ADDRESS - chunk->address)
-            return adead_fail_at(a->lexer.failure, ADEAD_SYNTAX, chunk->line, chunk->column, "this data lies outside linear memory");
+            return adead_fail_at(a->lexer.failure, ADEAD_SYNTAX, chunk->line, chunk->column,
+                                 "this data lies outside linear memory");
         if (before && chunk->address < before->address + before->size)
             return adead_fail_at(a->lexer.failure, ADEAD_SYNTAX, chunk->line, chunk->column,
-                                 "this data starts at 0x%llX, inside that of line %u, which ends at 0x%llX", (unsigned long long)chunk->address,
-                                 before->line, (unsigned long long)(before->address + before->size));
+                                 "this data starts at 0x%llX, inside that of line %u, which ends at 0x%llX",
+                                 (unsigned long long)chunk->address, before->line,
+                                 (unsigned long long)(before->address + before->size));
     }
     return ADEAD_OK;
 }
@@ -168,7 +170,8 @@ static adead_status set_memory(assembler *a)
     if (a->memory_line == 0) {
         uint64_t need = memory_need(image);
         if (need > ADEAD_MAX_ADDRESS)
-            return adead_fail_at(a->lexer.failure, ADEAD_SYNTAX, a->lexer.line, 1, "the declared inputs and outputs need more than 1 TiB of memory");
+            return adead_fail_at(a->lexer.failure, ADEAD_SYNTAX, a->lexer.line, 1,
+                                 "the declared inputs and outputs need more than 1 TiB of memory");
         image->memory_initial = image->memory_maximum = (need + 4095) & ~UINT64_C(4095);
     }
     for (uint32_t i = 0; i < a->chunk_count; i++) {
@@ -176,7 +179,8 @@ static adead_status set_memory(assembler *a)
         if (chunk->size && chunk->address + chunk->size > image->memory_initial)
             return adead_fail_at(a->lexer.failure, ADEAD_SYNTAX, chunk->line, chunk->column,
                                  "this data ends at 0x%llX; .memory on line %u gives 0x%llX bytes",
-                                 (unsigned long long)(chunk->address + chunk->size), a->memory_line, (unsigned long long)image->memory_initial);
+                                 (unsigned long long)(chunk->address + chunk->size), a->memory_line,
+                                 (unsigned long long)image->memory_initial);
     }
     return ADEAD_OK;
 }
@@ -189,7 +193,8 @@ static adead_status collect_names(assembler *a)
         bool label = s->kind == ASM_LABEL_CODE || s->kind == ASM_LABEL_DATA;
         if (s->name[0] == '.' || (!label && s->space != ASM_SPACE_BUFFER)) continue;
         if (image->name_count == ADEAD_MAX_NAMES)
-            return adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, s->line, 1, "a program has at most %d debug names", ADEAD_MAX_NAMES);
+            return adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, s->line, 1, "a program has at most %d debug names",
+                                 ADEAD_MAX_NAMES);
         image->names = adead_list_room(&image->arena, image->names, image->name_count, sizeof *image->names);
         char *name = adead_arena_string(&image->arena, s->name, s->length);
         if (!image->names || !name) return adead_no_memory(a->lexer.failure);
@@ -199,7 +204,8 @@ static adead_status collect_names(assembler *a)
     adead_sort(image->names, image->name_count, sizeof *image->names, adead_compare_names);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < image->name_count; i++)
-        if (kept == 0 || adead_compare_names(&image->names[kept - 1], &image->names[i]) != 0) image->names[kept++] = image->names[i];
+        if (kept == 0 || adead_compare_names(&image->names[kept - 1], &image->names[i]) != 0)
+            image->names[kept++] = image->names[i];
     image->name_count = kept;
     return ADEAD_OK;
 }
@@ -249,7 +255,8 @@ static adead_status assemble(assembler *a, const char *text, uint64_t size, adea
     return collect_names(a);
 }
 
-adead_status adead_assemble(adead_image *image, const char *text, uint64_t size, const adead_host *host, adead_failure *failure)
+adead_status adead_assemble(adead_image *image, const char *text, uint64_t size, const adead_host *host,
+                            adead_failure *failure)
 {
     adead_arena scratch;
     assembler   a = {.image = image, .scratch = &scratch};

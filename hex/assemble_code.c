@@ -40,7 +40,8 @@ adead_status asm_register(assembler *a)
         return ADEAD_OK;
     }
     if (name.kind != ADEAD_TOKEN_NAME) return adead_lexer_unexpected(&a->lexer, "a name for the register");
-    if (adead_token_numbered(&name, 'r', &number)) return adead_lexer_fail(&a->lexer, "a register's name cannot itself be rN");
+    if (adead_token_numbered(&name, 'r', &number))
+        return adead_lexer_fail(&a->lexer, "a register's name cannot itself be rN");
     ADEAD_TRY(adead_lexer_next(&a->lexer));
     adead_token token = a->lexer.token;
     if (!adead_token_numbered(&token, 'r', &number)) return adead_lexer_unexpected(&a->lexer, "a register rN");
@@ -52,13 +53,19 @@ adead_status asm_register(assembler *a)
     return ADEAD_OK;
 }
 
+static adead_status check_code_size(assembler *a)
+{
+    if (a->code_size <= ADEAD_MAX_CODE) return ADEAD_OK;
+    return adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, a->lexer.line, a->word.column,
+                         "a program has at most 64 MiB of code");
+}
+
 /* Writes an instruction, or counts its bytes. */
 static adead_status emit(assembler *a, uint32_t value, const uint32_t *words, uint32_t count)
 {
     uint8_t *out = asm_emit_code(a, 5 + 4 * (uint64_t)count);
     if (out) adead_encode(value, words, count, out);
-    if (a->code_size <= ADEAD_MAX_CODE) return ADEAD_OK;
-    return adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, a->lexer.line, a->word.column, "a program has at most 64 MiB of code");
+    return check_code_size(a);
 }
 
 adead_status asm_function(assembler *a)
@@ -96,8 +103,7 @@ adead_status asm_raw_bytes(assembler *a)
         ADEAD_TRY(adead_lexer_hex_bytes(&a->lexer, &bytes, &count));
         memcpy(asm_emit_code(a, count), bytes.data, (size_t)count);
     }
-    if (a->code_size <= ADEAD_MAX_CODE) return ADEAD_OK;
-    return adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, a->lexer.line, a->word.column, "a program has at most 64 MiB of code");
+    return check_code_size(a);
 }
 
 /* ---- Operands ---- */
@@ -157,7 +163,8 @@ static adead_status wrong_count(assembler *a, const adead_op_info *info, const c
     char     example[160];
     uint64_t at = (uint64_t)snprintf(example, sizeof example, "%s", info->mnemonic);
     for (const char *kind = info->operands; *kind && at < sizeof example; kind++)
-        at += (uint64_t)snprintf(example + at, sizeof example - at, "%s%s", kind == info->operands ? " " : ", ", adead_operand_example(*kind));
+        at += (uint64_t)snprintf(example + at, sizeof example - at, "%s%s", kind == info->operands ? " " : ", ",
+                                 adead_operand_example(*kind));
     adead_lexer_fail(&a->lexer, "%s %s", info->mnemonic, message);
     adead_hint(a->lexer.failure, "it is written: %s", example);
     return ADEAD_SYNTAX;
@@ -172,7 +179,8 @@ static adead_status operands(assembler *a, const adead_op_info *info, uint32_t *
             uint64_t value;
             if (lexer->token.kind == ADEAD_TOKEN_END) return wrong_count(a, info, "needs more operands");
             if (*count > 0) ADEAD_TRY(adead_lexer_expect(lexer, ',', "',' and the next operand"));
-            if (*count + adead_syntax_words(syntax) > ADEAD_MAX_WORDS) return wrong_count(a, info, "has more than 255 operands here");
+            if (*count + adead_syntax_words(syntax) > ADEAD_MAX_WORDS)
+                return wrong_count(a, info, "has more than 255 operands here");
             ADEAD_TRY(operand(a, syntax, &value));
             words[(*count)++] = (uint32_t)value;
             if (adead_syntax_words(syntax) == 2) words[(*count)++] = (uint32_t)(value >> 32);

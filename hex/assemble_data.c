@@ -13,7 +13,8 @@ typedef struct directive {
 static adead_status open_chunk(assembler *a, asm_chunk **chunk)
 {
     if (!asm_open_chunk(a)) {
-        adead_lexer_fail_token(&a->lexer, &a->word, "%.*s stands where no data is open", ADEAD_SHOW(a->word.text, a->word.length));
+        adead_lexer_fail_token(&a->lexer, &a->word, "%.*s stands where no data is open",
+                               ADEAD_SHOW(a->word.text, a->word.length));
         adead_hint(a->lexer.failure, "values follow a .data or .default line");
         return ADEAD_SYNTAX;
     }
@@ -25,7 +26,8 @@ static adead_status open_chunk(assembler *a, asm_chunk **chunk)
 /* Whole numbers of `size` bytes, signed or unsigned alike; or floats if `size` is 32 or 64 (bits). */
 static adead_status run_values(assembler *a, unsigned size)
 {
-    static const char *const names[9] = {"", "a value of 8 bits", "a value of 16 bits", "", "a value of 32 bits", "", "", "", "a value of 64 bits"};
+    static const char *const names[9] = {
+        "", "a value of 8 bits", "a value of 16 bits", "", "a value of 32 bits", "", "", "", "a value of 64 bits"};
     bool       is_float = size > 8;
     unsigned   bytes = is_float ? size / 8 : size;
     asm_chunk *chunk;
@@ -60,7 +62,8 @@ static adead_status run_strings(assembler *a, unsigned zeros)
 static adead_status fill(assembler *a, asm_chunk *chunk, uint64_t size)
 {
     if (size > ASM_MAX_FILL - a->fill) {
-        adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, a->lexer.line, a->word.column, ".zero and .align make more than 64 MiB of zeros");
+        adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, a->lexer.line, a->word.column,
+                      ".zero and .align make more than 64 MiB of zeros");
         adead_hint(a->lexer.failure, "memory is zero at the start anyway: leave the zeros out and go on with .data ADDRESS");
         return ADEAD_TOO_LARGE;
     }
@@ -141,7 +144,8 @@ static adead_status once(assembler *a, uint32_t *line)
 
 static adead_status too_many(assembler *a, uint32_t limit)
 {
-    return adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, a->lexer.line, a->word.column, "there are more than %u of these declarations", limit);
+    return adead_fail_at(a->lexer.failure, ADEAD_TOO_LARGE, a->lexer.line, a->word.column,
+                         "there are more than %u of these declarations", limit);
 }
 
 /* A check's failure, as an error of the assembly text at the directive. */
@@ -169,8 +173,8 @@ static adead_status code_offset(assembler *a, uint64_t *offset)
     adead_token start = a->lexer.token;
     ADEAD_TRY(asm_unsigned(a, "an offset in the code", UINT32_MAX, offset));
     if (*offset < a->image->code_size) return ADEAD_OK;
-    return adead_lexer_fail_token(&a->lexer, &start, "0x%llX lies outside the code of 0x%llX bytes", (unsigned long long)*offset,
-                                  (unsigned long long)a->image->code_size);
+    return adead_lexer_fail_token(&a->lexer, &start, "0x%llX lies outside the code of 0x%llX bytes",
+                                  (unsigned long long)*offset, (unsigned long long)a->image->code_size);
 }
 
 static adead_status run_entry(assembler *a, unsigned parameter)
@@ -298,12 +302,14 @@ static adead_status run_default(assembler *a, unsigned parameter)
         ADEAD_TRY(adead_declare_dims(&a->declarer, false, dims, &rank));
         ADEAD_TRY(adead_lexer_expect_end(&a->lexer));
         if (rank != port->rank)
-            return adead_lexer_fail_token(&a->lexer, &token, "'%.60s' has %u dimensions, its default %u", port->name, port->rank, rank);
+            return adead_lexer_fail_token(&a->lexer, &token, "'%.60s' has %u dimensions, its default %u", port->name,
+                                          port->rank, rank);
         memcpy(port->default_dims, dims, sizeof dims);
     }
     ADEAD_TRY(checked(a, adead_check_default(port, &size, a->lexer.failure)));
     if (size != chunk->size)
-        return adead_lexer_fail_token(&a->lexer, &token, "the values for '%.60s' have %llu bytes; its dimensions need %llu", port->name,
+        return adead_lexer_fail_token(&a->lexer, &token,
+                                      "the values for '%.60s' have %llu bytes; its dimensions need %llu", port->name,
                                       (unsigned long long)chunk->size, (unsigned long long)size);
     port->default_bytes = chunk->bytes;
     port->default_size = size;
@@ -320,12 +326,14 @@ static adead_status run_bytes(assembler *a, unsigned parameter) { (void)paramete
 /* Values come first: they are what does not end a `.default`. */
 enum { VALUE_DIRECTIVES = 14 };
 static const directive directives[] = {
-    {".u8", run_values, 1}, {".i8", run_values, 1}, {".u16", run_values, 2}, {".i16", run_values, 2}, {".u32", run_values, 4},
-    {".i32", run_values, 4}, {".u64", run_values, 8}, {".i64", run_values, 8}, {".f32", run_values, 32}, {".f64", run_values, 64},
-    {".ascii", run_strings, 0}, {".asciz", run_strings, 1}, {".zero", run_zero, 0}, {".align", run_align, 0},
-    {".memory", run_memory, 0}, {".const", run_const, 0}, {".entry", run_entry, 0}, {".func", run_func, 0}, {".reg", run_reg, 0},
-    {".buffer", run_buffer, 0}, {".data", run_data, 0}, {".code", run_code, 0}, {".input", run_port, 0}, {".default", run_default, 0},
-    {".output", run_port, 1}, {".table", run_table, 0}, {".import", run_import, 0}, {".name", run_name, 0}, {".bytes", run_bytes, 0}};
+    {".u8", run_values, 1},   {".i8", run_values, 1},   {".u16", run_values, 2},    {".i16", run_values, 2},
+    {".u32", run_values, 4},  {".i32", run_values, 4},  {".u64", run_values, 8},    {".i64", run_values, 8},
+    {".f32", run_values, 32}, {".f64", run_values, 64}, {".ascii", run_strings, 0}, {".asciz", run_strings, 1},
+    {".zero", run_zero, 0},   {".align", run_align, 0}, {".memory", run_memory, 0}, {".const", run_const, 0},
+    {".entry", run_entry, 0}, {".func", run_func, 0},   {".reg", run_reg, 0},       {".buffer", run_buffer, 0},
+    {".data", run_data, 0},   {".code", run_code, 0},   {".input", run_port, 0},    {".default", run_default, 0},
+    {".output", run_port, 1}, {".table", run_table, 0}, {".import", run_import, 0}, {".name", run_name, 0},
+    {".bytes", run_bytes, 0}};
 
 static const char *directive_at(uint32_t index) { return directives[index].name; }
 

@@ -41,8 +41,8 @@ static adead_status name_value(assembler *a, asm_number *value)
         uint64_t number;
         if (!adead_token_numbered(&token, 'r', &number) && !adead_token_numbered(&token, 'b', &number))
             return asm_unknown(a, space, &token, local ? "label in this function called" : "label or constant called");
-        return adead_lexer_fail(&a->lexer, "a number is needed here, not %s %.*s", token.text[0] == 'r' ? "register" : "buffer",
-                                ADEAD_SHOW(token.text, token.length));
+        return adead_lexer_fail(&a->lexer, "a number is needed here, not %s %.*s",
+                                token.text[0] == 'r' ? "register" : "buffer", ADEAD_SHOW(token.text, token.length));
     } else {
         *value = (asm_number){0, false};
         if (!a->unresolved) a->unresolved_token = token;
@@ -56,7 +56,8 @@ static adead_status factor(assembler *a, asm_number *value);
 /* A nested expression; the depth bounds the recursion. */
 static adead_status nested(assembler *a, asm_number *value, adead_status (*parse)(assembler *, asm_number *))
 {
-    if (a->depth == ASM_MAX_DEPTH) return adead_lexer_fail(&a->lexer, "more than %d parentheses or signs are nested here", ASM_MAX_DEPTH);
+    if (a->depth == ASM_MAX_DEPTH)
+        return adead_lexer_fail(&a->lexer, "more than %d parentheses or signs are nested here", ASM_MAX_DEPTH);
     a->depth++;
     ADEAD_TRY(adead_lexer_next(&a->lexer));
     ADEAD_TRY(parse(a, value));
@@ -105,7 +106,8 @@ static adead_status term(assembler *a, asm_number *value)
         asm_number  right;
         ADEAD_TRY(adead_lexer_next(&a->lexer));
         ADEAD_TRY(factor(a, &right));
-        if (!multiply(*value, right, value)) return adead_lexer_fail_token(&a->lexer, &sign, "the product does not fit 64 bits");
+        if (!multiply(*value, right, value))
+            return adead_lexer_fail_token(&a->lexer, &sign, "the product does not fit 64 bits");
     }
     return ADEAD_OK;
 }
@@ -134,9 +136,9 @@ adead_status asm_range(assembler *a, const char *what, uint64_t minimum, uint64_
     bool known = !a->unresolved; /* with a label of further down counted as 0, the first pass cannot say what is in range */
     a->unresolved = earlier || !known;
     if (known && number.magnitude > (number.negative ? minimum : maximum))
-        return adead_lexer_fail_token(&a->lexer, &start, "%s is between %s%llu and %llu; this is %s%llu", what, minimum ? "-" : "",
-                                      (unsigned long long)minimum, (unsigned long long)maximum, number.negative ? "-" : "",
-                                      (unsigned long long)number.magnitude);
+        return adead_lexer_fail_token(&a->lexer, &start, "%s is between %s%llu and %llu; this is %s%llu", what,
+                                      minimum ? "-" : "", (unsigned long long)minimum, (unsigned long long)maximum,
+                                      number.negative ? "-" : "", (unsigned long long)number.magnitude);
     *value = number.negative ? 0 - number.magnitude : number.magnitude;
     return ADEAD_OK;
 }
@@ -160,7 +162,8 @@ adead_status asm_known(assembler *a, const char *what, uint64_t limit, uint64_t 
     a->unresolved = false;
     ADEAD_TRY(asm_range(a, what, 0, limit, value));
     if (!a->unresolved) return ADEAD_OK;
-    return adead_lexer_fail_token(&a->lexer, &a->unresolved_token, "'%.*s' has to be defined above, because it decides a size or place",
+    return adead_lexer_fail_token(&a->lexer, &a->unresolved_token,
+                                  "'%.*s' has to be defined above, because it decides a size or place",
                                   ADEAD_SHOW(a->unresolved_token.text, a->unresolved_token.length));
 }
 
@@ -171,7 +174,8 @@ static adead_status float_literal(assembler *a, const adead_token *literal, unsi
     adead_float_result result = adead_float_parse(literal->text, literal->length, width, bits);
     if (result == ADEAD_FLOAT_OK) return ADEAD_OK;
     if (result == ADEAD_FLOAT_MALFORMED)
-        return adead_lexer_fail(&a->lexer, "'%.*s' is not a floating-point number", ADEAD_SHOW(literal->text, literal->length));
+        return adead_lexer_fail(&a->lexer, "'%.*s' is not a floating-point number",
+                                ADEAD_SHOW(literal->text, literal->length));
     adead_lexer_fail(&a->lexer, "'%.*s' is too large for f%u", ADEAD_SHOW(literal->text, literal->length), width);
     adead_hint(a->lexer.failure, "infinity is written inf");
     return ADEAD_SYNTAX;

@@ -92,7 +92,8 @@ adead_status asm_define(assembler *a, asm_space space, const adead_token *token,
     uint8_t    *copy = adead_arena_alloc(a->scratch, size, 1);
     if (!symbol || !copy) return adead_no_memory(a->lexer.failure);
     memcpy(copy, key, size);
-    *symbol = (asm_symbol){.space = space, .scope = scope, .length = token->length, .line = line, .name = (char *)copy + PREFIX};
+    *symbol = (asm_symbol){
+        .space = space, .scope = scope, .length = token->length, .line = line, .name = (char *)copy + PREFIX};
     if (!near) a->tree = symbol;
     else if (!insert(a, symbol, key, size, at, key[at] ^ symbol_key(near)[at])) return adead_no_memory(a->lexer.failure);
     *a->last_symbol = symbol;

@@ -6,7 +6,8 @@
 
 adead_status adead_no_memory(adead_failure *failure)
 {
-    return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for reading or writing this program");
+    return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET,
+                      "the host has no memory left for reading or writing this program");
 }
 
 adead_status adead_locate(adead_failure *failure, adead_status status, uint64_t offset, uint32_t line, uint32_t column)
@@ -32,7 +33,8 @@ uint8_t *adead_bytes_room(adead_bytes *bytes, uint64_t more)
     uint64_t need;
     if (!adead_add_u64(bytes->size, more, &need)) return NULL;
     if (need > bytes->capacity || !bytes->data) {
-        uint64_t capacity = adead_max_u64(need, adead_max_u64(64, bytes->capacity < UINT64_MAX / 2 ? 2 * bytes->capacity : need));
+        uint64_t capacity =
+            adead_max_u64(need, adead_max_u64(64, bytes->capacity < UINT64_MAX / 2 ? 2 * bytes->capacity : need));
         uint8_t *grown = adead_arena_alloc(bytes->arena, capacity, 16);
         if (!grown) return NULL;
         if (bytes->size) memcpy(grown, bytes->data, (size_t)bytes->size);

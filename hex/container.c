@@ -9,13 +9,21 @@
 #include "vm/base/sha256.h"
 
 typedef enum section_kind {
-    SECTION_PROGRAM = 1, SECTION_CODE, SECTION_DATA, SECTION_INPUTS, SECTION_OUTPUTS, SECTION_TABLE, SECTION_IMPORTS, SECTION_NAMES,
+    SECTION_PROGRAM = 1,
+    SECTION_CODE,
+    SECTION_DATA,
+    SECTION_INPUTS,
+    SECTION_OUTPUTS,
+    SECTION_TABLE,
+    SECTION_IMPORTS,
+    SECTION_NAMES,
     SECTION_LAST = SECTION_NAMES
 } section_kind;
 
 enum { HEADER_SIZE = 48, DIGEST_AT = 16, TABLE_ENTRY = 24, PROGRAM_SIZE = 24 };
 
-static const char *const section_names[SECTION_LAST + 1] = {"", "program", "code", "data", "inputs", "outputs", "table", "imports", "names"};
+static const char *const section_names[SECTION_LAST + 1] = {"",        "program", "code",    "data", "inputs",
+                                                            "outputs", "table",   "imports", "names"};
 
 /* ---- Reading ---- */
 
@@ -32,8 +40,9 @@ typedef struct cursor {
 static const uint8_t *take(cursor *c, uint64_t size)
 {
     if (size > c->size - c->at) {
-        adead_fail(c->failure, ADEAD_TRUNCATED, c->base + c->at, "the %s section ends inside an entry: %llu bytes are needed, %llu left",
-                   c->section, (unsigned long long)size, (unsigned long long)(c->size - c->at));
+        adead_fail(c->failure, ADEAD_TRUNCATED, c->base + c->at,
+                   "the %s section ends inside an entry: %llu bytes are needed, %llu left", c->section,
+                   (unsigned long long)size, (unsigned long long)(c->size - c->at));
         return NULL;
     }
     c->at += size;
@@ -63,11 +72,14 @@ static adead_status take_count(cursor *c, uint32_t limit, uint64_t least, uint32
     const uint8_t *p = take(c, 4);
     if (!p) return ADEAD_TRUNCATED;
     *count = adead_load_u32(p);
-    if (*count == 0) return adead_fail(c->failure, ADEAD_BAD_FIELD, at, "the %s section is there but has no entries", c->section);
+    if (*count == 0)
+        return adead_fail(c->failure, ADEAD_BAD_FIELD, at, "the %s section is there but has no entries", c->section);
     if (*count > limit)
-        return adead_fail(c->failure, ADEAD_TOO_LARGE, at, "the %s section has %u entries; %u are allowed", c->section, *count, limit);
+        return adead_fail(c->failure, ADEAD_TOO_LARGE, at, "the %s section has %u entries; %u are allowed", c->section,
+                          *count, limit);
     if (*count > (c->size - c->at) / least)
-        return adead_fail(c->failure, ADEAD_TRUNCATED, at, "the %s section announces %u entries and is too short for them", c->section, *count);
+        return adead_fail(c->failure, ADEAD_TRUNCATED, at,
+                          "the %s section announces %u entries and is too short for them", c->section, *count);
     return ADEAD_OK;
 }
 
@@ -106,13 +118,15 @@ static adead_status read_program(cursor *c)
     ADEAD_TRY(take_u64(c, &image->entry));
     ADEAD_TRY(take_u64(c, &image->memory_initial));
     ADEAD_TRY(take_u64(c, &image->memory_maximum));
-    return adead_locate(c->failure, adead_check_memory(image->memory_initial, image->memory_maximum, c->failure), c->base + 8, 0, 0);
+    return adead_locate(c->failure, adead_check_memory(image->memory_initial, image->memory_maximum, c->failure),
+                        c->base + 8, 0, 0);
 }
 
 static adead_status read_code(cursor *c)
 {
     if (c->size > ADEAD_MAX_CODE)
-        return adead_fail(c->failure, ADEAD_TOO_LARGE, c->base, "the code has %llu bytes; 64 MiB are allowed", (unsigned long long)c->size);
+        return adead_fail(c->failure, ADEAD_TOO_LARGE, c->base, "the code has %llu bytes; 64 MiB are allowed",
+                          (unsigned long long)c->size);
     ADEAD_TRY(take_copy(c, c->size, &c->image->code));
     c->image->code_size = c->size;
     return ADEAD_OK;
@@ -132,7 +146,8 @@ static adead_status read_data(cursor *c)
         ADEAD_TRY(take_u64(c, &segment->size));
         adead_status status = adead_check_segment(segment, i ? segment - 1 : NULL, c->failure);
         if (status == ADEAD_OK && segment->address + segment->size > image->memory_initial)
-            status = adead_fail(c->failure, ADEAD_BAD_FIELD, at, "the data at address 0x%llX ends above the initial memory of %llu bytes",
+            status = adead_fail(c->failure, ADEAD_BAD_FIELD, at,
+                                "the data at address 0x%llX ends above the initial memory of %llu bytes",
                                 (unsigned long long)segment->address, (unsigned long long)image->memory_initial);
         ADEAD_TRY(adead_locate(c->failure, status, at, 0, 0));
     }
@@ -153,7 +168,8 @@ static adead_status read_port(cursor *c, adead_port *ports, uint32_t index, bool
     ADEAD_TRY(take_u8(c, &flags));
     port->place = (adead_place)place;
     if (flags > (input ? 1 : 0))
-        return adead_fail(c->failure, ADEAD_BAD_FIELD, c->base + c->at - 1, "the flags of '%.60s' are 0x%02X", port->name, flags);
+        return adead_fail(c->failure, ADEAD_BAD_FIELD, c->base + c->at - 1, "the flags of '%.60s' are 0x%02X",
+                          port->name, flags);
     for (uint32_t i = 0; i < port->rank && i < ADEAD_MAX_RANK; i++) ADEAD_TRY(take_u64(c, &port->dims[i]));
     if (port->rank <= ADEAD_MAX_RANK) ADEAD_TRY(take_u64(c, &port->where));
     ADEAD_TRY(adead_locate(c->failure, adead_check_port(port, ports, index, c->failure), at, 0, 0));
@@ -184,8 +200,8 @@ static adead_status read_table(cursor *c)
         if (!p) return ADEAD_TRUNCATED;
         image->table[i] = adead_load_u32(p);
         if (image->table[i] >= image->code_size)
-            return adead_fail(c->failure, ADEAD_BAD_FIELD, c->base + c->at - 4, "table entry %u is 0x%X, which lies outside the code", i,
-                              image->table[i]);
+            return adead_fail(c->failure, ADEAD_BAD_FIELD, c->base + c->at - 4,
+                              "table entry %u is 0x%X, which lies outside the code", i, image->table[i]);
     }
     return ADEAD_OK;
 }
@@ -225,7 +241,8 @@ static adead_status read_names(cursor *c)
         ADEAD_TRY(take_name(c, "a debug name", &name->name));
         adead_status status = adead_check_debug_name(name, i ? name - 1 : NULL, c->failure);
         if (status == ADEAD_OK && name->kind == ADEAD_NAME_CODE && name->value > image->code_size)
-            status = adead_fail(c->failure, ADEAD_BAD_FIELD, at, "the name '%.60s' stands for 0x%llX, which lies outside the code", name->name,
+            status = adead_fail(c->failure, ADEAD_BAD_FIELD, at,
+                                "the name '%.60s' stands for 0x%llX, which lies outside the code", name->name,
                                 (unsigned long long)name->value);
         ADEAD_TRY(adead_locate(c->failure, status, at, 0, 0));
     }
@@ -248,8 +265,9 @@ static adead_status read_section(cursor *c, uint32_t kind)
     case SECTION_NAMES: status = read_names(c); break;
     }
     if (status != ADEAD_OK || c->at == c->size) return status;
-    return adead_fail(c->failure, ADEAD_TRAILING_BYTES, c->base + c->at, "%llu bytes follow the last entry of the %s section",
-                      (unsigned long long)(c->size - c->at), c->section);
+    return adead_fail(c->failure, ADEAD_TRAILING_BYTES, c->base + c->at,
+                      "%llu bytes follow the last entry of the %s section", (unsigned long long)(c->size - c->at),
+                      c->section);
 }
 
 /* The section table: kinds ascending, payloads back to back up to the end of the file. */
@@ -262,22 +280,28 @@ static adead_status check_table(const uint8_t *bytes, uint64_t size, uint32_t co
         const uint8_t *entry = bytes + at;
         uint32_t       kind = adead_load_u32(entry);
         uint64_t       offset = adead_load_u64(entry + 8), length = adead_load_u64(entry + 16);
-        if (kind == 0 || kind > SECTION_LAST) return adead_fail(failure, ADEAD_BAD_FIELD, at, "section kind %u is not known", kind);
-        if (kind <= previous) return adead_fail(failure, ADEAD_BAD_FIELD, at, "the %s section is out of order", section_names[kind]);
+        if (kind == 0 || kind > SECTION_LAST)
+            return adead_fail(failure, ADEAD_BAD_FIELD, at, "section kind %u is not known", kind);
+        if (kind <= previous)
+            return adead_fail(failure, ADEAD_BAD_FIELD, at, "the %s section is out of order", section_names[kind]);
         if (adead_load_u32(entry + 4) != 0)
-            return adead_fail(failure, ADEAD_BAD_FIELD, at + 4, "the reserved field of the %s section is not 0", section_names[kind]);
+            return adead_fail(failure, ADEAD_BAD_FIELD, at + 4, "the reserved field of the %s section is not 0",
+                              section_names[kind]);
         if (offset != expected)
-            return adead_fail(failure, ADEAD_BAD_FIELD, at + 8, "the %s section starts at 0x%llX; it has to start at 0x%llX", section_names[kind],
+            return adead_fail(failure, ADEAD_BAD_FIELD, at + 8,
+                              "the %s section starts at 0x%llX; it has to start at 0x%llX", section_names[kind],
                               (unsigned long long)offset, (unsigned long long)expected);
-        if (length == 0) return adead_fail(failure, ADEAD_BAD_FIELD, at + 16, "the %s section is empty", section_names[kind]);
+        if (length == 0)
+            return adead_fail(failure, ADEAD_BAD_FIELD, at + 16, "the %s section is empty", section_names[kind]);
         if (length > size - expected)
-            return adead_fail(failure, ADEAD_TRUNCATED, at + 16, "the %s section has %llu bytes; %llu are left", section_names[kind],
-                              (unsigned long long)length, (unsigned long long)(size - expected));
+            return adead_fail(failure, ADEAD_TRUNCATED, at + 16, "the %s section has %llu bytes; %llu are left",
+                              section_names[kind], (unsigned long long)length, (unsigned long long)(size - expected));
         expected += length;
         previous = kind;
     }
     if (expected == size) return ADEAD_OK;
-    return adead_fail(failure, ADEAD_TRAILING_BYTES, expected, "%llu bytes follow the last section", (unsigned long long)(size - expected));
+    return adead_fail(failure, ADEAD_TRAILING_BYTES, expected, "%llu bytes follow the last section",
+                      (unsigned long long)(size - expected));
 }
 
 static adead_status check_digest(const uint8_t *bytes, uint64_t size, adead_failure *failure)
@@ -291,19 +315,22 @@ static adead_status check_digest(const uint8_t *bytes, uint64_t size, adead_fail
     adead_sha256_update(&hash, bytes + HEADER_SIZE, (size_t)(size - HEADER_SIZE));
     adead_sha256_final(&hash, digest);
     if (memcmp(digest, bytes + DIGEST_AT, 32) == 0) return ADEAD_OK;
-    return adead_fail(failure, ADEAD_BAD_DIGEST, DIGEST_AT, "the content does not match the SHA-256 it carries: the file was damaged or changed");
+    return adead_fail(failure, ADEAD_BAD_DIGEST, DIGEST_AT,
+                      "the content does not match the SHA-256 it carries: the file was damaged or changed");
 }
 
 adead_status adead_read_container(adead_image *image, const uint8_t *bytes, uint64_t size, adead_failure *failure)
 {
     if (size < HEADER_SIZE)
-        return adead_fail(failure, ADEAD_TRUNCATED, size, "the header has %d bytes; the content ends after %u", HEADER_SIZE, (unsigned)size);
+        return adead_fail(failure, ADEAD_TRUNCATED, size, "the header has %d bytes; the content ends after %u",
+                          HEADER_SIZE, (unsigned)size);
     unsigned version = adead_load_u16(bytes + 6);
     uint32_t flags = adead_load_u32(bytes + 8), count = adead_load_u32(bytes + 12);
     if (version != 2) return adead_fail(failure, ADEAD_BAD_VERSION, 6, "the container's version is %u; 2 is known", version);
     if (flags != 0) return adead_fail(failure, ADEAD_BAD_FIELD, 8, "the flags are 0x%08X; 0 is known", flags);
     if (count == 0 || count > SECTION_LAST)
-        return adead_fail(failure, ADEAD_BAD_FIELD, 12, "the number of sections is %u; 1 to %d are known", count, SECTION_LAST);
+        return adead_fail(failure, ADEAD_BAD_FIELD, 12, "the number of sections is %u; 1 to %d are known", count,
+                          SECTION_LAST);
     if (count > (size - HEADER_SIZE) / TABLE_ENTRY)
         return adead_fail(failure, ADEAD_TRUNCATED, size, "the content ends inside the table of %u sections", count);
     ADEAD_TRY(check_table(bytes, size, count, failure));
@@ -317,8 +344,8 @@ adead_status adead_read_container(adead_image *image, const uint8_t *bytes, uint
         ADEAD_TRY(read_section(&c, adead_load_u32(entry)));
     }
     if (image->entry > 0 && image->entry >= image->code_size)
-        return adead_fail(failure, ADEAD_BAD_FIELD, adead_load_u64(bytes + HEADER_SIZE + 8), "the entry 0x%llX lies outside the code",
-                          (unsigned long long)image->entry);
+        return adead_fail(failure, ADEAD_BAD_FIELD, adead_load_u64(bytes + HEADER_SIZE + 8),
+                          "the entry 0x%llX lies outside the code", (unsigned long long)image->entry);
     return ADEAD_OK;
 }
 

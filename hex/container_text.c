@@ -80,10 +80,12 @@ static adead_status close_default(reader *r)
     uint64_t     size = 0;
     adead_status status = adead_check_default(r->port, &size, r->lexer.failure);
     if (status == ADEAD_OK && size != r->bytes.size)
-        status = adead_fail(r->lexer.failure, ADEAD_BAD_TEXT, ADEAD_NO_OFFSET, "the default of '%.60s' has %llu bytes; its dimensions need %llu",
-                            r->port->name, (unsigned long long)r->bytes.size, (unsigned long long)size);
+        status = adead_fail(r->lexer.failure, ADEAD_BAD_TEXT, ADEAD_NO_OFFSET,
+                            "the default of '%.60s' has %llu bytes; its dimensions need %llu", r->port->name,
+                            (unsigned long long)r->bytes.size, (unsigned long long)size);
     ADEAD_TRY(adead_locate(r->lexer.failure, status, ADEAD_NO_OFFSET, r->group_line, 1));
-    if (!r->bytes.data && !(r->bytes.data = adead_arena_alloc(&r->image->arena, 0, 16))) return adead_no_memory(r->lexer.failure);
+    if (!r->bytes.data && !(r->bytes.data = adead_arena_alloc(&r->image->arena, 0, 16)))
+        return adead_no_memory(r->lexer.failure);
     r->port->default_bytes = r->bytes.data;
     r->port->default_size = size;
     return ADEAD_OK;
@@ -97,7 +99,8 @@ static adead_status close_group(reader *r)
     if (group == GROUP_DEFAULT) return close_default(r);
     if (group == GROUP_CODE) {
         if (r->bytes.size > ADEAD_MAX_CODE)
-            return adead_fail_at(r->lexer.failure, ADEAD_TOO_LARGE, r->group_line, 1, "a program has at most 64 MiB of code");
+            return adead_fail_at(r->lexer.failure, ADEAD_TOO_LARGE, r->group_line, 1,
+                                 "a program has at most 64 MiB of code");
         r->image->code = r->bytes.data;
         r->image->code_size = r->bytes.size;
     }
@@ -108,14 +111,17 @@ static adead_status close_group(reader *r)
 
 static adead_status once(reader *r, bool *seen)
 {
-    if (*seen) return adead_lexer_fail_token(&r->lexer, &r->word, "%.*s stands here for the second time", ADEAD_SHOW(r->word.text, r->word.length));
+    if (*seen)
+        return adead_lexer_fail_token(&r->lexer, &r->word, "%.*s stands here for the second time",
+                                      ADEAD_SHOW(r->word.text, r->word.length));
     *seen = true;
     return ADEAD_OK;
 }
 
 static adead_status too_many(reader *r, uint32_t limit)
 {
-    return adead_fail_at(r->lexer.failure, ADEAD_TOO_LARGE, r->lexer.line, r->word.column, "there are more than %u of these declarations", limit);
+    return adead_fail_at(r->lexer.failure, ADEAD_TOO_LARGE, r->lexer.line, r->word.column,
+                         "there are more than %u of these declarations", limit);
 }
 
 static adead_status read_memory(reader *r)
@@ -123,7 +129,8 @@ static adead_status read_memory(reader *r)
     adead_image *image = r->image;
     ADEAD_TRY(once(r, &r->has_memory));
     ADEAD_TRY(adead_declare_memory(&r->declarer, &image->memory_initial, &image->memory_maximum));
-    return adead_lexer_place(&r->lexer, &r->word, adead_check_memory(image->memory_initial, image->memory_maximum, r->lexer.failure));
+    return adead_lexer_place(&r->lexer, &r->word,
+                             adead_check_memory(image->memory_initial, image->memory_maximum, r->lexer.failure));
 }
 
 static adead_status read_entry(reader *r)
@@ -165,12 +172,14 @@ static adead_status read_default(reader *r)
     uint32_t     rank, i = 0;
     ADEAD_TRY(adead_declare_identifier(&r->declarer, "the name of an input", &name));
     while (i < image->input_count && strcmp(image->inputs[i].name, name) != 0) i++;
-    if (i == image->input_count) return adead_lexer_fail_token(&r->lexer, &token, "no input '%.60s' is declared above", name);
+    if (i == image->input_count)
+        return adead_lexer_fail_token(&r->lexer, &token, "no input '%.60s' is declared above", name);
     r->port = &image->inputs[i];
     ADEAD_TRY(once(r, &r->port->has_default));
     ADEAD_TRY(adead_declare_dims(&r->declarer, false, r->port->default_dims, &rank));
     if (rank != r->port->rank)
-        return adead_lexer_fail_token(&r->lexer, &token, "'%.60s' has %u dimensions, its default %u", name, r->port->rank, rank);
+        return adead_lexer_fail_token(&r->lexer, &token, "'%.60s' has %u dimensions, its default %u", name,
+                                      r->port->rank, rank);
     return open_group(r, GROUP_DEFAULT);
 }
 
@@ -195,7 +204,8 @@ static adead_status read_name(reader *r)
     if (!image->names) return adead_no_memory(r->lexer.failure);
     adead_name *name = &image->names[image->name_count];
     ADEAD_TRY(adead_declare_name(&r->declarer, name));
-    ADEAD_TRY(adead_lexer_place(&r->lexer, &r->word, adead_check_debug_name(name, image->name_count ? name - 1 : NULL, r->lexer.failure)));
+    ADEAD_TRY(adead_lexer_place(&r->lexer, &r->word,
+                                adead_check_debug_name(name, image->name_count ? name - 1 : NULL, r->lexer.failure)));
     if (name->kind == ADEAD_NAME_CODE) raise_bound(r, &r->code_names, name->value);
     image->name_count++;
     return ADEAD_OK;
@@ -217,7 +227,9 @@ static adead_status read_digest(reader *r)
     uint64_t    count;
     r->digest_line = r->lexer.line;
     ADEAD_TRY(adead_lexer_hex_bytes(&r->lexer, &bytes, &count));
-    if (count != 32) return adead_lexer_fail_token(&r->lexer, &r->word, "a SHA-256 has 32 bytes, this one %llu", (unsigned long long)count);
+    if (count != 32)
+        return adead_lexer_fail_token(&r->lexer, &r->word, "a SHA-256 has 32 bytes, this one %llu",
+                                      (unsigned long long)count);
     memcpy(r->digest, bytes.data, 32);
     return ADEAD_OK;
 }
@@ -242,7 +254,8 @@ static adead_status read_directive(reader *r)
         ADEAD_TRY(once(r, &r->has_code));
         return open_group(r, GROUP_CODE);
     }
-    return adead_lexer_fail_token(&r->lexer, word, "'%.*s' is no directive of the text container", ADEAD_SHOW(word->text, word->length));
+    return adead_lexer_fail_token(&r->lexer, word, "'%.*s' is no directive of the text container",
+                                  ADEAD_SHOW(word->text, word->length));
 }
 
 /* The first line: `.adead 2`. */
@@ -256,15 +269,16 @@ static adead_status read_first_line(reader *r)
     adead_token token = r->lexer.token;
     ADEAD_TRY(read_number(r, "the version", UINT64_MAX, &version));
     if (version != 2)
-        return adead_fail_at(r->lexer.failure, ADEAD_BAD_VERSION, 1, token.column, "the container's version is %llu; 2 is known",
-                             (unsigned long long)version);
+        return adead_fail_at(r->lexer.failure, ADEAD_BAD_VERSION, 1, token.column,
+                             "the container's version is %llu; 2 is known", (unsigned long long)version);
     return adead_lexer_expect_end(&r->lexer);
 }
 
 static adead_status check_bound(reader *r, const bound *bound, uint64_t limit, const char *what)
 {
     if (bound->line == 0 || bound->value <= limit) return ADEAD_OK;
-    return adead_fail_at(r->lexer.failure, ADEAD_BAD_FIELD, bound->line, bound->column, "what is declared here lies outside %s", what);
+    return adead_fail_at(r->lexer.failure, ADEAD_BAD_FIELD, bound->line, bound->column,
+                         "what is declared here lies outside %s", what);
 }
 
 /* What can only be known at the end. */
@@ -272,7 +286,9 @@ static adead_status check_whole(reader *r)
 {
     adead_image *image = r->image;
     uint8_t      digest[32];
-    if (!r->digest_line) return adead_fail_at(r->lexer.failure, ADEAD_TRUNCATED, r->lexer.line, 1, "the text ends without its .sha256 line");
+    if (!r->digest_line)
+        return adead_fail_at(r->lexer.failure, ADEAD_TRUNCATED, r->lexer.line, 1,
+                             "the text ends without its .sha256 line");
     ADEAD_TRY(check_bound(r, &r->targets, image->code_size, "the code"));
     ADEAD_TRY(check_bound(r, &r->code_names, image->code_size, "the code"));
     ADEAD_TRY(check_bound(r, &r->data_end, image->memory_initial, "the initial memory"));
@@ -330,7 +346,8 @@ static void write_bytes(adead_out *out, uint64_t address, const uint8_t *bytes, 
     for (uint64_t at = 0; at < size; at += 16) {
         uint64_t n = adead_min_u64(16, size - at);
         char     comment[19] = "|";
-        for (uint64_t i = 0; i < n; i++) comment[1 + i] = bytes[at + i] >= ' ' && bytes[at + i] <= '~' ? (char)bytes[at + i] : '.';
+        for (uint64_t i = 0; i < n; i++)
+            comment[1 + i] = bytes[at + i] >= ' ' && bytes[at + i] <= '~' ? (char)bytes[at + i] : '.';
         comment[1 + n] = '|';
         write_line(out, address + at, bytes + at, n, comment);
     }
@@ -354,7 +371,8 @@ static void write_code(adead_out *out, const adead_image *image)
 static void write_port(adead_out *out, const adead_port *port, bool input)
 {
     adead_out_port(out, port, input);
-    adead_out_format(out, port->place == ADEAD_PLACE_MEMORY ? " at 0x%llX\n" : " in b%llu\n", (unsigned long long)port->where);
+    adead_out_format(out, port->place == ADEAD_PLACE_MEMORY ? " at 0x%llX\n" : " in b%llu\n",
+                     (unsigned long long)port->where);
     if (!port->has_default) return;
     adead_out_format(out, ".default %s ", port->name);
     adead_out_dims(out, port->default_dims, port->rank, false);
@@ -375,8 +393,8 @@ adead_status adead_write_container_text(const adead_image *image, adead_out *out
     for (uint32_t i = 0; i < image->table_count; i++) adead_out_format(out, ".table 0x%04X\n", image->table[i]);
     for (uint32_t i = 0; i < image->name_count; i++) {
         const adead_name *name = &image->names[i];
-        adead_out_format(out, name->kind == ADEAD_NAME_BUFFER ? ".name %s %llu %s\n" : ".name %s 0x%04llX %s\n", adead_name_kinds[name->kind],
-                         (unsigned long long)name->value, name->name);
+        adead_out_format(out, name->kind == ADEAD_NAME_BUFFER ? ".name %s %llu %s\n" : ".name %s 0x%04llX %s\n",
+                         adead_name_kinds[name->kind], (unsigned long long)name->value, name->name);
     }
     write_code(out, image);
     for (uint32_t i = 0; i < image->segment_count; i++) {

@@ -49,7 +49,8 @@ adead_status adead_declare_dims(adead_declarer *d, bool open, uint64_t dims[ADEA
             continue;
         }
         ADEAD_TRY(d->number(d->context, "a dimension", INT64_MAX, dim));
-        if (open && *dim == 0) return adead_lexer_fail_token(lexer, &start, "a declared dimension is at least 1, or '?' for any size");
+        if (open && *dim == 0)
+            return adead_lexer_fail_token(lexer, &start, "a declared dimension is at least 1, or '?' for any size");
     }
     return adead_lexer_next(lexer);
 }

@@ -1,8 +1,8 @@
 /* Declarations that assembly and text container write alike: memory, ports, imports, debug names.
  *
- * The two grammars differ in what a number may be (an expression, or one literal) and a buffer (also a name, or only `bN`), so
- * those are callbacks. Each function starts at the token behind the directive's word and ends at the end of the line; it parses
- * and fills, the checks of check.h are the caller's.
+ * The two grammars differ in what a number may be (an expression, or one literal) and a buffer (also a name, or only
+ * `bN`), so those are callbacks. Each function starts at the token behind the directive's word and ends at the end of
+ * the line; it parses and fills, the checks of check.h are the caller's.
  */
 #ifndef ADEAD_HEX_DECLARE_H
 #define ADEAD_HEX_DECLARE_H

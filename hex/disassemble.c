@@ -1,7 +1,8 @@
 /* From an image to assembly text that assembles to the same bytes.
  *
- * A debug name becomes a label, a data label or a buffer's name if it can: it is unique, and what it stands for can carry a label. All
- * others are kept by `.name` lines. A jump target without a name gets one that is left out again when the text is assembled:
+ * A debug name becomes a label, a data label or a buffer's name if it can: it is unique, and what it stands for can
+ * carry a label. All others are kept by `.name` lines. A jump target without a name gets one that is left out again
+ * when the text is assembled:
  * `.L0012` inside its function, `..L0012` if it is used from elsewhere.
  */
 #include "declare.h"
@@ -65,7 +66,8 @@ static adead_status sort_names(disassembler *d, adead_failure *failure)
     }
     adead_sort(order, count, sizeof *order, compare_text);
     for (uint32_t i = 1; i < count; i++)
-        if (compare_text(&order[i - 1], &order[i]) == 0) d->spare[order[i - 1] - image->names] = d->spare[order[i] - image->names] = true;
+        if (compare_text(&order[i - 1], &order[i]) == 0)
+            d->spare[order[i - 1] - image->names] = d->spare[order[i] - image->names] = true;
     for (uint32_t i = 0; i < count; i++)
         if (!d->spare[i]) d->names[d->name_count++] = image->names[i];
     return ADEAD_OK;
@@ -95,7 +97,8 @@ static const char *name_of(const disassembler *d, adead_name_kind kind, uint64_t
 static void mark_starts(disassembler *d)
 {
     adead_instruction in;
-    for (uint64_t offset = 0; adead_decode(d->image->code, d->image->code_size, offset, &in) == ADEAD_DECODE_OK; offset += in.size) {
+    for (uint64_t offset = 0; adead_decode(d->image->code, d->image->code_size, offset, &in) == ADEAD_DECODE_OK;
+         offset += in.size) {
         d->at[offset] = AT_START;
         if (in.op == ADEAD_OP_FUNC && adead_instruction_assembles(&in)) d->at[offset] |= AT_FUNCTION;
     }
@@ -112,7 +115,8 @@ static void mark_targets(disassembler *d)
     const adead_image *image = d->image;
     adead_instruction  in;
     uint64_t           function = 0, end = 0;
-    for (uint64_t offset = 0; adead_decode(image->code, image->code_size, offset, &in) == ADEAD_DECODE_OK; offset += in.size) {
+    for (uint64_t offset = 0; adead_decode(image->code, image->code_size, offset, &in) == ADEAD_DECODE_OK;
+         offset += in.size) {
         if (offset == end) {
             function = offset;
             for (end = offset + 1; end < image->code_size && !(d->at[end] & AT_FUNCTION); end++) {}
@@ -184,7 +188,8 @@ static void write_bytes(disassembler *d, const uint8_t *bytes, uint64_t size)
         } else {
             adead_out_text(d->out, "        .u8 ");
             for (n = 0; n < 16 && n < size; n++) {
-                bool zeros = d->fill >= LEAST_ZEROS && zero_run(bytes + n, adead_min_u64(size - n, LEAST_ZEROS)) == LEAST_ZEROS;
+                bool zeros =
+                    d->fill >= LEAST_ZEROS && zero_run(bytes + n, adead_min_u64(size - n, LEAST_ZEROS)) == LEAST_ZEROS;
                 if (n > 0 && (zeros || text_run(bytes + n, size - n, LEAST_TEXT) == LEAST_TEXT)) break;
                 adead_out_format(d->out, n ? ", %u" : "%u", bytes[n]);
             }
@@ -253,7 +258,8 @@ static void write_declarations(disassembler *d)
     const adead_image *image = d->image;
     adead_out         *out = d->out;
     char               text[LABEL_TEXT];
-    if (image->native_size) adead_out_format(out, "; %llu bytes of x86-64 code are left out\n", (unsigned long long)image->native_size);
+    if (image->native_size)
+        adead_out_format(out, "; %llu bytes of x86-64 code are left out\n", (unsigned long long)image->native_size);
     for (uint32_t i = 0; i < image->symbol_count; i++)
         adead_out_format(out, "; symbol %.32s 0x%X is left out\n", image->symbols[i].name, image->symbols[i].address);
     adead_out_memory(out, image);
@@ -265,10 +271,13 @@ static void write_declarations(disassembler *d)
     for (uint32_t i = 0; i < image->output_count; i++) write_port(d, &image->outputs[i], false);
     const char *entry = code_text(d, image->entry, text);
     if (image->entry || entry != text) adead_out_format(out, ".entry %s\n", entry);
-    for (uint32_t i = 0; i < image->table_count; i++) adead_out_format(out, ".table %s\n", code_text(d, image->table[i], text));
+    for (uint32_t i = 0; i < image->table_count; i++)
+        adead_out_format(out, ".table %s\n", code_text(d, image->table[i], text));
     for (uint32_t i = 0; i < image->name_count; i++) {
         const adead_name *name = &image->names[i];
-        if (d->spare[i]) adead_out_format(out, ".name %s 0x%llX %s\n", adead_name_kinds[name->kind], (unsigned long long)name->value, name->name);
+        if (d->spare[i])
+            adead_out_format(out, ".name %s 0x%llX %s\n", adead_name_kinds[name->kind], (unsigned long long)name->value,
+                             name->name);
     }
 }
 
@@ -298,7 +307,8 @@ static void write_instruction(disassembler *d, const adead_instruction *in)
         return;
     }
     if (in->op == ADEAD_OP_FUNC) {
-        adead_out_format(out, "        .func params=%u results=%u regs=%u", adead_word(in, 0), adead_word(in, 1), adead_word(in, 2));
+        adead_out_format(out, "        .func params=%u results=%u regs=%u", adead_word(in, 0), adead_word(in, 1),
+                         adead_word(in, 2));
         if (adead_word(in, 3)) adead_out_format(out, " type=%u", adead_word(in, 3));
         adead_out_text(out, "\n");
         return;
@@ -380,7 +390,8 @@ static adead_status disassemble(disassembler *d, adead_failure *failure)
     return adead_out_close(d->out, failure);
 }
 
-adead_status adead_disassemble(const adead_image *image, const adead_host *host, adead_sink sink, void *context, adead_failure *failure)
+adead_status adead_disassemble(const adead_image *image, const adead_host *host, adead_sink sink, void *context,
+                               adead_failure *failure)
 {
     adead_out    out;
     adead_arena  arena;

@@ -44,7 +44,8 @@ adead_status adead_write_container(const adead_image *image, adead_out *out, ade
 adead_status adead_write_container_text(const adead_image *image, adead_out *out, adead_failure *failure);
 
 /* The AGPU program at `bytes`, which lies `base` bytes into its file: the code goes to the image. */
-adead_status adead_read_agpu_at(adead_image *image, const uint8_t *bytes, uint64_t size, uint64_t base, adead_failure *failure);
+adead_status adead_read_agpu_at(adead_image *image, const uint8_t *bytes, uint64_t size, uint64_t base,
+                                adead_failure *failure);
 /* The number of instructions, if an AGPU program can hold them; and the program, header and code. */
 adead_status adead_count_agpu(const adead_image *image, uint64_t *count, adead_failure *failure);
 void         adead_write_program(const adead_image *image, uint64_t count, adead_out *out);

@@ -59,11 +59,13 @@ static adead_status read_format(adead_image *image, const uint8_t *bytes, uint64
     case ADEAD_FORMAT_COUNT: break;
     }
     adead_fail(failure, ADEAD_BAD_MAGIC, 0, size == 0 ? "the file is empty" : "this is none of the known program formats");
-    adead_hint(failure, "programs are AGPU, AHYB, .hex text or version-2 containers; assembly text has to be assembled first");
+    adead_hint(failure,
+               "programs are AGPU, AHYB, .hex text or version-2 containers; assembly text has to be assembled first");
     return ADEAD_BAD_MAGIC;
 }
 
-adead_status adead_image_read(adead_image *image, const void *bytes, uint64_t size, const adead_host *host, adead_failure *failure)
+adead_status adead_image_read(adead_image *image, const void *bytes, uint64_t size, const adead_host *host,
+                              adead_failure *failure)
 {
     *image = (adead_image){.format = adead_image_detect(bytes, size)};
     adead_arena_open(&image->arena, host);
@@ -91,7 +93,9 @@ adead_status adead_image_write(const adead_image *image, adead_format format, co
     case ADEAD_FORMAT_AHYB1: status = adead_write_ahyb(image, &out, failure); break;
     case ADEAD_FORMAT_ADEAD2: status = adead_write_container(image, &out, failure); break;
     case ADEAD_FORMAT_ADEAD2_TEXT: status = adead_write_container_text(image, &out, failure); break;
-    default: return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET, "there is no format number %d to write", (int)format);
+    default:
+        return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET, "there is no format number %d to write",
+                          (int)format);
     }
     return status == ADEAD_OK ? adead_out_close(&out, failure) : status;
 }
@@ -108,9 +112,11 @@ adead_status adead_count_instructions(const adead_image *image, uint64_t *count,
     adead_instruction   in;
     adead_decode_result result;
     uint64_t            offset = 0;
-    for (*count = 0; (result = adead_decode(image->code, image->code_size, offset, &in)) == ADEAD_DECODE_OK; ++*count) offset += in.size;
+    for (*count = 0; (result = adead_decode(image->code, image->code_size, offset, &in)) == ADEAD_DECODE_OK; ++*count)
+        offset += in.size;
     if (result == ADEAD_DECODE_END) return ADEAD_OK;
-    return adead_fail(failure, ADEAD_WOULD_LOSE, offset, "the code ends inside an instruction, and the target format holds whole ones");
+    return adead_fail(failure, ADEAD_WOULD_LOSE, offset,
+                      "the code ends inside an instruction, and the target format holds whole ones");
 }
 
 adead_status adead_check_legacy(const adead_image *image, bool data_too, adead_failure *failure)

@@ -119,7 +119,8 @@ adead_format adead_image_detect(const void *bytes, uint64_t size);
 
 /* Reads any format. On success the caller owns the image and closes it; on failure nothing is left behind.
  * Errors: 2xx with an offset (binary) or line and column (text), NO_MEMORY. */
-adead_status adead_image_read(adead_image *image, const void *bytes, uint64_t size, const adead_host *host, adead_failure *failure);
+adead_status adead_image_read(adead_image *image, const void *bytes, uint64_t size, const adead_host *host,
+                              adead_failure *failure);
 void         adead_image_close(adead_image *image);
 
 /* Receives written bytes in order; returns false to stop (the writer then fails with CANNOT_WRITE). */
@@ -131,11 +132,14 @@ adead_status adead_image_write(const adead_image *image, adead_format format, co
                                void *context, adead_failure *failure);
 
 /* The SHA-256 that a version-2 container of this image carries (over its content, see docs/formats.md). */
-adead_status adead_image_digest(const adead_image *image, const adead_host *host, uint8_t digest[32], adead_failure *failure);
+adead_status adead_image_digest(const adead_image *image, const adead_host *host, uint8_t digest[32],
+                                adead_failure *failure);
 
-/* Assembly text to image (hex/assemble.c), and back (hex/disassemble.c): disassembly of any version-2 image assembles to the same
- * bytes. Code that does not decode is written as `.bytes` lines, so even a broken program can be looked at. */
-adead_status adead_assemble(adead_image *image, const char *text, uint64_t size, const adead_host *host, adead_failure *failure);
+/* Assembly text to image (hex/assemble.c), and back (hex/disassemble.c): disassembly of any version-2 image assembles
+ * to the same bytes. Code that does not decode is written as `.bytes` lines, so even a broken program can be looked at.
+ */
+adead_status adead_assemble(adead_image *image, const char *text, uint64_t size, const adead_host *host,
+                            adead_failure *failure);
 adead_status adead_disassemble(const adead_image *image, const adead_host *host, adead_sink sink, void *context,
                                adead_failure *failure);
 

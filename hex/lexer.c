@@ -98,7 +98,8 @@ static adead_status quoted(adead_lexer *lexer, const char *start, char quote)
         if ((uint8_t)*p < ' ' && *p != '\t')
             return fail_at(lexer, p, "a control character stands in a string; write it as \\n, \\t, \\r, \\0 or \\xHH");
         if (*p != '\\') continue;
-        if (++p == lexer->end || !memchr("ntr\\\"'0x", *p, 8)) return fail_at(lexer, p - 1, "no such escape; there are \\n \\t \\r \\\\ \\\" \\' \\0 \\xHH");
+        if (++p == lexer->end || !memchr("ntr\\\"'0x", *p, 8))
+            return fail_at(lexer, p - 1, "no such escape; there are \\n \\t \\r \\\\ \\\" \\' \\0 \\xHH");
         if (*p != 'x') continue;
         if (lexer->end - p < 3 || hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
             return fail_at(lexer, p - 1, "\\x needs two hexadecimal digits");
@@ -106,9 +107,11 @@ static adead_status quoted(adead_lexer *lexer, const char *start, char quote)
     }
     if (p == lexer->end || *p != quote) return fail_at(lexer, start, "the closing quote is missing on this line");
     bool string = quote == '"';
-    lexer->token = (adead_token){string ? ADEAD_TOKEN_STRING : ADEAD_TOKEN_CHARACTER, (uint32_t)(p - start - 1), column_of(lexer, start), start + 1};
+    lexer->token = (adead_token){string ? ADEAD_TOKEN_STRING : ADEAD_TOKEN_CHARACTER, (uint32_t)(p - start - 1),
+                                 column_of(lexer, start), start + 1};
     lexer->next = p + 1;
-    return !string && adead_string_size(&lexer->token) != 1 ? fail_at(lexer, start, "'...' holds exactly one byte") : ADEAD_OK;
+    return !string && adead_string_size(&lexer->token) != 1 ? fail_at(lexer, start, "'...' holds exactly one byte")
+                                                            : ADEAD_OK;
 }
 
 /* Where a number that starts at p ends: everything a literal may contain, and a sign behind an exponent letter. */
@@ -116,7 +119,9 @@ static const char *number_end(const char *p, const char *end)
 {
     const char *start = p;
     bool        hexadecimal = end - p > 1 && p[0] == '0' && (p[1] | 32) == 'x';
-    for (; p < end && (is_name(*p) || ((*p == '+' || *p == '-') && p > start && (p[-1] | 32) == (hexadecimal ? 'p' : 'e'))); p++) {}
+    for (; p < end &&
+           (is_name(*p) || ((*p == '+' || *p == '-') && p > start && (p[-1] | 32) == (hexadecimal ? 'p' : 'e')));
+         p++) {}
     return p;
 }
 
@@ -141,7 +146,8 @@ adead_status adead_lexer_next(adead_lexer *lexer)
         token->kind = ADEAD_TOKEN_PUNCTUATION;
         p++;
     } else {
-        return adead_fail_at(lexer->failure, lexer->code, lexer->line, token->column, *p > ' ' && *p <= '~' ? "'%c' has no meaning here" : "byte 0x%02X has no meaning here",
+        return adead_fail_at(lexer->failure, lexer->code, lexer->line, token->column,
+                             *p > ' ' && *p <= '~' ? "'%c' has no meaning here" : "byte 0x%02X has no meaning here",
                              (unsigned)(uint8_t)*p);
     }
     token->length = (uint32_t)(p - token->text);
@@ -156,8 +162,8 @@ bool adead_lexer_is(const adead_lexer *lexer, char punctuation)
 
 bool adead_token_equals(const adead_token *token, const char *text)
 {
-    return token->length == strlen(text) && memcmp(token->text, text, token->length) == 0 && token->kind != ADEAD_TOKEN_STRING &&
-           token->kind != ADEAD_TOKEN_CHARACTER;
+    return token->length == strlen(text) && memcmp(token->text, text, token->length) == 0 &&
+           token->kind != ADEAD_TOKEN_STRING && token->kind != ADEAD_TOKEN_CHARACTER;
 }
 
 adead_status adead_lexer_expect(adead_lexer *lexer, char punctuation, const char *what)
@@ -183,13 +189,17 @@ adead_status adead_lexer_integer(adead_lexer *lexer, const adead_token *token, u
     if (hexadecimal) {
         p += 2;
     } else if (token->length > 3) {
-        unit = memcmp(end - 3, "KiB", 3) == 0 ? 1u << 10 : memcmp(end - 3, "MiB", 3) == 0 ? 1u << 20 : memcmp(end - 3, "GiB", 3) == 0 ? 1u << 30 : 1;
+        unit = memcmp(end - 3, "KiB", 3) == 0   ? 1u << 10
+               : memcmp(end - 3, "MiB", 3) == 0 ? 1u << 20
+               : memcmp(end - 3, "GiB", 3) == 0 ? 1u << 30
+                                                : 1;
         if (unit > 1) end -= 3;
     }
     for (; p < end; p++) {
         int digit = hex_value(*p);
         if (digit < 0 || (unsigned)digit >= base)
-            return adead_lexer_fail_token(lexer, token, "'%.*s' is not a whole number", ADEAD_SHOW(token->text, token->length));
+            return adead_lexer_fail_token(lexer, token, "'%.*s' is not a whole number",
+                                          ADEAD_SHOW(token->text, token->length));
         fits = fits && adead_mul_u64(*value, base, value) && adead_add_u64(*value, (uint64_t)digit, value);
     }
     if (!fits || !adead_mul_u64(*value, unit, value))
@@ -263,8 +273,9 @@ adead_status adead_lexer_hex_line(adead_lexer *lexer, uint64_t expected, adead_b
     if (p - start < 4 || p == end || *p != ':')
         return fail_at(lexer, start, "a line is OFFSET: HEXBYTES, with an offset of at least four hexadecimal digits");
     if (offset != expected)
-        return adead_fail_at(lexer->failure, lexer->code, lexer->line, column_of(lexer, start), "the offset is 0x%llX; here it has to be 0x%llX",
-                             (unsigned long long)offset, (unsigned long long)expected);
+        return adead_fail_at(lexer->failure, lexer->code, lexer->line, column_of(lexer, start),
+                             "the offset is 0x%llX; here it has to be 0x%llX", (unsigned long long)offset,
+                             (unsigned long long)expected);
     for (p++; p < end && (*p == ' ' || *p == '\t'); p++) {}
     lexer->next = p;
     return adead_lexer_hex_bytes(lexer, bytes, &count);

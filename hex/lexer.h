@@ -1,8 +1,8 @@
-/* Lines and tokens of the two version-2 grammars (assembly and text container), and the `OFFSET: HEXBYTES` lines that the
- * text container shares with the published form.
+/* Lines and tokens of the two version-2 grammars (assembly and text container), and the `OFFSET: HEXBYTES` lines that
+ * the text container shares with the published form.
  *
- * A text is read line by line; `;` starts a comment. Positions are 1-based, columns count bytes. Every error is reported through
- * adead_lexer_fail with the position of the token it is about, under the grammar's own status code.
+ * A text is read line by line; `;` starts a comment. Positions are 1-based, columns count bytes. Every error is
+ * reported through adead_lexer_fail with the position of the token it is about, under the grammar's own status code.
  */
 #ifndef ADEAD_HEX_LEXER_H
 #define ADEAD_HEX_LEXER_H
@@ -35,7 +35,8 @@ typedef struct adead_lexer {
 } adead_lexer;
 
 /* Errors: TOO_LARGE (a text of 4 GiB or more has no line numbers). */
-adead_status adead_lexer_open(adead_lexer *lexer, const char *text, uint64_t size, adead_status code, adead_failure *failure);
+adead_status adead_lexer_open(adead_lexer *lexer, const char *text, uint64_t size, adead_status code,
+                              adead_failure *failure);
 /* Goes to the next line and reads its first token; *more is false at the end of the text. */
 adead_status adead_lexer_line(adead_lexer *lexer, bool *more);
 /* Reads the next token of the line. */
@@ -45,7 +46,8 @@ void adead_lexer_skip(adead_lexer *lexer);
 
 adead_status adead_lexer_fail(adead_lexer *lexer, const char *format, ...) ADEAD_PRINTF(2, 3);
 /* Same, at another token of this line. */
-adead_status adead_lexer_fail_token(adead_lexer *lexer, const adead_token *token, const char *format, ...) ADEAD_PRINTF(3, 4);
+adead_status adead_lexer_fail_token(adead_lexer *lexer, const adead_token *token, const char *format, ...)
+    ADEAD_PRINTF(3, 4);
 /* "expected WHAT, found 'token'" at the current token. */
 adead_status adead_lexer_unexpected(adead_lexer *lexer, const char *what);
 /* A check's failure becomes one at this token: its sentence and code stay. */
@@ -56,7 +58,8 @@ bool         adead_token_equals(const adead_token *token, const char *text);
 adead_status adead_lexer_expect(adead_lexer *lexer, char punctuation, const char *what);
 adead_status adead_lexer_expect_end(adead_lexer *lexer);
 
-/* An unsigned whole number: decimal (with KiB, MiB, GiB), 0x hexadecimal. Reports anything else, and what is above 2^64-1. */
+/* An unsigned whole number: decimal (with KiB, MiB, GiB), 0x hexadecimal. Reports anything else, and what is above
+ * 2^64-1. */
 adead_status adead_lexer_integer(adead_lexer *lexer, const adead_token *token, uint64_t *value);
 /* The byte at *p of a string or character token, its escape replaced; moves *p behind it. */
 uint8_t adead_unescape(const char **p);

@@ -1,8 +1,8 @@
 /* Decimal and hexadecimal floating-point text to bits and back, exact in both directions and independent of locale, C
  * library and rounding mode: the bits of a program must not depend on where it was assembled.
  *
- * Reading: the nearest f32 or f64, ties to even, of the whole text however long it is. Writing: the shortest decimal that reads
- * back to the same bits, and of those the nearest (Steele and White 1990, Burger and Dybvig 1996).
+ * Reading: the nearest f32 or f64, ties to even, of the whole text however long it is. Writing: the shortest decimal
+ * that reads back to the same bits, and of those the nearest (Steele and White 1990, Burger and Dybvig 1996).
  */
 #ifndef ADEAD_HEX_NUMBER_H
 #define ADEAD_HEX_NUMBER_H
@@ -23,7 +23,8 @@ adead_float_result adead_float_parse(const char *text, uint64_t length, unsigned
 uint64_t adead_float_from_u64(uint64_t value, unsigned width);
 
 enum { ADEAD_FLOAT_TEXT = 40 };
-/* Writes a literal of the assembly language with NUL: "0.5", "-1e-07", "inf", "nan" (the canonical one), "bits(0x7FC00001)". */
+/* Writes a literal of the assembly language with NUL: "0.5", "-1e-07", "inf", "nan" (the canonical one),
+ * "bits(0x7FC00001)". */
 void adead_float_print(uint64_t bits, unsigned width, char out[ADEAD_FLOAT_TEXT]);
 
 #endif

@@ -32,7 +32,8 @@ const char *adead_operand_example(char kind);
 uint32_t adead_syntax_words(adead_syntax syntax);
 /* The operand whose first word is number `word`, without names. */
 void adead_operand_text(adead_syntax syntax, const adead_instruction *in, uint32_t word, char text[ADEAD_OPERAND_TEXT]);
-/* Whether the instruction can be written with its mnemonic: known, the right number of words, none out of its syntax's range. */
+/* Whether the instruction can be written with its mnemonic: known, the right number of words, none out of its syntax's
+ * range. */
 bool adead_instruction_assembles(const adead_instruction *in);
 
 #endif

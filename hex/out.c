@@ -84,5 +84,6 @@ void adead_out_quoted(adead_out *out, const char *text, uint64_t size)
 adead_status adead_out_close(adead_out *out, adead_failure *failure)
 {
     flush(out);
-    return out->stopped ? adead_fail(failure, ADEAD_CANNOT_WRITE, ADEAD_NO_OFFSET, "the output could not be written") : ADEAD_OK;
+    return out->stopped ? adead_fail(failure, ADEAD_CANNOT_WRITE, ADEAD_NO_OFFSET, "the output could not be written")
+                        : ADEAD_OK;
 }

@@ -44,7 +44,8 @@ adead_status adead_read_text1(adead_image *image, const uint8_t *bytes, uint64_t
             else adead_hint(failure, "with %u operands (the fifth byte) an instruction has %u bytes", count, 5 + 4 * count);
             return ADEAD_BAD_TEXT;
         }
-        if (code.size > ADEAD_MAX_CODE) return adead_fail(failure, ADEAD_TOO_LARGE, offset, "a program has at most 64 MiB of code");
+        if (code.size > ADEAD_MAX_CODE)
+            return adead_fail(failure, ADEAD_TOO_LARGE, offset, "a program has at most 64 MiB of code");
     }
     image->code = code.data;
     image->code_size = code.size;
@@ -88,7 +89,8 @@ adead_status adead_write_text1(const adead_image *image, adead_out *out, adead_f
     adead_out_text(out, title_prefix);
     adead_out_text(out, image->title ? image->title : "program");
     adead_out_format(out, "\n; Instructions: %llu\n%s\n", (unsigned long long)count, rule);
-    for (uint64_t offset = 0; adead_decode(image->code, image->code_size, offset, &in) == ADEAD_DECODE_OK; offset += in.size) {
+    for (uint64_t offset = 0; adead_decode(image->code, image->code_size, offset, &in) == ADEAD_DECODE_OK;
+         offset += in.size) {
         adead_out_format(out, "%04llX: ", (unsigned long long)offset);
         uint64_t column = out->written - out->line_start + ADEAD_TEXT_COLUMN;
         adead_out_hex(out, image->code + offset, in.size);
