@@ -118,6 +118,19 @@ typedef struct test_case {
     bool            in_place; /* the first operand that may be is the written one */
 } test_case;
 
+/* Bytes in and out of a memory, wherever it lies. */
+static inline void put_bytes(const subject *s, adead_memory *memory, uint64_t at, const void *data, uint64_t bytes)
+{
+    if (memory->host) memcpy((char *)memory->host + at, data, (size_t)bytes);
+    else if (s->backend->upload(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
+}
+
+static inline void get_bytes(const subject *s, adead_memory *memory, uint64_t at, void *data, uint64_t bytes)
+{
+    if (memory->host) memcpy(data, (char *)memory->host + at, (size_t)bytes);
+    else if (s->backend->download(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
+}
+
 /* Runs the case on one backend; the written operand's bytes go to `result`, with 64 bytes on either side of it, which must not change. */
 static inline adead_status run_case(const subject *s, const test_case *test, uint8_t *result, uint64_t room)
 {
@@ -130,6 +143,10 @@ static inline adead_status run_case(const subject *s, const test_case *test, uin
         if (shape->operands[i].role == 'R' && same < 0 && test->in_place) same = i;
         if (shape->operands[i].role == 'w') written = i;
     }
+    if (operand_bytes(shape, written, op.dims) + 128 > room) {
+        printf("the result of %s is too large for the test\n", shape->name);
+        exit(1);
+    }
     for (int i = 0; i < ADEAD_TENSOR_OPERANDS && shape->operands[i].role; i++) {
         if (shape->operands[i].role == 'b' && !(op.flags & ADEAD_BIAS)) continue;
         uint64_t bytes = operand_bytes(shape, i, op.dims), place = 64 + test->offset;
@@ -139,17 +156,13 @@ static inline adead_status run_case(const subject *s, const test_case *test, uin
             exit(1);
         }
         op.operands[i] = (adead_slice){shared ? memory[same] : memory[i], place, bytes};
-        uint8_t *host = op.operands[i].memory->host;
-        if (i == written && !shared) memset(host, 0xA5, (size_t)(bytes + 128 + test->offset));
-        if (test->bytes[i] && i != written) memcpy(host + place, test->bytes[i], (size_t)bytes);
+        if (i == written) memset(result, 0xA5, (size_t)(bytes + 128));
+        if (i == written && !shared) put_bytes(s, op.operands[i].memory, test->offset, result, bytes + 128);
+        if (test->bytes[i] && i != written) put_bytes(s, op.operands[i].memory, place, test->bytes[i], bytes);
     }
     adead_status status = s->backend->run(s->device, &op, &failure);
-    uint64_t     bytes = op.operands[written].bytes + 128;
-    if (bytes > room) {
-        printf("result too large for the test: %llu bytes\n", (unsigned long long)bytes);
-        exit(1);
-    }
-    memcpy(result, (uint8_t *)op.operands[written].memory->host + test->offset, (size_t)bytes);
+    if (status == ADEAD_OK && s->backend->sync) status = s->backend->sync(s->device, &failure);
+    get_bytes(s, op.operands[written].memory, test->offset, result, op.operands[written].bytes + 128);
     for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++)
         if (memory[i]) s->backend->free(s->device, memory[i]);
     return status;
