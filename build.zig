@@ -1,7 +1,7 @@
 //! The build of adead. `./zigw build --list-steps` names the steps, `./zigw build --help` the options.
 //!
-//! Sources are found, not listed: every *.c of a layer's folder belongs to that layer, every tests/unit/*.c and
-//! tests/conformance/*.c is a suite, every tests/fuzz/*.c a fuzz target, every hex/programs/*.asm a program.
+//! Sources are found, not listed: every *.c of a layer's folder belongs to that layer, every *.c of tests/unit,
+//! tests/conformance and tests/golden is a suite, every tests/fuzz/*.c a fuzz target, every hex/programs/*.asm a program.
 //! Every C file is compiled with `c_flags`; contraction and fast-math are off in all of them, and for every target the
 //! baseline processor is assumed: faster kernels are chosen while running, never while compiling.
 
@@ -162,14 +162,20 @@ fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Modu
         .strip = setting.strip,
         .link_libc = true,
         .pic = true,
+        .unwind_tables = if (setting.strip) .none else null,
         .sanitize_c = if (setting.optimize == .Debug or setting.optimize == .ReleaseSafe) .trap else .off,
     });
     module.addIncludePath(b.path("."));
     module.addIncludePath(b.path("ffi/include"));
     for (versionMacros(b)) |macro| module.addCMacro(macro[0], macro[1]);
     if (setting.target.result.os.tag == .windows) module.addCMacro("__USE_MINGW_ANSI_STDIO", "1");
-    module.addCSourceFiles(.{ .files = sources, .flags = &(c_flags ++ .{"-Werror"}) });
+    module.addCSourceFiles(.{ .files = sources, .flags = &(c_flags ++ .{ "-Werror", prefixMap(b) }) });
     return module;
+}
+
+/// __FILE__ is relative to the root, so that no binary depends on where it was built.
+fn prefixMap(b: *Build) []const u8 {
+    return b.fmt("-fmacro-prefix-map={s}/=", .{b.pathFromRoot(".")});
 }
 
 fn versionMacros(b: *Build) [4][2][]const u8 {
@@ -187,7 +193,6 @@ fn staticLibrary(b: *Build, setting: Setting, name: []const u8, sources: []const
 
 fn sharedLibrary(b: *Build, setting: Setting, sources: []const []const u8) *Compile {
     const module = cModule(b, setting, sources);
-    if (setting.target.result.os.tag == .windows) module.addCMacro("ADEAD_BUILDING_SHARED", "1");
     return b.addLibrary(.{ .name = "adead", .linkage = .dynamic, .version = version, .root_module = module });
 }
 
@@ -374,6 +379,7 @@ const SystemCompiler = struct {
         run.setName(b.fmt("{s} {s}", .{ std.fs.path.basename(cc.path), source }));
         run.addArgs(&c_flags);
         run.addArgs(flags);
+        run.addArg(prefixMap(b));
         if (cc.strict) run.addArg("-Werror");
         // Messages are cut at the end of their buffers on purpose; only gcc takes snprintf for a mistake then.
         if (!cc.isClang()) run.addArg("-Wno-format-truncation");
@@ -479,7 +485,8 @@ const Tests = struct {
         if (t.selected == null) return true;
         for (filesOf(b, &.{ .{ .path = "tests/unit" }, .{ .path = "tests/conformance" } })) |source| {
             if (!t.wanted(suiteName(source)) and !t.wanted(b.fmt("{s}@asan", .{suiteName(source)}))) continue;
-            const text = b.build_root.handle.readFileAlloc(b.graph.io, source, b.allocator, .limited(1 << 20)) catch continue;
+            const limit: std.Io.Limit = .limited(1 << 20);
+            const text = b.build_root.handle.readFileAlloc(b.graph.io, source, b.allocator, limit) catch continue;
             if (std.mem.indexOf(u8, text, "getenv(\"ADEAD") != null) return true;
         }
         return false;
@@ -535,7 +542,7 @@ const Tests = struct {
     }
 
     fn addConformance(t: *Tests, run: *Build.Step.Run) void {
-        for (filesIn(t.b, .{ .path = "tests/conformance" }, ".c")) |s| {
+        for (filesOf(t.b, &.{ .{ .path = "tests/conformance" }, .{ .path = "tests/golden" } })) |s| {
             t.add(run, suiteName(s), t.suiteExe(t.setting, s, t.static), &.{});
         }
     }
