@@ -72,9 +72,22 @@ static inline float random_float(uint64_t *seed, data_class class)
     }
 }
 
+/* Values whose products lie within 2^-46 of half a unit of a sum near 2^24: only a fma that is rounded once gets those right. */
+static inline float random_tie(uint64_t *seed)
+{
+    uint64_t z = test_random(seed);
+    uint32_t sign = (uint32_t)(z >> 8) << 31, few = (uint32_t)(z >> 20) & 15;
+    return adead_bits_f32(sign | (z % 8 == 0 ? 0x4B800000u + few : z & 0x100 ? 0x3F800000u + few : 0x3F800000u - 1 - few));
+}
+
+/* Of hard and special arrays a quarter is all ties, and a quarter so small that products are subnormal or vanish. */
 static inline void random_floats(uint64_t *seed, data_class class, void *at, uint64_t count)
 {
-    for (uint64_t i = 0; i < count; i++) adead_store_f32((char *)at + 4 * i, random_float(seed, class));
+    uint64_t kind = class == NORMAL ? 3 : test_random(seed) % 4;
+    for (uint64_t i = 0; i < count; i++) {
+        float v = kind == 0 ? random_tie(seed) : random_float(seed, kind == 1 ? NORMAL : class);
+        adead_store_f32((char *)at + 4 * i, kind == 1 ? v * 0x1p-73f : v);
+    }
 }
 
 /* ---- One operation on two backends ---- */
