@@ -64,6 +64,8 @@ int cli_write(cli *c, const char *path, const void *bytes, size_t size);
 /* Appends to standard output; false when it takes no more, which cli_finish_stdout then reports. */
 bool cli_stdout(cli *c, const void *bytes, size_t size);
 void cli_print(cli *c, const char *format, ...) CLI_PRINTF(2, 3);
+/* Gives what was written to the system; a failure is remembered and reported by cli_finish_stdout. */
+void cli_flush_stdout(cli *c);
 int  cli_finish_stdout(cli *c);
 bool cli_is_terminal(int descriptor);
 /* Seconds since some fixed moment. */

@@ -114,14 +114,18 @@ void cli_print(cli *c, const char *format, ...)
     if (length > 0) cli_stdout(c, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
 }
 
+void cli_flush_stdout(cli *c)
+{
+    errno = 0;
+    if (c->stdout_failed || fflush(stdout) == 0) return;
+    c->stdout_failed = true;
+    c->stdout_errno = errno;
+}
+
 int cli_finish_stdout(cli *c)
 {
-    if (!c->stdout_failed) {
-        errno = 0;
-        if (fflush(stdout) == 0) return ADEAD_OK;
-        c->stdout_failed = true;
-        c->stdout_errno = errno;
-    }
+    cli_flush_stdout(c);
+    if (!c->stdout_failed) return ADEAD_OK;
     errno = c->stdout_errno;
     return cli_fail(c, ADEAD_CANNOT_WRITE, "<stdout>", "it cannot be written: %s", system_error());
 }

@@ -55,7 +55,8 @@ static int parse_memory(cli *c, option_id id, const char *text, memory_file *out
     good = good && cli_parse_number(text, (size_t)(colon - text), true, UINT64_MAX, &out->address);
     out->length = 0;
     if (good && id == OPTION_DUMP)
-        good = cli_parse_number(colon + 1, (size_t)(equals - colon - 1), true, CLI_FILE_MAX, &out->length);
+        good = cli_parse_number(colon + 1, (size_t)(equals - colon - 1), true, CLI_FILE_MAX, &out->length) &&
+               out->address <= UINT64_MAX - out->length;
     if (!good) return cli_usage(c, "%s \"%.80s\" is not %s", options[id].name, text, options[id].value);
     out->file = equals + 1;
     return ADEAD_OK;
@@ -187,7 +188,7 @@ static int run_it(run *r)
     r->seconds = cli_seconds() - started;
     progress_stop();
     if (status != ADEAD_OK) status = cli_fail_library(c, r->file);
-    fflush(stdout); /* so that what follows on stderr comes after it; errors are noticed at the end */
+    cli_flush_stdout(c); /* what follows on stderr comes after it */
     return status;
 }
 
@@ -292,8 +293,6 @@ static int dump_memory(run *r, const char *text)
     int         status = parse_memory(c, OPTION_DUMP, text, &dump);
     if (status != ADEAD_OK) return status;
     /* The last byte first: an address that is not there must not make us ask for memory. */
-    if (dump.length && dump.address > UINT64_MAX - dump.length)
-        return cli_usage(c, "--dump: the end of the range overflows");
     if (dump.length && adead_instance_read_memory(r->instance, dump.address + dump.length - 1, &last, 1) != ADEAD_OK)
         return memory_failure(r, OPTION_DUMP, dump.file);
     if (!buffer_reserve(&bytes, (size_t)dump.length + 1)) {

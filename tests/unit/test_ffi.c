@@ -295,10 +295,11 @@ static void program_files(void)
     REFUSED(adead_program_load_file(runtime, "no/such/file", &program), ADEAD_CANNOT_READ);
     REFUSED(adead_program_load_file(runtime, ".", &program), ADEAD_CANNOT_READ);
     CHECK(strstr(adead_last_error()->message, ". cannot be"), "%s", adead_last_error()->message);
-    char path[L_tmpnam + 8];
-    CHECK(tmpnam(path) != NULL, "a name");
-    FILE *file = fopen(path, "wb");
-    CHECK(file, "a file");
+    char path[] = "/tmp/adead-ffi-XXXXXX";
+    int  descriptor = mkstemp(path);
+    CHECK(descriptor >= 0, "a file");
+    FILE *file = fdopen(descriptor, "wb");
+    CHECK(file, "a stream");
     static const uint8_t end[] = {'A', 'G', 'P', 'U', 1, 0, 1, 0, 0xFF, 0xFF, 0xDA, 0xC0, 0};
     fwrite(end, 1, sizeof end, file);
     fclose(file);
