@@ -1,4 +1,5 @@
-/* Device memory that is plain host memory: for backends that compute on the host's processor. Aligned to 64 bytes, zeroed. */
+/* Device memory that is plain host memory: for backends that compute on the host's processor. Aligned to 64 bytes,
+ * zeroed. */
 #ifndef ADEAD_BACKENDS_HOST_MEMORY_H
 #define ADEAD_BACKENDS_HOST_MEMORY_H
 
@@ -8,8 +9,8 @@
 adead_status adead_host_memory_alloc(const adead_host *host, uint64_t bytes, adead_memory **memory, adead_failure *failure);
 void         adead_host_memory_free(const adead_host *host, adead_memory *memory);
 
-/* Working memory that an operation needs while it runs: kept from one operation to the next, grown when one needs more, so that a
- * program in its steady state allocates nothing. */
+/* Working memory that an operation needs while it runs: kept from one operation to the next, grown when one needs more,
+ * so that a program in its steady state allocates nothing. */
 typedef struct adead_scratch {
     void    *region; /* what the host gave */
     uint64_t bytes;  /* of the region */

@@ -59,7 +59,8 @@ AVX2 static void scale(const adead_cpu_f32 *in, float s, adead_cpu_f32 *out, uin
         _mm256_storeu_ps((float *)(out + i), canonical(_mm256_mul_ps(_mm256_loadu_ps((const float *)(in + i)), splat(s))));
     if (i == count) return;
     __m256i mask = first_lanes(count - i);
-    _mm256_maskstore_ps((float *)(out + i), mask, canonical(_mm256_mul_ps(_mm256_maskload_ps((const float *)(in + i), mask), splat(s))));
+    _mm256_maskstore_ps((float *)(out + i), mask,
+                        canonical(_mm256_mul_ps(_mm256_maskload_ps((const float *)(in + i), mask), splat(s))));
 }
 
 /* The lanes of a block's plain sum, 0 to 7 and 8 to 15, folded to one: h = 8, 4, 2, 1. */
@@ -71,8 +72,8 @@ AVX2_INLINE float folded_lanes(__m256 low, __m256 high)
     return _mm_cvtss_f32(_mm_add_ss(by2, _mm_shuffle_ps(by2, by2, 1)));
 }
 
-/* The maximum; with a NaN among them any value, which a softmax may do because all its results are NaN then. The sign of a zero is
- * not determined either, and does not matter to exp(x - m). */
+/* The maximum; with a NaN among them any value, which a softmax may do because all its results are NaN then. The sign
+ * of a zero is not determined either, and does not matter to exp(x - m). */
 AVX2 static float row_max(const adead_cpu_f32 *x, uint64_t count)
 {
     __m256   lowest = negated(_mm256_castsi256_ps(_mm256_set1_epi32(ADN1_INFINITY_BITS)));

@@ -34,7 +34,10 @@ AVX2_INLINE __m256 canonical(__m256 x) { return nan_or(x, x); }
 AVX2_INLINE __m256 sign_bits(void) { return _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)ADN1_SIGN_BITS)); }
 AVX2_INLINE __m256 absolute(__m256 x) { return _mm256_andnot_ps(sign_bits(), x); }
 AVX2_INLINE __m256 negated(__m256 x) { return _mm256_xor_ps(x, sign_bits()); }
-AVX2_INLINE __m256 with_sign(__m256 magnitude, __m256 sign) { return _mm256_or_ps(magnitude, _mm256_and_ps(sign, sign_bits())); }
+AVX2_INLINE __m256 with_sign(__m256 magnitude, __m256 sign)
+{
+    return _mm256_or_ps(magnitude, _mm256_and_ps(sign, sign_bits()));
+}
 
 /* |x| < high ? |x| : high, which is also what the instruction does with a NaN. */
 AVX2_INLINE __m256 clamped(__m256 x, float high) { return _mm256_min_ps(absolute(x), splat(high)); }
@@ -85,7 +88,8 @@ AVX2_INLINE __m256 log8(__m256 x)
     __m256  tiny = _mm256_cmp_ps(x, splat(ADN1_LOG_TINY), _CMP_LT_OQ);
     __m256i b = _mm256_castps_si256(_mm256_blendv_ps(x, _mm256_mul_ps(x, splat(0x1p23f)), tiny));
     __m256i d = _mm256_and_si256(_mm256_castps_si256(tiny), _mm256_set1_epi32(-23));
-    __m256i q = _mm256_and_si256(_mm256_sub_epi32(b, _mm256_set1_epi32(ADN1_LOG_SPLIT)), _mm256_set1_epi32((int32_t)0xFF800000u));
+    __m256i q =
+        _mm256_and_si256(_mm256_sub_epi32(b, _mm256_set1_epi32(ADN1_LOG_SPLIT)), _mm256_set1_epi32((int32_t)0xFF800000u));
     __m256  e = _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_srai_epi32(q, 23), d));
     __m256  f = _mm256_sub_ps(_mm256_castsi256_ps(_mm256_sub_epi32(b, q)), splat(1.0f));
     __m256  p = splat(ADN1_LOG_P9);
@@ -214,7 +218,8 @@ AVX2_INLINE __m256 gelu8(__m256 x)
     __m256 reach2 = _mm256_cmp_ps(t, splat(ADN1_GELU_LIMIT2), _CMP_GE_OQ);
     __m256 reach3 = _mm256_cmp_ps(t, splat(ADN1_GELU_LIMIT3), _CMP_GE_OQ);
     /* A mask that is set counts as -1. */
-    __m256i sum = _mm256_add_epi32(_mm256_add_epi32(_mm256_castps_si256(reach1), _mm256_castps_si256(reach2)), _mm256_castps_si256(reach3));
+    __m256i sum = _mm256_add_epi32(_mm256_add_epi32(_mm256_castps_si256(reach1), _mm256_castps_si256(reach2)),
+                                   _mm256_castps_si256(reach3));
     __m256i piece = _mm256_sub_epi32(_mm256_setzero_si256(), sum);
     __m256  z = _mm256_blendv_ps(t, _mm256_sub_ps(t, splat(ADN1_GELU_CENTER1)), reach1);
     z = _mm256_blendv_ps(z, _mm256_sub_ps(t, splat(ADN1_GELU_CENTER2)), reach2);

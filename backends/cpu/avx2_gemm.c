@@ -1,18 +1,21 @@
 /* Matrix multiplication with AVX2 and FMA, in the canonical order and therefore with ref's bits.
  *
- * The structure is that of BLIS (Van Zee and van de Geijn, 2015): B is cut into panels of KC x NC, packed into slivers of 16 columns;
- * A into panels of MC x KC, packed into slivers of 6 rows; a 6 x 16 kernel keeps twelve registers of sums. KC is 256, the block of the canonical
- * contraction, and the kernel's sums start at +0 in each block, so c = p0, c = c + p1, ... is exactly the canonical sum. Vectors run across
- * columns of C, never along k. Rows and columns that pad a tile are computed and thrown away; k is never padded.
+ * The structure is that of BLIS (Van Zee and van de Geijn, 2015): B is cut into panels of KC x NC, packed into slivers
+ * of 16 columns; A into panels of MC x KC, packed into slivers of 6 rows; a 6 x 16 kernel keeps twelve registers of
+ * sums. KC is 256, the block of the canonical contraction, and the kernel's sums start at +0 in each block, so c = p0,
+ * c = c + p1, ... is exactly the canonical sum. Vectors run across columns of C, never along k. Rows and columns that
+ * pad a tile are computed and thrown away; k is never padded.
  *
- * Where B is read only once or lies small and row by row, packing it would cost more than it gives: the kernel then reads B in place.
+ * Where B is read only once or lies small and row by row, packing it would cost more than it gives: the kernel then
+ * reads B in place.
  */
 #if defined(__x86_64__)
 
 #include "avx2_functions.h"
 
 enum { KC = ADEAD_GEMM_KC, MR = ADEAD_GEMM_MR, NR = ADEAD_GEMM_NR, MC = ADEAD_GEMM_MC, NC = ADEAD_GEMM_NC };
-/* B is read in place when a block of it has at most this many floats (half of a 48 KiB first-level cache), or few rows use it. */
+/* B is read in place when a block of it has at most this many floats (half of a 48 KiB first-level cache), or few rows
+ * use it. */
 enum { DIRECT_B = 6144, DIRECT_ROWS = MR };
 
 /* What a tile does with its sums: stores them (first block) or adds them to C; in the last block NaN becomes canonical. */
@@ -35,7 +38,8 @@ AVX2_INLINE void put_masked(adead_cpu_f32 *c, __m256 sums, stage s, __m256i mask
 }
 
 /* Stores a tile's sums; only `rows` rows and `columns` columns of it exist. */
-AVX2_INLINE void put_tile(adead_cpu_f32 *c, uint64_t c_row, const __m256 sums[MR][2], uint64_t rows, uint64_t columns, stage s)
+AVX2_INLINE void put_tile(adead_cpu_f32 *c, uint64_t c_row, const __m256 sums[MR][2], uint64_t rows, uint64_t columns,
+                          stage s)
 {
     if (columns == NR) {
         for (uint64_t i = 0; i < rows; i++) {
@@ -52,8 +56,8 @@ AVX2_INLINE void put_tile(adead_cpu_f32 *c, uint64_t c_row, const __m256 sums[MR
 }
 
 /* One tile from packed slivers: a holds k groups of 6, b k groups of 16, aligned to 32. */
-AVX2 static void tile_packed(const float *a, const float *b, uint64_t k, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows, uint64_t columns,
-                             stage s)
+AVX2 static void tile_packed(const float *a, const float *b, uint64_t k, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
+                             uint64_t columns, stage s)
 {
 #define SUMS(i) __m256 l##i = _mm256_setzero_ps(), h##i = _mm256_setzero_ps();
     EACH_ROW(SUMS)
@@ -94,8 +98,8 @@ AVX2 static void tile_packed(const float *a, const float *b, uint64_t k, adead_c
 
 /* One tile with A and B where they lie; B's rows are b_step apart and its columns next to each other. Rows that do not exist
  * are read from the last one that does. */
-AVX2 static void tile_direct(const adead_gemm *g, const adead_cpu_f32 *a, const adead_cpu_f32 *b, uint64_t k, adead_cpu_f32 *c, uint64_t rows,
-                             uint64_t columns, stage s)
+AVX2 static void tile_direct(const adead_gemm *g, const adead_cpu_f32 *a, const adead_cpu_f32 *b, uint64_t k,
+                             adead_cpu_f32 *c, uint64_t rows, uint64_t columns, stage s)
 {
 #define SUMS(i)                                                              \
     __m256               l##i = _mm256_setzero_ps(), h##i = _mm256_setzero_ps(); \
@@ -104,7 +108,7 @@ AVX2 static void tile_direct(const adead_gemm *g, const adead_cpu_f32 *a, const 
 #undef SUMS
 #define ROW(i)                                                                   \
     {                                                                            \
-        __m256 ai = _mm256_broadcast_ss((const float *)(a##i + p * g->a_step));  \
+        __m256 ai = splat(a##i[p * g->a_step]);                                  \
         l##i = _mm256_fmadd_ps(ai, b0, l##i);                                    \
         h##i = _mm256_fmadd_ps(ai, b1, h##i);                                    \
     }
@@ -127,12 +131,13 @@ AVX2 static void tile_direct(const adead_gemm *g, const adead_cpu_f32 *a, const 
 }
 
 /* Sixty-four columns of one row of C: a matrix of few rows is limited by reading B, which this does in long pieces. */
-AVX2 static void strip_direct(const adead_gemm *g, const adead_cpu_f32 *a, const adead_cpu_f32 *b, uint64_t k, adead_cpu_f32 *c, stage s)
+AVX2 static void strip_direct(const adead_gemm *g, const adead_cpu_f32 *a, const adead_cpu_f32 *b, uint64_t k,
+                              adead_cpu_f32 *c, stage s)
 {
     __m256 sums[8];
     for (int v = 0; v < 8; v++) sums[v] = _mm256_setzero_ps();
     for (uint64_t p = 0; p < k; p++, b += g->b_step) {
-        __m256 ai = _mm256_broadcast_ss((const float *)(a + p * g->a_step));
+        __m256 ai = splat(a[p * g->a_step]);
         for (int v = 0; v < 8; v++) sums[v] = _mm256_fmadd_ps(ai, _mm256_loadu_ps((const float *)(b + 8 * v)), sums[v]);
     }
     for (int v = 0; v < 8; v++) put(c + 8 * v, sums[v], s);
@@ -149,7 +154,8 @@ AVX2 static void gemm_direct(const adead_gemm *g)
         for (; j < g->n; j += NR) {
             uint64_t columns = adead_min_u64(NR, g->n - j);
             for (uint64_t i = 0; i < g->m; i += MR)
-                tile_direct(g, a + i * g->a_row, b + j, depth, g->c + i * g->c_row + j, adead_min_u64(MR, g->m - i), columns, s);
+                tile_direct(g, a + i * g->a_row, b + j, depth, g->c + i * g->c_row + j, adead_min_u64(MR, g->m - i),
+                            columns, s);
         }
     }
 }
@@ -220,8 +226,8 @@ AVX2 static void pack_a(const adead_gemm *g, const adead_cpu_f32 *a, uint64_t de
 /* ---- The loops around the kernel ---- */
 
 /* C's rows [i, i + rows) and columns [j, j + columns) for one block of k, from packed panels. */
-AVX2 static void panel(const adead_gemm *g, const float *pack, const float *packed_b, uint64_t i, uint64_t rows, uint64_t j, uint64_t columns,
-                       uint64_t depth, stage s)
+AVX2 static void panel(const adead_gemm *g, const float *pack, const float *packed_b, uint64_t i, uint64_t rows,
+                       uint64_t j, uint64_t columns, uint64_t depth, stage s)
 {
     for (uint64_t jr = 0; jr < columns; jr += NR)
         for (uint64_t ir = 0; ir < rows; ir += MR)
@@ -238,11 +244,13 @@ AVX2 static void gemm_packed(const adead_gemm *g, float *pack)
             uint64_t depth = adead_min_u64(KC, g->k - from);
             stage    s = {from == 0, from + depth == g->k};
             for (uint64_t jr = 0; jr < columns; jr += NR)
-                pack_b(g, g->b + from * g->b_step + (j + jr) * g->b_column, depth, adead_min_u64(NR, columns - jr), packed_b + jr * depth);
+                pack_b(g, g->b + from * g->b_step + (j + jr) * g->b_column, depth, adead_min_u64(NR, columns - jr),
+                       packed_b + jr * depth);
             for (uint64_t i = 0; i < g->m; i += MC) {
                 uint64_t rows = adead_min_u64(MC, g->m - i);
                 for (uint64_t ir = 0; ir < rows; ir += MR)
-                    pack_a(g, g->a + (i + ir) * g->a_row + from * g->a_step, depth, adead_min_u64(MR, rows - ir), pack + ir * depth);
+                    pack_a(g, g->a + (i + ir) * g->a_row + from * g->a_step, depth, adead_min_u64(MR, rows - ir),
+                           pack + ir * depth);
                 panel(g, pack, packed_b, i, rows, j, columns, depth, s);
             }
         }

@@ -1,7 +1,9 @@
-/* The backend `cpu`: ref's bits at the processor's speed. Which instruction set is used is chosen when a device is opened, from what
- * processor and operating system offer. Operations without a fast version here are declined and run on ref, in the same memory.
+/* The backend `cpu`: ref's bits at the processor's speed. Which instruction set is used is chosen when a device is
+ * opened, from what processor and operating system offer. Operations without a fast version here are declined and run
+ * on ref, in the same memory.
  *
- * Variants: "cpu" the best there is, "cpu:avx2" that one or nothing, "cpu:scalar" no fast version at all. One thread computes.
+ * Variants: "cpu" the best there is, "cpu:avx2" that one or nothing, "cpu:scalar" no fast version at all. One thread
+ * computes.
  */
 #include "cpu.h"
 
@@ -17,7 +19,8 @@ typedef struct cpu_device {
     const adead_cpu_kernels *kernels; /* NULL: none, everything is declined */
 } cpu_device;
 
-/* Intermediate rows of attention and ffn are made in groups that take at most this many floats, or one group of rows of a tile. */
+/* Intermediate rows of attention and ffn are made in groups that take at most this many floats, or one group of rows of
+ * a tile. */
 enum { GROUP_FLOATS = 1 << 20 };
 
 static adead_cpu_f32 *floats(const adead_tensor_op *op, int operand)
@@ -67,10 +70,28 @@ static adead_status run_attention(cpu_device *device, const adead_tensor_op *op,
     for (uint64_t h = 0; h < heads; h++) {
         for (uint64_t i = 0; i < seq; i += group) {
             uint64_t   rows = adead_min_u64(group, seq - i), at = h * dim;
-            adead_gemm first = {.a = floats(op, 0) + i * columns + at, .b = floats(op, 1) + at, .c = scores, .m = rows, .n = seq, .k = dim,
-                                .a_row = columns, .a_step = 1, .b_step = 1, .b_column = columns, .c_row = seq};
-            adead_gemm second = {.a = scores, .b = floats(op, 2) + at, .c = floats(op, 3) + i * columns + at, .m = rows, .n = dim, .k = seq,
-                                 .a_row = seq, .a_step = 1, .b_step = columns, .b_column = 1, .c_row = columns};
+            adead_gemm first = {.a = floats(op, 0) + i * columns + at,
+                                .b = floats(op, 1) + at,
+                                .c = scores,
+                                .m = rows,
+                                .n = seq,
+                                .k = dim,
+                                .a_row = columns,
+                                .a_step = 1,
+                                .b_step = 1,
+                                .b_column = columns,
+                                .c_row = seq};
+            adead_gemm second = {.a = scores,
+                                 .b = floats(op, 2) + at,
+                                 .c = floats(op, 3) + i * columns + at,
+                                 .m = rows,
+                                 .n = dim,
+                                 .k = seq,
+                                 .a_row = seq,
+                                 .a_step = 1,
+                                 .b_step = columns,
+                                 .b_column = 1,
+                                 .c_row = columns};
             device->kernels->gemm(&first, pack);
             for (uint64_t r = 0; r < rows; r++) device->kernels->scores_row(scores + r * seq, seq, scale, causal, i + r + 1);
             device->kernels->gemm(&second, pack);
@@ -87,11 +108,31 @@ static adead_status run_ffn(cpu_device *device, const adead_tensor_op *op, adead
     adead_cpu_f32 *inner = (adead_cpu_f32 *)((char *)pack + ADEAD_GEMM_PACK_BYTES);
     for (uint64_t i = 0; i < seq; i += group) {
         uint64_t   rows = adead_min_u64(group, seq - i);
-        adead_gemm first = {.a = floats(op, 0) + i * dim, .b = floats(op, 1), .bias = floats(op, 2), .c = inner, .m = rows, .n = hidden,
-                            .k = dim, .a_row = dim, .a_step = 1, .b_step = hidden, .b_column = 1, .c_row = hidden,
+        adead_gemm first = {.a = floats(op, 0) + i * dim,
+                            .b = floats(op, 1),
+                            .bias = floats(op, 2),
+                            .c = inner,
+                            .m = rows,
+                            .n = hidden,
+                            .k = dim,
+                            .a_row = dim,
+                            .a_step = 1,
+                            .b_step = hidden,
+                            .b_column = 1,
+                            .c_row = hidden,
                             .activation = op->activation};
-        adead_gemm second = {.a = inner, .b = floats(op, 3), .bias = floats(op, 4), .c = floats(op, 5) + i * dim, .m = rows, .n = dim,
-                             .k = hidden, .a_row = hidden, .a_step = 1, .b_step = dim, .b_column = 1, .c_row = dim};
+        adead_gemm second = {.a = inner,
+                             .b = floats(op, 3),
+                             .bias = floats(op, 4),
+                             .c = floats(op, 5) + i * dim,
+                             .m = rows,
+                             .n = dim,
+                             .k = hidden,
+                             .a_row = hidden,
+                             .a_step = 1,
+                             .b_step = dim,
+                             .b_column = 1,
+                             .c_row = dim};
         device->kernels->gemm(&first, pack);
         device->kernels->gemm(&second, pack);
     }
@@ -146,7 +187,8 @@ static adead_status cpu_run(adead_device *opaque, const adead_tensor_op *op, ade
     const adead_cpu_kernels *kernels = device->kernels;
     float                   *pack;
     if (!cpu_supports(opaque, op))
-        return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend cpu does not run operation %d", (int)op->kind);
+        return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET,
+                          "the backend cpu does not run operation %d", (int)op->kind);
     switch (op->kind) {
     case ADEAD_TENSOR_MATMUL:
     case ADEAD_TENSOR_MATMUL_EX:
@@ -185,15 +227,18 @@ static const adead_cpu_kernels *avx2_kernels(void)
 }
 
 /* The kernels of a variant, with the facts about the choice. */
-static adead_status choose(const char *variant, const adead_cpu_kernels **kernels, adead_backend_facts *facts, adead_failure *failure)
+static adead_status choose(const char *variant, const adead_cpu_kernels **kernels, adead_backend_facts *facts,
+                           adead_failure *failure)
 {
     bool scalar = variant && strcmp(variant, "scalar") == 0, avx2 = variant && strcmp(variant, "avx2") == 0;
     memset(facts, 0, sizeof *facts);
     *kernels = scalar ? NULL : avx2_kernels();
     if (variant && !scalar && !avx2)
-        snprintf(facts->reason, sizeof facts->reason, "the backend cpu has no variant \"%.40s\": there are avx2 and scalar", variant);
+        snprintf(facts->reason, sizeof facts->reason,
+                 "the backend cpu has no variant \"%.40s\": there are avx2 and scalar", variant);
     else if (avx2 && !*kernels)
-        snprintf(facts->reason, sizeof facts->reason, "AVX2 with FMA is not offered by this processor or its operating system");
+        snprintf(facts->reason, sizeof facts->reason,
+                 "AVX2 with FMA is not offered by this processor or its operating system");
     else
         facts->available = true;
     if (!facts->available) return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "%s", facts->reason);

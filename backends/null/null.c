@@ -1,9 +1,10 @@
-/* The backend `null`: the skeleton to clone for a new one. It opens, owns memory, and supports no operation at all, so that the
- * machine runs every one of them on `ref`: a program gives its right answer on it, and a new backend can be filled in operation by
- * operation, with the conformance suite green at every step.
+/* The backend `null`: the skeleton to clone for a new one. It opens, owns memory, and supports no operation at all, so
+ * that the machine runs every one of them on `ref`: a program gives its right answer on it, and a new backend can be
+ * filled in operation by operation, with the conformance suite green at every step.
  *
- * To make your own: copy this folder, rename `null`, add its line to backends/registry.def. A backend includes vm/backend.h,
- * vm/base, opcodes/opcodes.h and its own folder, never another backend. Comments below say what each slot owes its caller.
+ * To make your own: copy this folder, rename `null`, add its line to backends/registry.def. A backend includes
+ * vm/backend.h, vm/base, opcodes/opcodes.h and its own folder, never another backend. Comments below say what each slot
+ * owes its caller.
  */
 #include "backends/host_memory.h"
 
@@ -15,9 +16,10 @@ typedef struct null_device {
     adead_host host; /* all host memory comes from here, so that tests can make each allocation fail */
 } null_device;
 
-/* Answers "can it run here?" without opening anything or keeping anything: look for the driver, the instruction set, the card.
- * Not there is BACKEND_UNAVAILABLE with the reason as a sentence; there but broken is BACKEND_FAILED. A variant (what follows the
- * colon in "cpu:avx2") that this backend does not know is also BACKEND_UNAVAILABLE: never quietly take another one. */
+/* Answers "can it run here?" without opening anything or keeping anything: look for the driver, the instruction set,
+ * the card. Not there is BACKEND_UNAVAILABLE with the reason as a sentence; there but broken is BACKEND_FAILED. A
+ * variant (what follows the colon in "cpu:avx2") that this backend does not know is also BACKEND_UNAVAILABLE: never
+ * quietly take another one. */
 static adead_status null_probe(const char *variant, adead_backend_facts *facts, adead_failure *failure)
 {
     memset(facts, 0, sizeof *facts);
@@ -26,7 +28,8 @@ static adead_status null_probe(const char *variant, adead_backend_facts *facts, 
     facts->available = variant == NULL;
     facts->attested = true; /* it computes nothing, so nothing of it can be wrong */
     if (!variant) return ADEAD_OK;
-    return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "the backend null has no variant \"%.40s\"", variant);
+    return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "the backend null has no variant \"%.40s\"",
+                      variant);
 }
 
 /* Opens a device. On failure nothing may be left behind: whatever was acquired is released before returning. */
@@ -76,7 +79,8 @@ static bool null_supports(adead_device *device, const adead_tensor_op *op)
 static adead_status null_run(adead_device *device, const adead_tensor_op *op, adead_failure *failure)
 {
     (void)device;
-    return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend null does not run operation %d", (int)op->kind);
+    return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend null does not run operation %d",
+                      (int)op->kind);
 }
 
 /* The facts of the open device: those of `probe`, and what only opening it tells. */

@@ -1,5 +1,5 @@
-/* The backend `ref`: the oracle. The canonical numerics in their most literal form, one number at a time, on host memory; every
- * other backend is tested against its bits. Speed is not a goal here, being readable is.
+/* The backend `ref`: the oracle. The canonical numerics in their most literal form, one number at a time, on host
+ * memory; every other backend is tested against its bits. Speed is not a goal here, being readable is.
  */
 #include "ref_functions.h"
 #include "ref_rows.h"
@@ -22,9 +22,10 @@ static adead_ref_f32 *floats(const adead_tensor_op *op, int operand)
     return op->operands[operand].memory ? adead_slice_host(&op->operands[operand]) : NULL;
 }
 
-/* c = act(op(a) op(b) + bias). An element (i, k) of op(a) lies at a[i a_row + k a_step], (k, j) of op(b) at b[j b_column + k b_step]. */
-static void matmul(const adead_ref_f32 *a, const adead_ref_f32 *b, const adead_ref_f32 *bias, adead_ref_f32 *c, uint64_t m, uint64_t n,
-                   uint64_t k, uint32_t flags, adead_activation activation)
+/* c = act(op(a) op(b) + bias). An element (i, k) of op(a) lies at a[i a_row + k a_step], (k, j) of op(b) at b[j
+ * b_column + k b_step]. */
+static void matmul(const adead_ref_f32 *a, const adead_ref_f32 *b, const adead_ref_f32 *bias, adead_ref_f32 *c,
+                   uint64_t m, uint64_t n, uint64_t k, uint32_t flags, adead_activation activation)
 {
     bool     ta = flags & ADEAD_TRANSPOSE_A, tb = flags & ADEAD_TRANSPOSE_B;
     uint64_t a_row = ta ? 1 : k, a_step = ta ? m : 1;
@@ -40,13 +41,15 @@ static void matmul(const adead_ref_f32 *a, const adead_ref_f32 *b, const adead_r
 
 static void run_matmul(const adead_tensor_op *op)
 {
-    matmul(floats(op, 0), floats(op, 1), NULL, floats(op, 2), op->dims[0], op->dims[1], op->dims[2], 0, ADEAD_ACTIVATION_NONE);
+    matmul(floats(op, 0), floats(op, 1), NULL, floats(op, 2), op->dims[0], op->dims[1], op->dims[2], 0,
+           ADEAD_ACTIVATION_NONE);
 }
 
 static void run_matmul_ex(const adead_tensor_op *op)
 {
     const adead_ref_f32 *bias = op->flags & ADEAD_BIAS ? floats(op, 2) : NULL;
-    matmul(floats(op, 0), floats(op, 1), bias, floats(op, 3), op->dims[0], op->dims[1], op->dims[2], op->flags, op->activation);
+    matmul(floats(op, 0), floats(op, 1), bias, floats(op, 3), op->dims[0], op->dims[1], op->dims[2], op->flags,
+           op->activation);
 }
 
 static void run_matmul_i8(const adead_tensor_op *op)
@@ -125,8 +128,8 @@ static adead_status run_attention(ref_device *device, const adead_tensor_op *op,
     if (!scores) return ADEAD_NO_MEMORY;
     for (uint64_t h = 0; h < heads; h++) {
         uint64_t at = h * dim;
-        adead_ref_attention(floats(op, 0) + at, floats(op, 1) + at, floats(op, 2) + at, floats(op, 3) + at, seq, dim, columns,
-                            op->flags & ADEAD_CAUSAL, scores);
+        adead_ref_attention(floats(op, 0) + at, floats(op, 1) + at, floats(op, 2) + at, floats(op, 3) + at, seq, dim,
+                            columns, op->flags & ADEAD_CAUSAL, scores);
     }
     return ADEAD_OK;
 }
@@ -139,8 +142,9 @@ static adead_status run_embedding(const adead_tensor_op *op, adead_failure *fail
     uint64_t             count = op->dims[0], dim = op->dims[1], vocabulary = op->dims[2];
     for (uint64_t i = 0; i < count; i++) {
         if (ids[i] < 0 || (uint64_t)ids[i] >= vocabulary)
-            return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "id %ld at index %llu is outside the table of %llu rows",
-                              (long)ids[i], (unsigned long long)i, (unsigned long long)vocabulary);
+            return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET,
+                              "id %ld at index %llu is outside the table of %llu rows", (long)ids[i],
+                              (unsigned long long)i, (unsigned long long)vocabulary);
     }
     for (uint64_t i = 0; i < count; i++)
         for (uint64_t j = 0; j < dim; j++) dst[i * dim + j] = table[(uint64_t)ids[i] * dim + j];
@@ -199,7 +203,8 @@ static adead_status ref_run(adead_device *opaque, const adead_tensor_op *op, ade
         break;
     case ADEAD_TENSOR_FILL: memset(adead_slice_host(&op->operands[0]), (int)(op->scalar & 0xFF), (size_t)op->dims[0]); break;
     case ADEAD_TENSOR_COUNT:
-        return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "there is no tensor operation %d", (int)op->kind);
+        return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "there is no tensor operation %d",
+                          (int)op->kind);
     }
     return ADEAD_OK;
 }
@@ -218,7 +223,8 @@ static adead_status ref_probe(const char *variant, adead_backend_facts *facts, a
     fill_facts(facts);
     if (!variant) return ADEAD_OK;
     facts->available = false;
-    return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "the backend ref has no variant \"%.40s\"", variant);
+    return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "the backend ref has no variant \"%.40s\"",
+                      variant);
 }
 
 static adead_status ref_open(const adead_device_options *options, adead_device **out, adead_failure *failure)

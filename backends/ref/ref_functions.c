@@ -129,7 +129,8 @@ float adead_ref_cos(float x) { return sin_turned(x, 1); }
 float adead_ref_erf(float x)
 {
     static const float p[] = {ADN1_ERF_P0, ADN1_ERF_P1, ADN1_ERF_P2, ADN1_ERF_P3, ADN1_ERF_P4, ADN1_ERF_P5, ADN1_ERF_P6};
-    static const float c[] = {ADN1_ERFC_P0, ADN1_ERFC_P1, ADN1_ERFC_P2, ADN1_ERFC_P3, ADN1_ERFC_P4, ADN1_ERFC_P5, ADN1_ERFC_P6};
+    static const float c[] = {ADN1_ERFC_P0, ADN1_ERFC_P1, ADN1_ERFC_P2, ADN1_ERFC_P3,
+                              ADN1_ERFC_P4, ADN1_ERFC_P5, ADN1_ERFC_P6};
     float a = fabsf(x), s = a * a;
     float small = adead_fmaf(a, horner(s, p, 7), a);
     float t = a > ADN1_ERF_HIGH ? ADN1_ERF_HIGH : a;

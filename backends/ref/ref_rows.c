@@ -35,10 +35,10 @@ uint64_t adead_ref_argmax_row(const adead_ref_f32 *x, uint64_t count)
     return best;
 }
 
-/* The mask is a term of the score: +0 where row i may look (j <= i), else -infinity. A score that is NaN or +infinity thus gives
- * NaN even where it is masked, and a masked weight of 0 still multiplies its row of v. */
-void adead_ref_attention(const adead_ref_f32 *q, const adead_ref_f32 *k, const adead_ref_f32 *v, adead_ref_f32 *out, uint64_t seq,
-                         uint64_t dim, uint64_t stride, bool causal, adead_ref_f32 *scores)
+/* The mask is a term of the score: +0 where row i may look (j <= i), else -infinity. A score that is NaN or +infinity
+ * thus gives NaN even where it is masked, and a masked weight of 0 still multiplies its row of v. */
+void adead_ref_attention(const adead_ref_f32 *q, const adead_ref_f32 *k, const adead_ref_f32 *v, adead_ref_f32 *out,
+                         uint64_t seq, uint64_t dim, uint64_t stride, bool causal, adead_ref_f32 *scores)
 {
     float scale = 1.0f / sqrtf((float)dim);
     for (uint64_t i = 0; i < seq; i++) {

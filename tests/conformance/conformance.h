@@ -1,5 +1,5 @@
-/* What the conformance suites share: the backends under test, hard numbers, and one operation run on two backends with all bits
- * of its results compared. Include after tests/harness/test.h.
+/* What the conformance suites share: the backends under test, hard numbers, and one operation run on two backends with
+ * all bits of its results compared. Include after tests/harness/test.h.
  */
 #ifndef ADEAD_CONFORMANCE_H
 #define ADEAD_CONFORMANCE_H
@@ -44,8 +44,9 @@ static inline void close_subject(subject *s) { s->backend->close(s->device); }
 typedef enum data_class { NORMAL, HARD, SPECIAL, CLASSES } data_class;
 static const char *const class_names[] = {"normal", "hard", "special"};
 
-/* normal: uniform in (-1, 1). hard: subnormals, signed zeros, values next to powers of two and to ties, exponents far apart, all so
- * that sums neither overflow nor are dominated by one term. special: also infinities and NaN of both signs and with payloads. */
+/* normal: uniform in (-1, 1). hard: subnormals, signed zeros, values next to powers of two and to ties, exponents far
+ * apart, all so that sums neither overflow nor are dominated by one term. special: also infinities and NaN of both
+ * signs and with payloads. */
 static inline float random_float(uint64_t *seed, data_class class)
 {
     uint64_t z = test_random(seed);
@@ -72,7 +73,8 @@ static inline float random_float(uint64_t *seed, data_class class)
     }
 }
 
-/* Values whose products lie within 2^-46 of half a unit of a sum near 2^24: only a fma that is rounded once gets those right. */
+/* Values whose products lie within 2^-46 of half a unit of a sum near 2^24: only a fma that is rounded once gets those
+ * right. */
 static inline float random_tie(uint64_t *seed)
 {
     uint64_t z = test_random(seed);
@@ -92,8 +94,16 @@ static inline void random_floats(uint64_t *seed, data_class class, void *at, uin
 
 /* ---- One operation on two backends ---- */
 
-typedef struct operand_shape { char role; uint8_t dtype; uint8_t extent[3]; } operand_shape; /* extent: dim positions, 9 = none */
-typedef struct tensor_shape { const char *name; operand_shape operands[ADEAD_TENSOR_OPERANDS]; uint32_t scalars; } tensor_shape;
+typedef struct operand_shape {
+    char role;
+    uint8_t dtype;
+    uint8_t extent[3];
+} operand_shape; /* extent: dim positions, 9 = none */
+typedef struct tensor_shape {
+    const char *name;
+    operand_shape operands[ADEAD_TENSOR_OPERANDS];
+    uint32_t scalars;
+} tensor_shape;
 
 #define P1(a) {a, 9, 9}
 #define P2(a, b) {a, b, 9}
@@ -123,7 +133,8 @@ static inline uint64_t operand_bytes(const tensor_shape *shape, int operand, con
     return count * adead_dtype_size(shape->operands[operand].dtype);
 }
 
-/* One case of an operation: the operation without its operands, the bytes of each operand, and how they are to lie in memory. */
+/* One case of an operation: the operation without its operands, the bytes of each operand, and how they are to lie in
+ * memory. */
 typedef struct test_case {
     adead_tensor_op op;
     uint8_t        *bytes[ADEAD_TENSOR_OPERANDS];
@@ -144,7 +155,8 @@ static inline void get_bytes(const subject *s, adead_memory *memory, uint64_t at
     else if (s->backend->download(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
 }
 
-/* Runs the case on one backend; the written operand's bytes go to `result`, with 64 bytes on either side of it, which must not change. */
+/* Runs the case on one backend; the written operand's bytes go to `result`, with 64 bytes on either side of it, which
+ * must not change. */
 static inline adead_status run_case(const subject *s, const test_case *test, uint8_t *result, uint64_t room)
 {
     const tensor_shape *shape = &shapes[test->op.kind];
@@ -182,8 +194,8 @@ static inline adead_status run_case(const subject *s, const test_case *test, uin
 }
 
 /* Runs the case on ref and on `s`. True when both agree to the bit; otherwise reports where they differ. */
-static inline bool agree(const subject *reference, const subject *s, const test_case *test, uint8_t *expected, uint8_t *actual,
-                         uint64_t room, const char *what)
+static inline bool agree(const subject *reference, const subject *s, const test_case *test, uint8_t *expected,
+                         uint8_t *actual, uint64_t room, const char *what)
 {
     const tensor_shape *shape = &shapes[test->op.kind];
     memset(expected, 0, (size_t)room);
@@ -196,9 +208,9 @@ static inline bool agree(const subject *reference, const subject *s, const test_
                 "%s %s on %s, dims %llu %llu %llu, flags %u, activation %d, offset %llu%s: status %d, expected %d; "
                 "byte %lld of the result begins %08x, expected %08x",
                 shape->name, what, s->name, (unsigned long long)test->op.dims[0], (unsigned long long)test->op.dims[1],
-                (unsigned long long)test->op.dims[2], test->op.flags, (int)test->op.activation, (unsigned long long)test->offset,
-                test->in_place ? ", in place" : "", (int)got, (int)want, (long long)at - 64, adead_load_u32(actual + at),
-                adead_load_u32(expected + at));
+                (unsigned long long)test->op.dims[2], test->op.flags, (int)test->op.activation,
+                (unsigned long long)test->offset, test->in_place ? ", in place" : "", (int)got, (int)want,
+                (long long)at - 64, adead_load_u32(actual + at), adead_load_u32(expected + at));
     return false;
 }
 

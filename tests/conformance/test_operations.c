@@ -1,14 +1,19 @@
-/* Every tensor operation on every backend of the build, against ref, bit for bit: odd shapes around the sizes of vectors, tiles and
- * blocks, three classes of numbers, operands at unaligned addresses, results in place, and untouched bytes around the result.
- * A backend that declines an operation is not tested on it: the machine runs ref there.
+/* Every tensor operation on every backend of the build, against ref, bit for bit: odd shapes around the sizes of
+ * vectors, tiles and blocks, three classes of numbers, operands at unaligned addresses, results in place, and untouched
+ * bytes around the result. A backend that declines an operation is not tested on it: the machine runs ref there.
  */
 #include "conformance.h"
 
 enum { ROOM = 4 << 20 };
 
-static const uint64_t lengths[] = {0, 1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 127, 255, 256, 257, 300, 511, 513, 1000};
+static const uint64_t lengths[] = {0,  1,  2,  3,   5,   7,   8,   15,  16,  17,  31,  33,
+                                   63, 64, 65, 127, 255, 256, 257, 300, 511, 513, 1000};
 
-static struct { subject ref, other; uint8_t *expected, *actual, *bytes[ADEAD_TENSOR_OPERANDS]; uint64_t cases, declined; } bench;
+static struct {
+    subject ref, other;
+    uint8_t *expected, *actual, *bytes[ADEAD_TENSOR_OPERANDS];
+    uint64_t cases, declined;
+} bench;
 
 /* Random operands of a class for the case; ids of embeddings are valid ones. */
 static void fill_operands(test_case *test, data_class class, uint64_t seed)
@@ -53,7 +58,8 @@ static bool try_op(const adead_tensor_op *op)
     return true;
 }
 
-static bool try_dims(adead_tensor_kind kind, uint32_t flags, adead_activation activation, uint32_t scalar, uint64_t d0, uint64_t d1, uint64_t d2)
+static bool try_dims(adead_tensor_kind kind, uint32_t flags, adead_activation activation, uint32_t scalar, uint64_t d0,
+                     uint64_t d1, uint64_t d2)
 {
     adead_tensor_op op = {.kind = kind, .flags = flags, .activation = activation, .scalar = scalar, .dims = {d0, d1, d2}};
     return try_op(&op);
@@ -93,8 +99,8 @@ static void all_elementwise(void)
 
 static void all_rows(void)
 {
-    static const adead_tensor_kind kinds[] = {ADEAD_TENSOR_SOFTMAX, ADEAD_TENSOR_LAYERNORM, ADEAD_TENSOR_SUM, ADEAD_TENSOR_MAX,
-                                              ADEAD_TENSOR_ARGMAX, ADEAD_TENSOR_TRANSPOSE};
+    static const adead_tensor_kind kinds[] = {ADEAD_TENSOR_SOFTMAX, ADEAD_TENSOR_LAYERNORM, ADEAD_TENSOR_SUM,
+                                              ADEAD_TENSOR_MAX,     ADEAD_TENSOR_ARGMAX,    ADEAD_TENSOR_TRANSPOSE};
     for (unsigned k = 0; k < ADEAD_COUNT(kinds); k++)
         for (unsigned i = 0; i < ADEAD_COUNT(lengths); i++)
             for (uint64_t rows = 0; rows < 4; rows++)
@@ -103,9 +109,11 @@ static void all_rows(void)
 }
 
 static const uint64_t matmul_dims[][3] = {
-    {0, 3, 4}, {3, 0, 4}, {3, 4, 0}, {1, 1, 1}, {1, 1, 300}, {2, 3, 5}, {5, 15, 7}, {6, 16, 256}, {7, 17, 257}, {12, 32, 512}, {13, 33, 513},
-    {1, 64, 255}, {1, 127, 520}, {1, 300, 33}, {3, 65, 2}, {31, 1, 64}, {63, 7, 65}, {64, 64, 64}, {65, 63, 31}, {17, 257, 300}, {145, 31, 17},
-    {150, 40, 511}, {300, 24, 3}, {33, 511, 16}, {7, 2065, 30}, {8, 2100, 257}, {2, 16, 1000}, {6, 400, 256}, {37, 100, 260},
+    {0, 3, 4},     {3, 0, 4},      {3, 4, 0},     {1, 1, 1},      {1, 1, 300},    {2, 3, 5},
+    {5, 15, 7},    {6, 16, 256},   {7, 17, 257},  {12, 32, 512},  {13, 33, 513},  {1, 64, 255},
+    {1, 127, 520}, {1, 300, 33},   {3, 65, 2},    {31, 1, 64},    {63, 7, 65},    {64, 64, 64},
+    {65, 63, 31},  {17, 257, 300}, {145, 31, 17}, {150, 40, 511}, {300, 24, 3},   {33, 511, 16},
+    {7, 2065, 30}, {8, 2100, 257}, {2, 16, 1000}, {6, 400, 256},  {37, 100, 260},
 };
 
 static void all_matmul(void)
@@ -125,8 +133,9 @@ static void all_matmul(void)
 
 static void all_attention(void)
 {
-    static const uint64_t dims[][3] = {{0, 8, 2}, {1, 1, 1}, {2, 3, 3}, {5, 16, 4}, {7, 12, 2}, {17, 8, 1}, {33, 64, 4}, {65, 40, 8},
-                                       {64, 64, 1}, {257, 16, 2}, {300, 24, 3}, {20, 257, 1}, {40, 520, 2}};
+    static const uint64_t dims[][3] = {{0, 8, 2},    {1, 1, 1},    {2, 3, 3},   {5, 16, 4},  {7, 12, 2},
+                                       {17, 8, 1},   {33, 64, 4},  {65, 40, 8}, {64, 64, 1}, {257, 16, 2},
+                                       {300, 24, 3}, {20, 257, 1}, {40, 520, 2}};
     for (unsigned i = 0; i < ADEAD_COUNT(dims); i++) {
         if (!try_dims(ADEAD_TENSOR_ATTENTION, 0, 0, 0, dims[i][0], dims[i][1], 0)) return;
         if (!try_dims(ADEAD_TENSOR_MULTIHEAD, 0, 0, 0, dims[i][0], dims[i][1], dims[i][2])) return;
@@ -136,7 +145,8 @@ static void all_attention(void)
 
 static void all_others(void)
 {
-    static const uint64_t dims[][3] = {{0, 3, 2}, {1, 1, 1}, {3, 0, 5}, {2, 5, 7}, {7, 16, 33}, {17, 33, 64}, {31, 64, 300}, {65, 17, 257}};
+    static const uint64_t dims[][3] = {{0, 3, 2},   {1, 1, 1},    {3, 0, 5},     {2, 5, 7},
+                                       {7, 16, 33}, {17, 33, 64}, {31, 64, 300}, {65, 17, 257}};
     for (unsigned i = 0; i < ADEAD_COUNT(dims); i++) {
         const uint64_t *d = dims[i];
         if (!try_dims(ADEAD_TENSOR_EMBEDDING, 0, 0, 0, d[0], d[1], d[2])) return;

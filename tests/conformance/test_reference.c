@@ -1,6 +1,7 @@
-/* Who watches ref: its sums against a second formulation with the software fma, its functions at special values, and proof that the
- * numbers used in these suites would show the usual mistakes. Each mistake below is a plausible kernel that is wrong: if the data
- * could not tell it from ref, the comparison of backends would be worth nothing, and the test fails.
+/* Who watches ref: its sums against a second formulation with the software fma, its functions at special values, and
+ * proof that the numbers used in these suites would show the usual mistakes. Each mistake below is a plausible kernel
+ * that is wrong: if the data could not tell it from ref, the comparison of backends would be worth nothing, and the
+ * test fails.
  */
 #include "conformance.h"
 
@@ -92,32 +93,60 @@ static void exact_sums(void)
 
 static void special_values(void)
 {
-    static const struct { const char *name; float (*function)(float); uint32_t in, out; } table[] = {
-        {"exp", adead_ref_exp, 0x00000000, 0x3F800000},           {"exp", adead_ref_exp, 0x80000000, 0x3F800000},
-        {"exp", adead_ref_exp, 0x7F800000, 0x7F800000},           {"exp", adead_ref_exp, 0xFF800000, 0x00000000},
-        {"exp", adead_ref_exp, 0x42B17217, 0x7F7FFF84},           {"exp", adead_ref_exp, 0x42B17218, 0x7F800000},
-        {"exp", adead_ref_exp, 0xC2CFF1B4, 0x00000001},           {"exp", adead_ref_exp, 0xC2CFF1B5, 0x00000000},
-        {"log", adead_ref_log, 0x00000000, 0xFF800000},           {"log", adead_ref_log, 0x80000000, 0xFF800000},
-        {"log", adead_ref_log, 0x3F800000, 0x00000000},           {"log", adead_ref_log, 0x7F800000, 0x7F800000},
-        {"log", adead_ref_log, 0xBF800000, 0x7FC00000},           {"log", adead_ref_log, 0xFF800000, 0x7FC00000},
-        {"log", adead_ref_log, 0x80000001, 0x7FC00000},           {"sin", adead_ref_sin, 0x00000000, 0x00000000},
-        {"sin", adead_ref_sin, 0x80000000, 0x80000000},           {"sin", adead_ref_sin, 0x7F800000, 0x7FC00000},
-        {"sin", adead_ref_sin, 0xFF800000, 0x7FC00000},           {"cos", adead_ref_cos, 0x00000000, 0x3F800000},
-        {"cos", adead_ref_cos, 0x80000000, 0x3F800000},           {"cos", adead_ref_cos, 0x7F800000, 0x7FC00000},
-        {"erf", adead_ref_erf, 0x00000000, 0x00000000},           {"erf", adead_ref_erf, 0x80000000, 0x80000000},
-        {"erf", adead_ref_erf, 0x7F800000, 0x3F800000},           {"erf", adead_ref_erf, 0xFF800000, 0xBF800000},
-        {"tanh", adead_ref_tanh, 0x00000000, 0x00000000},         {"tanh", adead_ref_tanh, 0x80000000, 0x80000000},
-        {"tanh", adead_ref_tanh, 0x7F800000, 0x3F800000},         {"tanh", adead_ref_tanh, 0xFF800000, 0xBF800000},
-        {"tanh", adead_ref_tanh, 0x80000001, 0x80000001},         {"sigmoid", adead_ref_sigmoid, 0x00000000, 0x3F000000},
-        {"sigmoid", adead_ref_sigmoid, 0x80000000, 0x3F000000},   {"sigmoid", adead_ref_sigmoid, 0x7F800000, 0x3F800000},
-        {"sigmoid", adead_ref_sigmoid, 0xFF800000, 0x00000000},   {"silu", adead_ref_silu, 0x00000000, 0x00000000},
-        {"silu", adead_ref_silu, 0x80000000, 0x80000000},         {"silu", adead_ref_silu, 0x7F800000, 0x7F800000},
-        {"silu", adead_ref_silu, 0xFF800000, 0x80000000},         {"gelu", adead_ref_gelu, 0x00000000, 0x00000000},
-        {"gelu", adead_ref_gelu, 0x80000000, 0x80000000},         {"gelu", adead_ref_gelu, 0x7F800000, 0x7F800000},
-        {"gelu", adead_ref_gelu, 0xFF800000, 0x80000000},         {"gelu_tanh", adead_ref_gelu_tanh, 0x00000000, 0x00000000},
-        {"gelu_tanh", adead_ref_gelu_tanh, 0x80000000, 0x80000000}, {"gelu_tanh", adead_ref_gelu_tanh, 0x7F800000, 0x7F800000},
-        {"gelu_tanh", adead_ref_gelu_tanh, 0xFF800000, 0x80000000}, {"relu", adead_ref_relu, 0x80000000, 0x00000000},
-        {"relu", adead_ref_relu, 0xFF800000, 0x00000000},         {"relu", adead_ref_relu, 0x00000001, 0x00000001},
+    static const struct {
+        const char *name;
+        float (*function)(float); uint32_t in, out;
+    } table[] = {
+        {"exp", adead_ref_exp, 0x00000000, 0x3F800000},
+        {"exp", adead_ref_exp, 0x80000000, 0x3F800000},
+        {"exp", adead_ref_exp, 0x7F800000, 0x7F800000},
+        {"exp", adead_ref_exp, 0xFF800000, 0x00000000},
+        {"exp", adead_ref_exp, 0x42B17217, 0x7F7FFF84},
+        {"exp", adead_ref_exp, 0x42B17218, 0x7F800000},
+        {"exp", adead_ref_exp, 0xC2CFF1B4, 0x00000001},
+        {"exp", adead_ref_exp, 0xC2CFF1B5, 0x00000000},
+        {"log", adead_ref_log, 0x00000000, 0xFF800000},
+        {"log", adead_ref_log, 0x80000000, 0xFF800000},
+        {"log", adead_ref_log, 0x3F800000, 0x00000000},
+        {"log", adead_ref_log, 0x7F800000, 0x7F800000},
+        {"log", adead_ref_log, 0xBF800000, 0x7FC00000},
+        {"log", adead_ref_log, 0xFF800000, 0x7FC00000},
+        {"log", adead_ref_log, 0x80000001, 0x7FC00000},
+        {"sin", adead_ref_sin, 0x00000000, 0x00000000},
+        {"sin", adead_ref_sin, 0x80000000, 0x80000000},
+        {"sin", adead_ref_sin, 0x7F800000, 0x7FC00000},
+        {"sin", adead_ref_sin, 0xFF800000, 0x7FC00000},
+        {"cos", adead_ref_cos, 0x00000000, 0x3F800000},
+        {"cos", adead_ref_cos, 0x80000000, 0x3F800000},
+        {"cos", adead_ref_cos, 0x7F800000, 0x7FC00000},
+        {"erf", adead_ref_erf, 0x00000000, 0x00000000},
+        {"erf", adead_ref_erf, 0x80000000, 0x80000000},
+        {"erf", adead_ref_erf, 0x7F800000, 0x3F800000},
+        {"erf", adead_ref_erf, 0xFF800000, 0xBF800000},
+        {"tanh", adead_ref_tanh, 0x00000000, 0x00000000},
+        {"tanh", adead_ref_tanh, 0x80000000, 0x80000000},
+        {"tanh", adead_ref_tanh, 0x7F800000, 0x3F800000},
+        {"tanh", adead_ref_tanh, 0xFF800000, 0xBF800000},
+        {"tanh", adead_ref_tanh, 0x80000001, 0x80000001},
+        {"sigmoid", adead_ref_sigmoid, 0x00000000, 0x3F000000},
+        {"sigmoid", adead_ref_sigmoid, 0x80000000, 0x3F000000},
+        {"sigmoid", adead_ref_sigmoid, 0x7F800000, 0x3F800000},
+        {"sigmoid", adead_ref_sigmoid, 0xFF800000, 0x00000000},
+        {"silu", adead_ref_silu, 0x00000000, 0x00000000},
+        {"silu", adead_ref_silu, 0x80000000, 0x80000000},
+        {"silu", adead_ref_silu, 0x7F800000, 0x7F800000},
+        {"silu", adead_ref_silu, 0xFF800000, 0x80000000},
+        {"gelu", adead_ref_gelu, 0x00000000, 0x00000000},
+        {"gelu", adead_ref_gelu, 0x80000000, 0x80000000},
+        {"gelu", adead_ref_gelu, 0x7F800000, 0x7F800000},
+        {"gelu", adead_ref_gelu, 0xFF800000, 0x80000000},
+        {"gelu_tanh", adead_ref_gelu_tanh, 0x00000000, 0x00000000},
+        {"gelu_tanh", adead_ref_gelu_tanh, 0x80000000, 0x80000000},
+        {"gelu_tanh", adead_ref_gelu_tanh, 0x7F800000, 0x7F800000},
+        {"gelu_tanh", adead_ref_gelu_tanh, 0xFF800000, 0x80000000},
+        {"relu", adead_ref_relu, 0x80000000, 0x00000000},
+        {"relu", adead_ref_relu, 0xFF800000, 0x00000000},
+        {"relu", adead_ref_relu, 0x00000001, 0x00000001},
         {"relu", adead_ref_relu, 0xFFC12345, 0x7FC00000},
     };
     static const uint32_t nans[] = {0x7FC00000, 0xFFC00000, 0x7F800001, 0xFFBFFFFF, 0x7FFFFFFF};
@@ -225,7 +254,10 @@ static float flush_results(const float *x, const float *y, uint64_t k)
     }
     return c;
 }
-static float first_block_added(const float *x, const float *y, uint64_t k) { return 0.0f + adead_ref_contract(x, 1, y, 1, k); }
+static float first_block_added(const float *x, const float *y, uint64_t k)
+{
+    return 0.0f + adead_ref_contract(x, 1, y, 1, k);
+}
 static float zero_padded(const float *x, const float *y, uint64_t k)
 {
     float c = 0.0f;
@@ -240,11 +272,23 @@ static float zero_padded(const float *x, const float *y, uint64_t k)
 
 static void wrong_contractions(void)
 {
-    static const struct { const char *name; wrong_contraction *function; } wrong[] = {
-        {"one block", without_blocks}, {"blocks of 128", short_blocks}, {"blocks of 512", long_blocks}, {"no blocks", total_goes_on},
-        {"multiply, then add", multiply_then_add}, {"fma in double, rounded twice", rounded_twice}, {"sums in double", wide_sums},
-        {"backwards", backwards}, {"lanes along k", lanes_along_k}, {"subnormal inputs flushed", flush_inputs},
-        {"subnormal results flushed", flush_results}, {"first block added to +0", first_block_added}, {"padded with +0", zero_padded},
+    static const struct {
+        const char *name;
+        wrong_contraction *function;
+    } wrong[] = {
+        {"one block", without_blocks},
+        {"blocks of 128", short_blocks},
+        {"blocks of 512", long_blocks},
+        {"no blocks", total_goes_on},
+        {"multiply, then add", multiply_then_add},
+        {"fma in double, rounded twice", rounded_twice},
+        {"sums in double", wide_sums},
+        {"backwards", backwards},
+        {"lanes along k", lanes_along_k},
+        {"subnormal inputs flushed", flush_inputs},
+        {"subnormal results flushed", flush_results},
+        {"first block added to +0", first_block_added},
+        {"padded with +0", zero_padded},
     };
     static float x[K_MAX], y[K_MAX];
     for (unsigned w = 0; w < ADEAD_COUNT(wrong); w++) {
@@ -294,8 +338,14 @@ static float sum_neighbours(const float *x, uint64_t n)
 
 static void wrong_sums(void)
 {
-    static const struct { const char *name; wrong_sum *function; } wrong[] = {
-        {"in order", sum_in_order}, {"8 lanes", sum_8_lanes}, {"without blocks", sum_without_blocks}, {"neighbours first", sum_neighbours},
+    static const struct {
+        const char *name;
+        wrong_sum *function;
+    } wrong[] = {
+        {"in order", sum_in_order},
+        {"8 lanes", sum_8_lanes},
+        {"without blocks", sum_without_blocks},
+        {"neighbours first", sum_neighbours},
     };
     static float x[K_MAX];
     for (unsigned w = 0; w < ADEAD_COUNT(wrong); w++) {
@@ -339,4 +389,5 @@ static void wrong_rows(void)
     CHECK(mean_divided > 0);
 }
 
-TEST_MAIN("reference", T(sums_twice) T(exact_sums) T(special_values) T(max_and_argmax) T(wrong_contractions) T(wrong_sums) T(wrong_rows))
+TEST_MAIN("reference", T(sums_twice) T(exact_sums) T(special_values) T(max_and_argmax) T(wrong_contractions) T(wrong_sums)
+                           T(wrong_rows))

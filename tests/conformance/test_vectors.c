@@ -1,6 +1,6 @@
-/* The published vectors, tests/vectors/adn1.json: small cases whose bits were checked with exact rational arithmetic. Each runs on
- * ref and on every backend that takes the operation. The file is read by a strict reader of the JSON it needs: objects, one array,
- * strings without escapes, and unsigned integers.
+/* The published vectors, tests/vectors/adn1.json: small cases whose bits were checked with exact rational arithmetic.
+ * Each runs on ref and on every backend that takes the operation. The file is read by a strict reader of the JSON it
+ * needs: objects, one array, strings without escapes, and unsigned integers.
  */
 #include "conformance.h"
 
@@ -77,7 +77,8 @@ static uint64_t number(const record *rec, const char *name, uint64_t otherwise)
     return f && f->is_number ? f->number : otherwise;
 }
 
-/* The bytes of a hexadecimal field, which must be exactly `size` many; NULL if it is not there or malformed. Caller frees. */
+/* The bytes of a hexadecimal field, which must be exactly `size` many; NULL if it is not there or malformed. Caller
+ * frees. */
 static uint8_t *hex(const record *rec, const char *name, uint64_t size)
 {
     const field *f = find(rec, name);
@@ -132,7 +133,8 @@ static void check_case(const subject *s, const test_case *test, int index, int *
     while (shapes[test->op.kind].operands[written].role != 'w') written++;
     uint64_t bytes = operand_bytes(&shapes[test->op.kind], written, test->op.dims);
     CHECK_EQ(run_case(s, test, result, sizeof result), ADEAD_OK);
-    CHECK(memcmp(result + 64, test->bytes[written], (size_t)bytes) == 0, "case %d (%s) on %s", index, shapes[test->op.kind].name, s->name);
+    CHECK(memcmp(result + 64, test->bytes[written], (size_t)bytes) == 0, "case %d (%s) on %s", index,
+          shapes[test->op.kind].name, s->name);
     ++*ran;
 }
 

@@ -1,10 +1,12 @@
-/* Runs the functions of ADN-1 over all 2^32 inputs: largest error against double precision, bits of the AVX2 version against the
- * scalar one, and the SHA-256 that docs/functions.md publishes.
+/* Runs the functions of ADN-1 over all 2^32 inputs: largest error against double precision, bits of the AVX2 version
+ * against the scalar one, and the SHA-256 that docs/functions.md publishes.
  *
- *     functions [--threads N] [--stride N] [NAME ...]      NAME: exp log sin cos erf tanh sigmoid silu gelu gelu_tanh; default all
+ *     functions [--threads N] [--stride N] [NAME ...]
  *
- * One line a function. Exits 1 if an error is above what the numerics promise, if implementations differ, or if a whole run's digest
- * is not the published one. A whole run takes one to five minutes a function and core.
+ * NAME is exp, log, sin, cos, erf, tanh, sigmoid, silu, gelu, gelu_tanh, or all, which is also the default.
+ *
+ * One line a function. Exits 1 if an error is above what the numerics promise, if implementations differ, or if a whole
+ * run's digest is not the published one. A whole run takes one to five minutes a function and core.
  */
 #include "measure.h"
 

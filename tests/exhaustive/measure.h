@@ -58,8 +58,8 @@ static inline unsigned measured_functions(const measured_function **list)
     return ADEAD_COUNT(table);
 }
 
-/* Distance of y from the true value in units of the last place that a float of the true value's size has. 1e9 stands for a wrong
- * NaN, a wrong infinity, or a NaN that is not the canonical one. */
+/* Distance of y from the true value in units of the last place that a float of the true value's size has. 1e9 stands
+ * for a wrong NaN, a wrong infinity, or a NaN that is not the canonical one. */
 static inline double ulp_error(float y, double truth)
 {
     if (truth != truth) return adead_f32_bits(y) == ADN1_NAN_BITS ? 0 : 1e9;
@@ -85,7 +85,8 @@ typedef struct measurement {
 enum { MEASURE_CHUNK = 1024 };
 
 /* Measures `count` inputs (at most MEASURE_CHUNK); the results' bits go to `results`. */
-static inline void measure_chunk(const measured_function *f, const uint32_t *inputs, unsigned count, uint32_t *results, measurement *m)
+static inline void measure_chunk(const measured_function *f, const uint32_t *inputs, unsigned count, uint32_t *results,
+                                 measurement *m)
 {
     float x[MEASURE_CHUNK], v[MEASURE_CHUNK];
     memcpy(x, inputs, count * 4);

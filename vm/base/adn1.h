@@ -1,14 +1,16 @@
-/* ADN-1: THE definition of exp, log, sin, cos, erf, tanh, sigmoid, silu and gelu on f32: constants here, steps in words.
+/* ADN-1: THE definition of exp, log, sin, cos, erf, tanh, sigmoid, silu and gelu on f32: constants here, steps in
+ * words.
  *
- * Every backend computes these functions by exactly these steps; backends/ref/ref_functions.c is the same in plain C. Each step
- * is one correctly rounded fma, *, +, - or /, or an integer operation on the bits, so that the results are the same on
- * every processor. There are no branches on data, only selections, so that a vector of inputs goes through as one.
+ * Every backend computes these functions by exactly these steps; backends/ref/ref_functions.c is the same in plain C.
+ * Each step is one correctly rounded fma, *, +, - or /, or an integer operation on the bits, so that the results are
+ * the same on every processor. There are no branches on data, only selections, so that a vector of inputs goes through
+ * as one.
  *
- * Notation: fma(a, b, c) = a b + c rounded once; horner(z; P0 .. Pn) = fma(z, ... fma(z, Pn, Pn-1) ..., P0);
- * pow2(n) is the float with bits (n + 127) << 23; half(n) = n >> 1, rounding down; `c ? a : b` selects. Comparisons with a
- * NaN are false. In every function a NaN going in gives the canonical NaN, by a selection at the end. Errors against the
- * true value, and the SHA-256 of each function over all 2^32 inputs, are in docs/functions.md; tests/exhaustive/
- * functions.c measures them, tests/tools/fit_functions.py made the polynomials. Changing a bit here changes the language.
+ * Notation: fma(a, b, c) = a b + c rounded once; horner(z; P0 .. Pn) = fma(z, ... fma(z, Pn, Pn-1) ..., P0); pow2(n) is
+ * the float with bits (n + 127) << 23; half(n) = n >> 1, rounding down; `c ? a : b` selects. Comparisons with a NaN are
+ * false. In every function a NaN going in gives the canonical NaN, by a selection at the end. Errors against the true
+ * value, and the SHA-256 of each function over all 2^32 inputs, are in docs/functions.md; tests/exhaustive/functions.c
+ * measures them, tests/tools/fit_functions.py made the polynomials. Changing a bit here changes the language.
  */
 #ifndef ADEAD_BASE_ADN1_H
 #define ADEAD_BASE_ADN1_H
@@ -72,14 +74,13 @@
 #define ADN1_LOG_P8 -0x1.06c3bcp-3f
 #define ADN1_LOG_P9 0x1.e9d2dep-4f
 
-/* sin(x), cos(x): |x| = n pi/2 + r, |r| <= pi/4 and a little.
- * Up to 2^17 (REDUCE_LIMIT), a = |x|:
+/* sin(x), cos(x): |x| = n pi/2 + r, |r| <= pi/4 and a little. Up to 2^17 (REDUCE_LIMIT), a = |x|:
  *   t = fma(a, TWO_OVER_PI, ROUND);  n = bits(t) - bits(ROUND);  k = t - ROUND
  *   r = fma(k, -PI_2_A, a)  (exact);  r = fma(k, -PI_2_B, r);  r = fma(k, -PI_2_C, r)
- * Above it, exactly, with integers: a = m 2^e, m of 24 bits. The words of 2/pi, seen as one string of bits after 32 zeros,
- * from bit e + 30 on are W (96 bits); the product m W modulo 2^96, of which the lowest 32 bits are dropped, is a * 2/pi
- * modulo 4 in units of 2^-62. n = the top two bits, f = the rest as a fraction (of 62 bits); if f >= 1/2, f = f - 1 and n = n + 1.
- *   z = leading zeros of |f| 2^64;  A, B = the next 24 bits and the 24 after them, as floats with their weights (exact)
+ * Above it, exactly, with integers: a = m 2^e, m of 24 bits. The words of 2/pi, seen as one string of bits after 32
+ * zeros, from bit e + 30 on are W (96 bits). m W modulo 2^96, without its lowest 32 bits, is (2/pi) a modulo 4 in units of
+ * 2^-62: n = the top two bits, f = the other 62 as a fraction; if f >= 1/2, then f = f - 1 and n = n + 1.
+ *   A, B = the first 24 bits of |f| from its highest set bit on, and the next 24, as floats with their weights (exact)
  *   r = fma(A, PI_2_A, fma(B, PI_2_A, A * PI_2_B)), with the sign of f
  * Then, with s = r * r:
  *   S = fma(r * s, horner(s; SIN_P0 .. SIN_P3), r)
@@ -145,7 +146,8 @@
 /* sigmoid(x): a = |x| > 105 ? 105 : |x|;  g = logistic(1, a + 0);  y = x < 0 ? g : 1 - g */
 #define ADN1_SIGMOID_HIGH 105.0f
 
-/* silu(x) = x sigmoid(x) (as one function: the product of x and the rounded sigmoid would be far off where sigmoid is subnormal).
+/* silu(x) = x sigmoid(x) (as one function: the product of x and the rounded sigmoid would be far off where sigmoid is
+ * subnormal).
  *   a = |x| > 112 ? 112 : |x|;  g = logistic(a, a + 0);  y = x < 0 ? -g : x - g
  * silu(-infinity) is its limit, -0.
  */
@@ -179,8 +181,8 @@
 #define ADN1_GT_B 0x1.2444f2p-4f
 #define ADN1_GT_B_LOW 0x1.49b16ap-29f
 
-/* gelu(x) = x Phi(x), Phi the normal distribution: x - g or -g with g = t Phi(-t), t = |x|, and Phi(-t) = exp(-t^2 / 2) M(t).
- * M is one of four polynomials; the number of the piece is how many of the three limits t reaches.
+/* gelu(x) = x Phi(x), Phi the normal distribution: x - g or -g with g = t Phi(-t), t = |x|, and Phi(-t) = exp(-t^2 / 2)
+ * M(t). M is one of four polynomials; the number of the piece is how many of the three limits t reaches.
  *   t = |x| > 15 ? 15 : |x|;  h = t * t;  l = fma(t, t, -h)
  *   (high, low, n) = decay(h/2 + l/2)
  *   piece = (t >= LIMIT1) + (t >= LIMIT2) + (t >= LIMIT3)
