@@ -106,8 +106,8 @@ void help_markdown(buffer *out)
              "CODE is one of errors.md. The class of the code decides the exit code.\n\n");
     add(out, "With `--json` a command writes exactly one JSON object to stdout, on one line, whether it succeeds or fails:\n"
              "the keys listed with the command, then `ok` (true or false), `exit` (the exit code) and, if it failed,\n"
-             "`error` with the keys `code`, `number`, `file`, `offset` or `line` and `column`, `message`, `hint`. Keys keep their\n"
-             "names; new ones may be added. A failed command may lack its own keys, all but `command`.\n\n");
+             "`error` with the keys `code`, `number`, `file`, `offset` or `line` and `column`, `message`, `hint`. Keys\n"
+             "keep their names; new ones may be added. A failed command may lack its own keys, all but `command`.\n\n");
     add(out, "Anything that takes longer than two seconds shows one line of progress on stderr if that is a terminal.\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         const command *c = &commands[i];

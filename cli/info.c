@@ -85,7 +85,10 @@ static void json_port(buffer *b, const adead_tensor *port, bool is_input)
     json_string(b, "name", port->name);
     json_string(b, "type", adead_type_name(port->dtype));
     json_open(b, "shape", '[');
-    for (uint32_t i = 0; i < port->rank; i++) json_u64(b, NULL, port->dims[i]);
+    for (uint32_t i = 0; i < port->rank; i++) {
+        if (port->dims[i] || port->data) json_u64(b, NULL, port->dims[i]);
+        else json_null(b, NULL);
+    }
     json_close(b, ']');
     if (is_input) json_bool(b, "default", port->data != NULL);
     json_close(b, '}');

@@ -2,6 +2,7 @@
  * Everything is binary; nothing is half-written in silence.
  */
 #include "cli.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -96,6 +97,7 @@ int cli_read(cli *c, const char *path, uint64_t limit, buffer *out)
 bool cli_stdout(cli *c, const void *bytes, size_t size)
 {
     if (size) c->stdout_written = true;
+    progress_clear();
     errno = 0;
     if (!c->stdout_failed && size && fwrite(bytes, 1, size, stdout) != size) {
         c->stdout_failed = true;

@@ -157,6 +157,12 @@ void json_u64(buffer *b, const char *key, uint64_t value)
     buffer_text(b, text);
 }
 
+void json_null(buffer *b, const char *key)
+{
+    begin(b, key);
+    buffer_text(b, "null");
+}
+
 void json_bool(buffer *b, const char *key, bool value)
 {
     begin(b, key);

@@ -30,6 +30,7 @@ void json_string(buffer *b, const char *key, const char *value);
 void json_text(buffer *b, const char *key, const void *bytes, size_t size);
 void json_base64(buffer *b, const char *key, const void *bytes, size_t size);
 void json_u64(buffer *b, const char *key, uint64_t value);
+void json_null(buffer *b, const char *key);
 void json_bool(buffer *b, const char *key, bool value);
 /* Six significant digits, for measurements; null when it is no number. */
 void json_number(buffer *b, const char *key, double value);

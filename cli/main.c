@@ -1,5 +1,6 @@
 /* The command `adead`: reads the command line, calls the command, reports, and ends with the exit code of docs/cli.md. */
 #include "cli.h"
+#include "progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,13 @@ static int serve(cli *c)
         buffer_free(&text);
         return ADEAD_OK;
     }
-    return functions[c->args.command](c);
+    char what[256];
+    const char *operand = c->args.operand_count ? c->args.operands[0] : "";
+    snprintf(what, sizeof what, "%s%s%s", commands[c->args.command].name, operand[0] ? " " : "", operand);
+    progress_start(what);
+    int status = functions[c->args.command](c);
+    progress_stop();
+    return status;
 }
 
 /* `adead` alone: what it is, on stderr, and the exit code of bad usage. */

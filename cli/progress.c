@@ -35,7 +35,11 @@ static struct {
 static void show(unsigned seconds)
 {
     atomic_store(&watcher.shown, true);
-    fprintf(stderr, "\r\033[Kadead: %s, %u s", watcher.what, seconds);
+    char line[300];
+    int  length = snprintf(line, sizeof line, "adead: %.200s, %u s", watcher.what, seconds);
+    for (int i = 0; i < length; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7F) line[i] = '?';
+    fprintf(stderr, "\r\033[K%s", line);
     fflush(stderr);
 }
 

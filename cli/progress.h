@@ -4,11 +4,11 @@
 #ifndef ADEAD_CLI_PROGRESS_H
 #define ADEAD_CLI_PROGRESS_H
 
-/* `what` is borrowed until progress_stop. */
+/* `what` is borrowed until progress_stop; control characters in it are shown as `?`. */
 void progress_start(const char *what);
 /* Something else now shows that work goes on (the program writes to the same terminal): says nothing from here on. */
 void progress_quiet(void);
-/* Takes the line away because a line of output follows; it comes back with the next second. */
+/* Takes the line away because output follows; it comes back with the next second. */
 void progress_clear(void);
 void progress_stop(void);
 

@@ -179,14 +179,15 @@ static int run_it(run *r)
 {
     cli *c = r->c;
     adead_instance_set_stream(r->instance, c->json ? stream_to_memory : stream_to_stdout, r);
-    if (argument(&c->args, OPTION_TRACE)) adead_instance_set_trace(r->instance, trace_to_stderr, NULL);
+    if (argument(&c->args, OPTION_TRACE)) {
+        progress_quiet();
+        adead_instance_set_trace(r->instance, trace_to_stderr, NULL);
+    }
     if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, 1) != ADEAD_OK)
         return cli_fail_library(c, r->file);
-    if (!argument(&c->args, OPTION_TRACE)) progress_start(r->file);
     double started = cli_seconds();
     int    status = adead_instance_run(r->instance);
     r->seconds = cli_seconds() - started;
-    progress_stop();
     if (status != ADEAD_OK) status = cli_fail_library(c, r->file);
     cli_flush_stdout(c); /* what follows on stderr comes after it */
     return status;
@@ -426,6 +427,7 @@ int command_run(cli *c)
     if (status == ADEAD_OK) {
         bool profile = argument(&c->args, OPTION_PROFILE) != NULL;
         status = run_it(&r);
+        progress_clear();
         if (profile && !c->json) print_profile(&r);
         if (c->json) json_start(&r);
         if (c->json && profile) json_profile(&r);

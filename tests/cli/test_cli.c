@@ -610,6 +610,7 @@ static void json_documents(void)
         {"convert hello.hex --format binary -o j.bin --json", 0, "\"format\":\"binary\""},
         {"info --json", 0, "\"backends\":[{\"name\":\"ref\""},
         {"info types.hex --json", 0, "\"inputs\":[{\"name\":\"f32\",\"type\":\"f32\",\"shape\":[2,3],\"default\":true}"},
+        {"info types.hex --json", 0, "{\"name\":\"of32\",\"type\":\"f32\",\"shape\":[null,3]}"},
         {"info noend.hex --json", 0, "\"verified\":false,\"refused\":{\"code\":\"MISSING_END\""},
         {"info up.agpu --json", 0, "\"format\":\"agpu\""},
         {"selftest --json --backend ref", 0, "\"operations\":[{\"name\":\"matmul\""},
