@@ -265,7 +265,8 @@ static adead_status run_all(test_bench *bench, report_fn report, void *context, 
                       wrong, (unsigned)ADEAD_TENSOR_COUNT, first_wrong);
 }
 
-static adead_status selftest(adead_runtime *runtime, report_fn report, void *context, uint64_t *digests, adead_failure *failure)
+static adead_status selftest(adead_runtime *runtime, report_fn report, void *context, uint64_t *digests,
+                             adead_failure *failure)
 {
     test_bench bench;
     memset(&bench, 0, sizeof bench);

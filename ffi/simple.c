@@ -103,7 +103,7 @@ static int init_locked(int backend)
 int adead_init(int backend)
 {
     if (backend != ADEAD_CPU && backend != ADEAD_CUDA && backend != ADEAD_VULKAN && backend != ADEAD_AUTO)
-        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_init: %d is no backend (0 CPU, 1 CUDA, 2 Vulkan, 255 automatic)",
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_init: %d is none of 0 CPU, 1 CUDA, 2 Vulkan, 255 auto",
                                 backend);
     take_lock(&simple.lifecycle);
     int status = init_locked(backend);
@@ -154,7 +154,8 @@ void *adead_alloc(size_t size)
         status = adead_blocks_alloc(&simple.blocks, size, &address);
         if (status == ADEAD_OK) memory = simple.blocks.base + address;
         else
-            adead_fail(&failure, status, ADEAD_NO_OFFSET, "no free run of blocks holds %llu bytes", (unsigned long long)size);
+            adead_fail(&failure, status, ADEAD_NO_OFFSET, "no free run of blocks holds %llu bytes",
+                       (unsigned long long)size);
     }
     drop_lock(&simple.lifecycle);
     if (status != ADEAD_OK) adead_error_publish(status, &failure);

@@ -2,12 +2,12 @@
  *
  * Three levels, from simple to explicit:
  *   1. The simple calls (end of this file): adead_init, adead_matmul, ... one process-wide runtime, arrays in, arrays out.
- *   2. Programs: adead_runtime_create -> adead_program_load -> adead_instance_create -> set inputs -> run -> outputs, digest.
+ *   2. Programs: adead_runtime_create -> adead_program_load -> adead_instance_create -> inputs -> run -> outputs, digest.
  *   3. Tools: assembling, disassembling, converting, tracing and profiling programs, allocators of your own.
  *
  * Conventions. Every function that can fail returns an int status: ADEAD_OK (0) or one of the codes below; the details
- * of the calling thread's last failure are in adead_last_error(). Handles are opaque; each is freed by its own _destroy or _close, which
- * accepts NULL. A child keeps its parent alive: destroying a runtime while programs of it exist is allowed and takes
+ * of the calling thread's last failure are in adead_last_error(). Handles are opaque; each is freed by its own _destroy,
+ * which accepts NULL. A child keeps its parent alive: destroying a runtime while programs of it exist is allowed and takes
  * effect when the last one goes. Strings are UTF-8 and NUL-terminated. Structs that may grow begin with `size`, which the
  * caller sets to sizeof the struct.
  *
@@ -148,7 +148,8 @@ typedef struct adead_tensor {
     uint32_t    dtype;
     uint32_t    rank;
     uint64_t    dims[ADEAD_RANK_MAX]; /* in a declaration 0 means any size */
-    const void *data;  /* of a value: the elements, owned by the instance, valid until its next call; NULL in a declaration without default */
+    /* Of a value: the elements, owned by the instance, valid until its next call. NULL in a declaration without default. */
+    const void *data;
     uint64_t    bytes; /* size of data */
 } adead_tensor;
 
@@ -161,8 +162,10 @@ typedef struct adead_instance adead_instance;
 typedef struct adead_runtime_options {
     uint32_t    size;    /* sizeof(adead_runtime_options) */
     uint32_t    threads; /* threads a backend may use; 0: one per core. Never changes a bit. */
-    const char *backend; /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2". A named backend that is absent fails. */
-    /* Host memory. allocate returns zeroed memory aligned to 16 bytes, or NULL; release gets the same size. NULL: calloc and free. */
+    /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2". A named backend that is absent fails. */
+    const char *backend;
+    /* Host memory. allocate returns zeroed memory aligned to 16 bytes, or NULL; release gets the same size. Both NULL: the
+     * library's own, by calloc or from the system. */
     void *(*allocate)(void *context, size_t size);
     void  (*release)(void *context, void *memory, size_t size);
     void   *context;
@@ -250,13 +253,13 @@ typedef struct adead_limits {
     uint32_t tasks;      /* tasks, and channels; 0: 256 */
 } adead_limits;
 
-/* `limits` may be NULL for the defaults. Verifies the program if that was not done. Errors: 3xx, NO_MEMORY, OUT_OF_MEMORY (the
- * program's declared memory is above the limit), IMPORT_MISSING. */
+/* `limits` may be NULL for the defaults. Verifies the program if that was not done. Errors: 3xx, NO_MEMORY, OUT_OF_MEMORY
+ * (the program's declared memory is above the limit), IMPORT_MISSING. */
 ADEAD_API int  adead_instance_create(adead_program *program, const adead_limits *limits, adead_instance **instance);
 ADEAD_API void adead_instance_destroy(adead_instance *instance);
 
-/* Gives an input its value (copied). Shape and type must fit the declaration. Errors: NAME_NOT_FOUND, TYPE_MISMATCH, SHAPE_MISMATCH,
- * OUT_OF_MEMORY (does not fit where the program wants it), INVALID_STATE (after run, before reset). */
+/* Gives an input its value (copied). Shape and type must fit the declaration. Errors: NAME_NOT_FOUND, TYPE_MISMATCH,
+ * SHAPE_MISMATCH, OUT_OF_MEMORY (does not fit where the program wants it), INVALID_STATE (after run, before reset). */
 ADEAD_API int adead_instance_set_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
                                        const uint64_t *dims, const void *data);
 /* Linear memory, before or after a run. Errors: OUT_OF_BOUNDS. */
@@ -266,8 +269,8 @@ ADEAD_API int adead_instance_read_memory(adead_instance *instance, uint64_t addr
 ADEAD_API int adead_instance_set_stream(adead_instance *instance, adead_write_fn write, void *context);
 /* Runs the program from its entry to its end. Errors: 4xx (a trap, with the instruction's offset), 5xx. */
 ADEAD_API int adead_instance_run(adead_instance *instance);
-/* An output's value after a run that ended well. Errors: NAME_NOT_FOUND, INVALID_STATE, SHAPE_MISMATCH (the program set a size that
- * its memory or buffer does not hold). */
+/* An output's value after a run that ended well. Errors: NAME_NOT_FOUND, INVALID_STATE, SHAPE_MISMATCH (the program set a
+ * size that its memory or buffer does not hold). */
 ADEAD_API int adead_instance_get_output(adead_instance *instance, const char *name, adead_tensor *value);
 /* SHA-256 of one output's bytes; with name NULL of all outputs: the SHA-256 of their digests in order of declaration. */
 ADEAD_API int adead_instance_digest(adead_instance *instance, const char *name, uint8_t digest[32]);
@@ -303,10 +306,10 @@ ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest
 
 enum { ADEAD_CPU = 0, ADEAD_CUDA = 1, ADEAD_VULKAN = 2, ADEAD_AUTO = 255 };
 
-/* Errors: BACKEND_UNAVAILABLE when the backend is absent (it never quietly becomes the CPU), INVALID_STATE if already initialised. */
+/* Errors: BACKEND_UNAVAILABLE when the backend is absent (never quietly the CPU instead); INVALID_STATE the second time. */
 ADEAD_API int   adead_init(int backend);
 ADEAD_API int   adead_shutdown(void);
-/* Zeroed blocks of the process-wide allocator (65,536 blocks of 4096 bytes), aligned to 4096; NULL when there are no more. */
+/* Zeroed blocks of the process-wide allocator (65,536 of 4096 bytes), aligned to 4096; NULL when there are no more. */
 ADEAD_API void *adead_alloc(size_t size);
 /* Errors: FOREIGN_POINTER, DOUBLE_FREE. NULL is allowed. */
 ADEAD_API int   adead_free(void *memory);

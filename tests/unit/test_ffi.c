@@ -9,7 +9,7 @@
 #include <fenv.h>
 #include <pthread.h>
 
-/* Scales a[n, 4] by s into o, tells n, and greets. Uses buffers, linear memory, a tensor operation, defaults and the stream. */
+/* Scales a[n, 4] by s into o, tells n, and greets: buffers, linear memory, a tensor operation, defaults, the stream. */
 static const char scale_source[] =
     ".memory 64KiB\n"
     ".input  a f32[?, 4] in b0\n"
@@ -295,7 +295,7 @@ static void program_files(void)
     REFUSED(adead_program_load_file(runtime, "no/such/file", &program), ADEAD_CANNOT_READ);
     REFUSED(adead_program_load_file(runtime, ".", &program), ADEAD_CANNOT_READ);
     CHECK(strstr(adead_last_error()->message, ". cannot be"), "%s", adead_last_error()->message);
-    char path[] = "/tmp/adead-ffi-XXXXXX";
+    char path[] = "/tmp/adead_ffi_XXXXXX";
     int  descriptor = mkstemp(path);
     CHECK(descriptor >= 0, "a file");
     FILE *file = fdopen(descriptor, "wb");
@@ -547,8 +547,8 @@ static void trace_and_profile(void)
 {
     bench  b;
     traced t = {0, ""};
-    CHECK(bench_open(&b, "  i64.const r0, 5\nloop: i64.add_imm r0, r0, -1\n  jump.i64.ne_imm r0, 0, loop\n  halt\n", NULL), "%s",
-          adead_last_error()->message);
+    static const char source[] = "  i64.const r0, 5\nloop: i64.add_imm r0, r0, -1\n  jump.i64.ne_imm r0, 0, loop\n  halt\n";
+    CHECK(bench_open(&b, source, NULL), "%s", adead_last_error()->message);
     CHECK_EQ(adead_instance_set_trace(b.instance, trace_line, &t), ADEAD_OK);
     CHECK_EQ(adead_instance_set_profile(b.instance, 1), ADEAD_OK);
     CHECK_EQ(adead_instance_run(b.instance), ADEAD_OK);
@@ -638,8 +638,8 @@ static void allocation_failures(void)
         for (uint64_t fail_at = 1;; fail_at++) {
             adead_counting_host   counting;
             adead_host            host = adead_counting_host_init(&counting, fail_at);
-            adead_runtime_options options = {.size = sizeof options, .backend = "ref", .threads = 1, .allocate = host.allocate,
-                                             .release = host.release, .context = host.context};
+            adead_runtime_options options = {.size = sizeof options, .backend = "ref", .threads = 1,
+                                             .allocate = host.allocate, .release = host.release, .context = host.context};
             int                   status = whole_life(&options, file.bytes, file.size);
             CHECK(counting.live_count == 0 && counting.live_bytes == 0, "allocation %d leaves %d pieces", (int)fail_at,
                   (int)counting.live_count);
@@ -869,7 +869,8 @@ static void selftest(void)
     adead_runtime_destroy(runtime);
 }
 
-TEST_MAIN("ffi", T(names) T(backends) T(runtime_options) T(later_structs) T(environment) T(program_arguments) T(program_files)
-          T(program_facts) T(refused_program) T(instance_arguments) T(run_and_outputs) T(traps) T(trace_and_profile)
-          T(children_keep_parents) T(allocation_failures) T(threads_share_a_program) T(floating_point_environment)
-          T(simple_states) T(simple_operations) T(simple_memory) T(simple_threads) T(selftest))
+TEST_MAIN("ffi", T(names) T(backends) T(runtime_options) T(later_structs) T(environment) T(program_arguments)
+          T(program_files) T(program_facts) T(refused_program) T(instance_arguments) T(run_and_outputs) T(traps)
+          T(trace_and_profile) T(children_keep_parents) T(allocation_failures) T(threads_share_a_program)
+          T(floating_point_environment) T(simple_states) T(simple_operations) T(simple_memory) T(simple_threads)
+          T(selftest))

@@ -89,8 +89,8 @@ static int simple_calls(void)
 
 static int constants(void)
 {
-    return ADEAD_OK == 0 && ADEAD_CANNOT_WRITE == 601 && ADEAD_F32 == 0 && ADEAD_U8 == 4 && ADEAD_CPU == 0 && ADEAD_CUDA == 1 &&
-           ADEAD_VULKAN == 2 && ADEAD_AUTO == 255 && ADEAD_PROGRAM_AGPU == 1 && ADEAD_PROGRAM_TEXT == 5 &&
+    return ADEAD_OK == 0 && ADEAD_CANNOT_WRITE == 601 && ADEAD_F32 == 0 && ADEAD_U8 == 4 && ADEAD_CPU == 0 &&
+           ADEAD_CUDA == 1 && ADEAD_VULKAN == 2 && ADEAD_AUTO == 255 && ADEAD_PROGRAM_AGPU == 1 && ADEAD_PROGRAM_TEXT == 5 &&
            ADEAD_NO_OFFSET == UINT64_MAX && strcmp(adead_version(), ADEAD_VERSION) == 0;
 }
 
