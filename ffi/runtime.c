@@ -79,13 +79,14 @@ static adead_status use_named(adead_runtime *runtime, const char *name, adead_fa
     return runtime->backend->probe(colon ? runtime->variant : NULL, &facts, failure);
 }
 
-/* Automatic choice: the cpu where its probe says it can run, else the reference, which always can. */
+/* Automatic choice: the cpu where its probe says that it runs here with the right bits, else the reference, as ever. */
 static void use_automatic(adead_runtime *runtime)
 {
     adead_backend_facts  facts;
     const adead_backend *cpu = adead_backend_find("cpu", 3);
     memset(&facts, 0, sizeof facts);
-    runtime->backend = cpu && cpu->probe(NULL, &facts, NULL) == ADEAD_OK ? cpu : runtime->reference;
+    bool good = cpu && cpu->probe(NULL, &facts, NULL) == ADEAD_OK && facts.attested;
+    runtime->backend = good ? cpu : runtime->reference;
 }
 
 static adead_status choose_backend(adead_runtime *runtime, const char *wanted, adead_failure *failure)
@@ -212,7 +213,8 @@ static void copy_text(char *to, size_t size, const char *from)
 }
 
 /* Fills what `caller` has room for. A backend that can attest itself is opened for it: asking costs milliseconds. */
-static int describe_backend(const adead_backend *backend, const char *variant, uint32_t room, adead_backend_info *caller)
+static int describe_backend(const adead_backend *backend, const char *variant, uint32_t threads, uint32_t room,
+                            adead_backend_info *caller)
 {
     adead_backend_info  info;
     adead_backend_facts facts;
@@ -222,13 +224,13 @@ static int describe_backend(const adead_backend *backend, const char *variant, u
     adead_fpenv  fpenv = adead_fpenv_enter();
     adead_status status = backend->probe(variant, &facts, &failure);
     if (status == ADEAD_OK) {
-        adead_device_options options = {adead_host_default, 1, variant};
+        adead_device_options options = {adead_host_default, threads, variant};
         adead_device        *device = NULL;
         status = backend->open(&options, &device, &failure);
         if (status == ADEAD_OK) {
             backend->describe(device, &facts);
             if (backend->attest) status = backend->attest(device, &failure);
-            info.attested = status == ADEAD_OK;
+            info.attested = status == ADEAD_OK && (backend->attest || facts.attested);
             backend->close(device);
         }
         info.available = 1;
@@ -261,7 +263,7 @@ int adead_backend_get(uint32_t index, adead_backend_info *info)
     if (index >= adead_backends_count)
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no backend %u: this build has %u", (unsigned)index,
                                 adead_backends_count);
-    return describe_backend(adead_backends[index], NULL, room, info);
+    return describe_backend(adead_backends[index], NULL, 0, room, info);
 }
 
 int adead_runtime_backend(adead_runtime *runtime, adead_backend_info *info)
@@ -270,5 +272,6 @@ int adead_runtime_backend(adead_runtime *runtime, adead_backend_info *info)
     if (!info) return adead_error_null("adead_runtime_backend", "info");
     uint32_t room = adead_struct_room(info, sizeof *info, sizeof(adead_backend_info));
     if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_backend_info.size is not sizeof(adead_backend_info)");
-    return describe_backend(runtime->backend, runtime->variant[0] ? runtime->variant : NULL, room, info);
+    const char *variant = runtime->variant[0] ? runtime->variant : NULL;
+    return describe_backend(runtime->backend, variant, runtime->threads, room, info);
 }

@@ -631,14 +631,14 @@ static void allocation_failures(void)
     adead_runtime   *runtime = open_runtime();
     adead_program   *program = assemble(runtime, scale_source);
     int              formats[] = {ADEAD_PROGRAM_BINARY, ADEAD_PROGRAM_TEXT};
-    for (size_t f = 0; f < 2; f++) {
+    for (size_t f = 0; f < 2; f++) { /* the first format on the fast backend, the second on the reference */
         file.size = 0;
         file.limit = sizeof file.bytes;
         CHECK_EQ(adead_program_write(program, formats[f], collect, &file), ADEAD_OK);
         for (uint64_t fail_at = 1;; fail_at++) {
             adead_counting_host   counting;
             adead_host            host = adead_counting_host_init(&counting, fail_at);
-            adead_runtime_options options = {.size = sizeof options, .backend = "ref", .threads = 1,
+            adead_runtime_options options = {.size = sizeof options, .backend = f ? "ref" : "cpu", .threads = 1,
                                              .allocate = host.allocate, .release = host.release, .context = host.context};
             int                   status = whole_life(&options, file.bytes, file.size);
             CHECK(counting.live_count == 0 && counting.live_bytes == 0, "allocation %d leaves %d pieces", (int)fail_at,

@@ -24,9 +24,18 @@ typedef struct adead_failure {
     char         hint[200];    /* what to do about it; may be empty */
 } adead_failure;
 
+/* These two belong to the public interface as well, and are visible outside the library. */
+#if defined(_WIN32) && defined(ADEAD_BUILDING_SHARED)
+#define ADEAD_STATUS_API __declspec(dllexport)
+#elif defined(__GNUC__) && !defined(_WIN32)
+#define ADEAD_STATUS_API __attribute__((visibility("default")))
+#else
+#define ADEAD_STATUS_API
+#endif
+
 /* The name without prefix ("OUT_OF_FUEL"), and the general sentence. "UNKNOWN" for numbers not in the table. */
-const char *adead_status_name(int status);
-const char *adead_status_text(int status);
+ADEAD_STATUS_API const char *adead_status_name(int status);
+ADEAD_STATUS_API const char *adead_status_text(int status);
 
 #if defined(__GNUC__)
 #define ADEAD_PRINTF(f, a) __attribute__((format(printf, f, a)))
