@@ -235,6 +235,24 @@ AVX2 static void panel(const adead_gemm *g, const float *pack, const float *pack
                         adead_min_u64(MR, rows - ir), adead_min_u64(NR, columns - jr), s);
 }
 
+/* For A of at most MC rows: A's whole block is packed once, and each sliver of B is used while the first-level cache
+ * still has it. */
+AVX2 static void gemm_flat(const adead_gemm *g, float *pack)
+{
+    float *packed_b = pack + (uint64_t)KC * MC;
+    for (uint64_t from = 0; from < g->k; from += KC) {
+        uint64_t depth = adead_min_u64(KC, g->k - from);
+        stage    s = {from == 0, from + depth == g->k};
+        for (uint64_t i = 0; i < g->m; i += MR)
+            pack_a(g, g->a + i * g->a_row + from * g->a_step, depth, adead_min_u64(MR, g->m - i), pack + i * depth);
+        for (uint64_t j = 0; j < g->n; j += NR) {
+            uint64_t columns = adead_min_u64(NR, g->n - j);
+            pack_b(g, g->b + from * g->b_step + j * g->b_column, depth, columns, packed_b);
+            panel(g, pack, packed_b, 0, g->m, j, columns, depth, s);
+        }
+    }
+}
+
 AVX2 static void gemm_packed(const adead_gemm *g, float *pack)
 {
     float *packed_b = pack + (uint64_t)KC * MC;
@@ -264,6 +282,8 @@ AVX2 void adead_avx2_gemm(const adead_gemm *g, float *pack)
         for (uint64_t i = 0; i < g->m; i++) memset(g->c + i * g->c_row, 0, (size_t)g->n * 4);
     } else if (g->b_column == 1 && (g->m <= DIRECT_ROWS || adead_min_u64(g->k, KC) * g->n <= DIRECT_B)) {
         gemm_direct(g);
+    } else if (g->m <= MC) {
+        gemm_flat(g, pack);
     } else {
         gemm_packed(g, pack);
     }
