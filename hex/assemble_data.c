@@ -108,7 +108,6 @@ static adead_status run_data(assembler *a, unsigned parameter)
 {
     uint64_t address;
     (void)parameter;
-    if (a->pending) ADEAD_TRY(asm_bind(a, a->in_data));
     ADEAD_TRY(asm_known(a, "an address", ADEAD_MAX_ADDRESS, &address));
     if (a->pass == 1) ADEAD_TRY(add_chunk(a, &a->chunks, &a->chunk_count, address));
     a->chunk_at++;
@@ -119,7 +118,6 @@ static adead_status run_data(assembler *a, unsigned parameter)
 static adead_status run_code(assembler *a, unsigned parameter)
 {
     (void)parameter;
-    if (a->pending) ADEAD_TRY(asm_bind(a, a->in_data));
     a->in_data = false;
     return adead_lexer_expect_end(&a->lexer);
 }
@@ -323,17 +321,17 @@ static adead_status run_bytes(assembler *a, unsigned parameter) { (void)paramete
 
 /* ---- The table ---- */
 
-/* Values come first: they are what does not end a `.default`. */
-enum { VALUE_DIRECTIVES = 14 };
+/* First what makes bytes in data and does not end a `.default`, then what makes code; the rest makes nothing. */
+enum { VALUE_DIRECTIVES = 14, CODE_DIRECTIVES = 16 };
 static const directive directives[] = {
     {".u8", run_values, 1},   {".i8", run_values, 1},   {".u16", run_values, 2},    {".i16", run_values, 2},
     {".u32", run_values, 4},  {".i32", run_values, 4},  {".u64", run_values, 8},    {".i64", run_values, 8},
     {".f32", run_values, 32}, {".f64", run_values, 64}, {".ascii", run_strings, 0}, {".asciz", run_strings, 1},
-    {".zero", run_zero, 0},   {".align", run_align, 0}, {".memory", run_memory, 0}, {".const", run_const, 0},
-    {".entry", run_entry, 0}, {".func", run_func, 0},   {".reg", run_reg, 0},       {".buffer", run_buffer, 0},
-    {".data", run_data, 0},   {".code", run_code, 0},   {".input", run_port, 0},    {".default", run_default, 0},
-    {".output", run_port, 1}, {".table", run_table, 0}, {".import", run_import, 0}, {".name", run_name, 0},
-    {".bytes", run_bytes, 0}};
+    {".zero", run_zero, 0},   {".align", run_align, 0}, {".func", run_func, 0},     {".bytes", run_bytes, 0},
+    {".memory", run_memory, 0}, {".const", run_const, 0}, {".entry", run_entry, 0}, {".reg", run_reg, 0},
+    {".buffer", run_buffer, 0}, {".data", run_data, 0},   {".code", run_code, 0},   {".input", run_port, 0},
+    {".default", run_default, 0}, {".output", run_port, 1}, {".table", run_table, 0}, {".import", run_import, 0},
+    {".name", run_name, 0}};
 
 static const char *directive_at(uint32_t index) { return directives[index].name; }
 
@@ -349,6 +347,7 @@ adead_status asm_directive(assembler *a)
         return ADEAD_SYNTAX;
     }
     if (i >= VALUE_DIRECTIVES) a->in_default = false;
+    if (i >= CODE_DIRECTIVES && a->pending) ADEAD_TRY(asm_bind(a, a->in_data));
     if (directives[i].run != run_bytes) ADEAD_TRY(adead_lexer_next(&a->lexer)); /* its digits are not tokens */
     return directives[i].run(a, directives[i].parameter);
 }

@@ -29,10 +29,6 @@ static adead_status name_value(assembler *a, asm_number *value)
     bool        local = token.kind == ADEAD_TOKEN_DOTTED && token.text[1] != '.';
     asm_space   space = local ? ASM_SPACE_LOCAL : ASM_SPACE_GLOBAL;
     asm_symbol *symbol = asm_find(a, space, token.text, token.length);
-    if (!symbol && a->pending) { /* perhaps a label that only waits for its statement */
-        ADEAD_TRY(asm_bind(a, a->in_data));
-        symbol = asm_find(a, space, token.text, token.length);
-    }
     if (symbol && symbol->kind == ASM_FLOAT_CONSTANT)
         return adead_lexer_fail(&a->lexer, "'%s' is a floating-point constant; a whole number is needed here", symbol->name);
     if (symbol) {

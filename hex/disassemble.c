@@ -270,7 +270,7 @@ static void write_declarations(disassembler *d)
     for (uint32_t i = 0; i < image->input_count; i++) write_port(d, &image->inputs[i], true);
     for (uint32_t i = 0; i < image->output_count; i++) write_port(d, &image->outputs[i], false);
     const char *entry = code_text(d, image->entry, text);
-    if (image->entry || entry != text) adead_out_format(out, ".entry %s\n", entry);
+    if (image->code_size && (image->entry || entry != text)) adead_out_format(out, ".entry %s\n", entry);
     for (uint32_t i = 0; i < image->table_count; i++)
         adead_out_format(out, ".table %s\n", code_text(d, image->table[i], text));
     for (uint32_t i = 0; i < image->name_count; i++) {

@@ -1,12 +1,14 @@
 /* Program images in tests: random ones that satisfy the container's rules, comparison, and writing into memory.
  *
- * Include after tests/harness/test.h. Random images hold everything a version-2 container can: valid instructions, wrong
- * ones and garbage; names that cannot become labels; defaults of every type with NaNs and zeros.
+ * With tests/harness/test.h included before, there are random images. They hold everything a version-2 container can: valid
+ * instructions, wrong ones and garbage; names that cannot become labels; defaults of every type with NaNs and zeros.
  */
 #ifndef ADEAD_TEST_IMAGE_H
 #define ADEAD_TEST_IMAGE_H
 
 #include "hex/formats.h"
+
+#include <stdlib.h>
 
 /* ---- Bytes in memory ---- */
 
@@ -52,8 +54,10 @@ static inline bool test_ports_equal(const adead_port *a, const adead_port *b, ui
         if (a[i].place != b[i].place || a[i].where != b[i].where || a[i].has_default != b[i].has_default) return false;
         if (memcmp(a[i].dims, b[i].dims, 8 * a[i].rank) != 0) return false;
         if (!a[i].has_default) continue;
-        if (memcmp(a[i].default_dims, b[i].default_dims, 8 * a[i].rank) != 0 || a[i].default_size != b[i].default_size) return false;
-        if (a[i].default_size && memcmp(a[i].default_bytes, b[i].default_bytes, (size_t)a[i].default_size) != 0) return false;
+        if (memcmp(a[i].default_dims, b[i].default_dims, 8 * a[i].rank) != 0 || a[i].default_size != b[i].default_size)
+            return false;
+        if (a[i].default_size && memcmp(a[i].default_bytes, b[i].default_bytes, (size_t)a[i].default_size) != 0)
+            return false;
     }
     return true;
 }
@@ -62,25 +66,33 @@ static inline bool test_ports_equal(const adead_port *a, const adead_port *b, ui
 static inline bool test_images_equal(const adead_image *a, const adead_image *b)
 {
     if (a->code_size != b->code_size || (a->code_size && memcmp(a->code, b->code, (size_t)a->code_size) != 0)) return false;
-    if (a->entry != b->entry || a->memory_initial != b->memory_initial || a->memory_maximum != b->memory_maximum) return false;
-    if (a->segment_count != b->segment_count || a->input_count != b->input_count || a->output_count != b->output_count) return false;
-    if (a->table_count != b->table_count || a->import_count != b->import_count || a->name_count != b->name_count) return false;
+    if (a->entry != b->entry || a->memory_initial != b->memory_initial || a->memory_maximum != b->memory_maximum)
+        return false;
+    if (a->segment_count != b->segment_count || a->input_count != b->input_count || a->output_count != b->output_count)
+        return false;
+    if (a->table_count != b->table_count || a->import_count != b->import_count || a->name_count != b->name_count)
+        return false;
     if (a->native_size != b->native_size || a->symbol_count != b->symbol_count) return false;
     for (uint32_t i = 0; i < a->segment_count; i++)
         if (a->segments[i].address != b->segments[i].address || a->segments[i].size != b->segments[i].size ||
             memcmp(a->segments[i].bytes, b->segments[i].bytes, (size_t)a->segments[i].size) != 0)
             return false;
-    if (!test_ports_equal(a->inputs, b->inputs, a->input_count) || !test_ports_equal(a->outputs, b->outputs, a->output_count)) return false;
+    if (!test_ports_equal(a->inputs, b->inputs, a->input_count) ||
+        !test_ports_equal(a->outputs, b->outputs, a->output_count))
+        return false;
     for (uint32_t i = 0; i < a->table_count; i++)
         if (a->table[i] != b->table[i]) return false;
     for (uint32_t i = 0; i < a->import_count; i++)
-        if (strcmp(a->imports[i].name, b->imports[i].name) != 0 || strcmp(a->imports[i].signature, b->imports[i].signature) != 0) return false;
+        if (strcmp(a->imports[i].name, b->imports[i].name) != 0 ||
+            strcmp(a->imports[i].signature, b->imports[i].signature) != 0)
+            return false;
     for (uint32_t i = 0; i < a->name_count; i++)
         if (adead_compare_names(&a->names[i], &b->names[i]) != 0) return false;
     return (a->native_size == 0 || memcmp(a->native, b->native, (size_t)a->native_size) == 0) &&
            (a->symbol_count == 0 || memcmp(a->symbols, b->symbols, a->symbol_count * sizeof *a->symbols) == 0);
 }
 
+#ifdef ADEAD_TEST_H
 /* ---- Random images ---- */
 
 static inline uint32_t test_below(uint64_t *random, uint32_t limit) { return (uint32_t)(test_random(random) >> 32) % limit; }
@@ -88,8 +100,10 @@ static inline uint32_t test_below(uint64_t *random, uint32_t limit) { return (ui
 /* Words that lie on the edges of what an operand may be. */
 static inline uint32_t test_word(uint64_t *random)
 {
-    static const uint32_t edges[] = {0, 1, 2, 7, 255, 256, 1023, 1024, 4096, 65535, 65536, 0x7FC00000, 0x7FFFFFFF, 0x80000000, 0x80000001,
-                                     0xFFC00000, 0x7F800000, 0xFF800000, 0x3F800000, 0x3DCCCCCD, 0xFFFFFFFF};
+    static const uint32_t edges[] = {0,          1,          2,          7,          255,        256,
+                                     1023,       1024,       4096,       65535,      65536,      0x7FC00000,
+                                     0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFC00000, 0x7F800000, 0xFF800000,
+                                     0x3F800000, 0x3DCCCCCD, 0xFFFFFFFF};
     switch (test_below(random, 3)) {
     case 0: return edges[test_below(random, ADEAD_COUNT(edges))];
     case 1: return test_below(random, 16);
@@ -100,12 +114,15 @@ static inline uint32_t test_word(uint64_t *random)
 /* One instruction: mostly with the right number of operands, jumps mostly to where an instruction begins. */
 static inline uint32_t test_instruction(uint64_t *random, const uint32_t *starts, uint32_t start_count, uint8_t *out)
 {
-    const adead_op_info *info = &adead_ops[test_below(random, 4) ? test_below(random, ADEAD_OP_COUNT) : (uint32_t)ADEAD_OP_FUNC];
+    const adead_op_info *info =
+        &adead_ops[test_below(random, 4) ? test_below(random, ADEAD_OP_COUNT) : (uint32_t)ADEAD_OP_FUNC];
     uint32_t             words[64], count = 0, value = test_below(random, 20) ? info->value : test_word(random);
     for (const char *kind = info->operands; *kind; kind++) {
         uint32_t n = adead_operand_words(*kind) ? adead_operand_words(*kind) : 1 + test_below(random, 4);
         bool     target = *kind == 'j' || *kind == 'J' || *kind == 'c';
-        for (; n > 0; n--) words[count++] = target && test_below(random, 8) ? starts[test_below(random, start_count)] : test_word(random);
+        for (; n > 0; n--)
+            words[count++] =
+                target && test_below(random, 8) ? starts[test_below(random, start_count)] : test_word(random);
     }
     if (test_below(random, 20) == 0) words[count++] = test_word(random);
     return (uint32_t)adead_encode(value, words, count, out);
@@ -143,7 +160,9 @@ static inline const uint8_t *test_random_bytes(uint64_t *random, adead_image *im
     uint32_t kind = 0;
     for (uint64_t i = 0; i < size; i++) {
         if (i % 16 == 0) kind = test_below(random, 3);
-        bytes[i] = kind == 0 ? 0 : kind == 1 ? (uint8_t)" az~\"\\\n\t;'0"[test_below(random, 11)] : (uint8_t)test_random(random);
+        bytes[i] = kind == 0   ? 0
+                   : kind == 1 ? (uint8_t)" az~\"\\\n\t;'0"[test_below(random, 11)]
+                               : (uint8_t)test_random(random);
     }
     return bytes;
 }
@@ -161,13 +180,15 @@ static inline void test_random_segments(uint64_t *random, adead_image *image)
         address += segment->size + 1 + (test_below(random, 2) ? test_below(random, 10000) : 0);
     }
     image->memory_initial = (address + 4095) / 4096 * 4096 + 4096 * (uint64_t)test_below(random, 3);
-    image->memory_maximum = image->memory_initial + (test_below(random, 2) ? 4096 * (uint64_t)test_below(random, 100000) : 0);
+    image->memory_maximum =
+        image->memory_initial + (test_below(random, 2) ? 4096 * (uint64_t)test_below(random, 100000) : 0);
 }
 
 /* A valid name; few different ones, so that they collide, and some that mean something else as well. */
 static inline const char *test_random_name(uint64_t *random, adead_image *image)
 {
-    static const char *const names[] = {"main", "loop", "b3", "r1", "inf", "nan", "bits", "nop", "_", "A.b_9", "relu", "at", "max", "x", "y", "z"};
+    static const char *const names[] = {"main", "loop",  "b3",   "r1", "inf", "nan", "bits", "nop",
+                                        "_",    "A.b_9", "relu", "at", "max", "x",   "y",    "z"};
     char text[ADEAD_MAX_NAME + 1];
     if (test_below(random, 3)) return names[test_below(random, ADEAD_COUNT(names))];
     uint32_t length = test_below(random, 20) ? 1 + test_below(random, 12) : ADEAD_MAX_NAME;
@@ -185,10 +206,12 @@ static inline void test_random_ports(uint64_t *random, adead_image *image, adead
         port->rank = test_below(random, 4);
         for (uint32_t i = 0; i < port->rank; i++) port->dims[i] = test_below(random, 4);
         port->place = test_below(random, 2) ? ADEAD_PLACE_MEMORY : ADEAD_PLACE_BUFFER;
-        port->where = port->place == ADEAD_PLACE_MEMORY ? test_random(random) >> (24 + test_below(random, 40)) : test_below(random, 1024);
+        port->where = port->place == ADEAD_PLACE_MEMORY ? test_random(random) >> (24 + test_below(random, 40))
+                                                        : test_below(random, 1024);
         if (adead_check_port(port, *ports, *count, NULL) != ADEAD_OK) continue;
         port->has_default = input && test_below(random, 2);
-        for (uint32_t i = 0; i < port->rank && port->has_default; i++) port->default_dims[i] = port->dims[i] ? port->dims[i] : test_below(random, 9);
+        for (uint32_t i = 0; i < port->rank && port->has_default; i++)
+            port->default_dims[i] = port->dims[i] ? port->dims[i] : test_below(random, 9);
         if (port->has_default) {
             adead_check_default(port, &port->default_size, NULL);
             port->default_bytes = test_random_bytes(random, image, port->default_size);
@@ -206,11 +229,13 @@ static inline void test_random_names(uint64_t *random, adead_image *image)
         adead_instruction in;
         *name = (adead_name){(adead_name_kind)test_below(random, 3), 0, test_random_name(random, image)};
         if (name->kind == ADEAD_NAME_BUFFER) name->value = test_below(random, 10) ? test_below(random, 4) : 1023;
-        else if (name->kind == ADEAD_NAME_DATA) name->value = test_below(random, 20) ? test_below(random, 20000) : ADEAD_MAX_ADDRESS;
+        else if (name->kind == ADEAD_NAME_DATA)
+            name->value = test_below(random, 20) ? test_below(random, 20000) : ADEAD_MAX_ADDRESS;
         else name->value = test_below(random, (uint32_t)image->code_size + 1);
         if (name->kind == ADEAD_NAME_CODE && test_below(random, 4)) { /* the start of an instruction near there */
             uint64_t offset = 0;
-            while (offset < name->value && adead_decode(image->code, image->code_size, offset, &in) == ADEAD_DECODE_OK) offset += in.size;
+            while (offset < name->value && adead_decode(image->code, image->code_size, offset, &in) == ADEAD_DECODE_OK)
+                offset += in.size;
             name->value = offset;
         }
         if (name->kind == ADEAD_NAME_DATA && image->segment_count && test_below(random, 2))
@@ -218,7 +243,8 @@ static inline void test_random_names(uint64_t *random, adead_image *image)
     }
     adead_sort(image->names, wanted, sizeof *image->names, adead_compare_names);
     for (uint32_t i = 0; i < wanted; i++)
-        if (kept == 0 || adead_compare_names(&image->names[kept - 1], &image->names[i]) != 0) image->names[kept++] = image->names[i];
+        if (kept == 0 || adead_compare_names(&image->names[kept - 1], &image->names[i]) != 0)
+            image->names[kept++] = image->names[i];
     image->name_count = kept;
 }
 
@@ -236,8 +262,11 @@ static inline void test_random_image(adead_image *image, uint64_t seed)
     image->imports = adead_arena_array(&image->arena, 3, sizeof *image->imports, 16);
     image->import_count = test_below(&random, 3);
     for (uint32_t i = 0; i < image->import_count; i++)
-        image->imports[i] = test_below(&random, 2) ? (adead_import){"libm!sin", "f64(f64)"} : (adead_import){"a \"quoted\\\" one", ""};
+        image->imports[i] =
+            test_below(&random, 2) ? (adead_import){"libm!sin", "f64(f64)"} : (adead_import){"a \"quoted\\\" one", ""};
 }
+
+#endif
 
 /* ---- Allocation failure ---- */
 

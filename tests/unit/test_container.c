@@ -25,7 +25,8 @@ static void random_images_survive(void)
         CHECK_EQ(adead_image_detect(binary.data, binary.size), ADEAD_FORMAT_ADEAD2);
         CHECK_EQ(adead_image_detect(text.data, text.size), ADEAD_FORMAT_ADEAD2_TEXT);
         CHECK(read_bytes(&again, &binary, &failure) == ADEAD_OK, "seed %" PRIu64 ": %s", seed, failure.message);
-        CHECK(read_bytes(&third, &text, &failure) == ADEAD_OK, "seed %" PRIu64 ": line %u: %s", seed, failure.line, failure.message);
+        CHECK(read_bytes(&third, &text, &failure) == ADEAD_OK, "seed %" PRIu64 ": line %u: %s", seed, failure.line,
+              failure.message);
         CHECK(test_images_equal(&image, &again), "seed %" PRIu64, seed);
         CHECK(test_images_equal(&image, &third), "seed %" PRIu64, seed);
         CHECK_EQ(test_write(&third, ADEAD_FORMAT_ADEAD2, &binary2, &failure), ADEAD_OK);
@@ -46,18 +47,115 @@ static void random_images_survive(void)
 
 static void layout_is_documented(void)
 {
-    static const char source[] = ".memory 8192 max 12288\n.data 5\n.u8 7\n.input x u8[?] at 16\n.default x [2]\n.u8 1, 2\nf: halt\n.entry f\n";
-    static const uint8_t payload[] = {
-        /* program */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0x30, 0, 0, 0, 0, 0, 0,
-        /* code */ 0xFF, 0, 0, 0, 0,
-        /* data */ 1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7,
-        /* inputs */ 1, 0, 0, 0, 1, 'x', 4, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 2,
-        /* names */ 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'f'};
+    static const char source[] =
+        ".memory 8192 max 12288\n.data 5\n.u8 7\n.input x u8[?] at 16\n.default x [2]\n.u8 1, 2\nf: halt\n.entry f\n";
+    static const uint8_t  payload[] = {/* program */ 0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0x20,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0x30,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       /* code */ 0xFF,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       /* data */ 1,
+                                       0,
+                                       0,
+                                       0,
+                                       5,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       1,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       7,
+                                       /* inputs */ 1,
+                                       0,
+                                       0,
+                                       0,
+                                       1,
+                                       'x',
+                                       4,
+                                       1,
+                                       0,
+                                       1,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       16,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       2,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       1,
+                                       2,
+                                       /* names */ 1,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       1,
+                                       'f'};
     static const uint32_t kinds[5] = {1, 2, 3, 4, 8}, sizes[5] = {24, 5, 21, 36, 15};
     adead_image   image;
     adead_failure failure = {0};
     test_bytes    binary;
-    CHECK(adead_assemble(&image, source, sizeof source - 1, &adead_host_default, &failure) == ADEAD_OK, "line %u: %s", failure.line, failure.message);
+    CHECK(adead_assemble(&image, source, sizeof source - 1, &adead_host_default, &failure) == ADEAD_OK, "line %u: %s",
+          failure.line, failure.message);
     CHECK_EQ(test_write(&image, ADEAD_FORMAT_ADEAD2, &binary, &failure), ADEAD_OK);
     CHECK_EQ(binary.size, 48 + 5 * 24 + sizeof payload);
     CHECK_EQ(memcmp(binary.data, "ADEAD\0\2\0\0\0\0\0\5\0\0\0", 16), 0);
@@ -87,9 +185,10 @@ static void layout_is_documented(void)
 
 static void text_is_documented(void)
 {
-    static const char source[] = ".memory 64KiB max 1MiB\n.data 0x100\nhello: .ascii \"Hi!\\n\"\n.buffer w 3\n.import \"m!sin\" \"f64(f64)\"\n"
-                                 ".input x f32[?, 2] in w\n.default x [1, 2]\n.f32 1, -0.5\n.output y i64[] at 0x200\n"
-                                 "main: .func regs=4\ni32.const r1, -1\ncall main, r0\n.bytes 0102\n.entry main\n.table main\n";
+    static const char source[] =
+        ".memory 64KiB max 1MiB\n.data 0x100\nhello: .ascii \"Hi!\\n\"\n.buffer w 3\n.import \"m!sin\" \"f64(f64)\"\n"
+        ".input x f32[?, 2] in w\n.default x [1, 2]\n.f32 1, -0.5\n.output y i64[] at 0x200\n"
+        "main: .func regs=4\ni32.const r1, -1\ncall main, r0\n.bytes 0102\n.entry main\n.table main\n";
     static const char expected[] = ".adead 2\n.memory 64KiB max 1MiB\n.entry 0x0000\n.import \"m!sin\" \"f64(f64)\"\n"
                                    ".input x f32[?, 2] in b3\n.default x [1, 2]\n"
                                    "0000: 0000803F000000BF                         ; |...?....|\n"
@@ -103,9 +202,11 @@ static void text_is_documented(void)
     adead_image   image;
     adead_failure failure = {0};
     test_bytes    text;
-    CHECK(adead_assemble(&image, source, sizeof source - 1, &adead_host_default, &failure) == ADEAD_OK, "line %u: %s", failure.line, failure.message);
+    CHECK(adead_assemble(&image, source, sizeof source - 1, &adead_host_default, &failure) == ADEAD_OK, "line %u: %s",
+          failure.line, failure.message);
     CHECK_EQ(test_write(&image, ADEAD_FORMAT_ADEAD2_TEXT, &text, &failure), ADEAD_OK);
-    CHECK(text.size == sizeof expected - 1 + 65 && memcmp(text.data, expected, sizeof expected - 1) == 0, "%.*s", (int)text.size, (char *)text.data);
+    CHECK(text.size == sizeof expected - 1 + 65 && memcmp(text.data, expected, sizeof expected - 1) == 0, "%.*s",
+          (int)text.size, (char *)text.data);
     test_bytes_free(&text);
     adead_image_close(&image);
 }
@@ -113,7 +214,8 @@ static void text_is_documented(void)
 /* Comments, blank lines, carriage returns, lower case and other spellings of numbers do not matter. */
 static void text_is_read_leniently(void)
 {
-    static const char head[] = ".adead 2 ; comment\r\n\r\n  .memory  4096   max 0x2000\n.code ; here\n0000: ff000000 00 ; halt\n\n.data 16\n0010: 0a\n";
+    static const char head[] = ".adead 2 ; comment\r\n\r\n  .memory  4096   max 0x2000\n.code ; here\n0000: ff000000 "
+                               "00 ; halt\n\n.data 16\n0010: 0a\n";
     adead_image   image;
     adead_failure failure = {0};
     char          text[512];
@@ -133,17 +235,19 @@ static void text_is_read_leniently(void)
 /* ---- Damage ---- */
 
 /* A sample with every kind of section. */
-static const char sample_source[] = ".memory 8KiB max 64KiB\n.data 0x10\nd: .ascii \"some text\"\n.data 0x40\n.u8 1, 2, 3\n.import \"a!b\" \"i()\"\n"
-                                    ".buffer w 3\n.input x f32[?, 2] in w\n.default x [1, 2]\n.f32 1, 2\n.input n i32[] at 0x100\n.output y u8[4] at 0\n"
-                                    "main: .func regs=4\n i64.const r0, d\n.l: jump.if r0, .l\n call f, r0\n halt\nf: .func params=1 regs=2\n return\n"
-                                    ".entry main\n.table f, main\n";
+static const char sample_source[] =
+    ".memory 8KiB max 64KiB\n.data 0x10\nd: .ascii \"some text\"\n.data 0x40\n.u8 1, 2, 3\n.import \"a!b\" \"i()\"\n"
+    ".buffer w 3\n.input x f32[?, 2] in w\n.default x [1, 2]\n.f32 1, 2\n.input n i32[] at 0x100\n.output y u8[4] at "
+    "0\n"
+    "main: .func regs=4\n i64.const r0, d\n.l: jump.if r0, .l\n call f, r0\n halt\nf: .func params=1 regs=2\n return\n"
+    ".entry main\n.table f, main\n";
 
 static void make_sample(test_bytes *bytes, adead_format format)
 {
     adead_image   image;
     adead_failure failure = {0};
-    CHECK(adead_assemble(&image, sample_source, sizeof sample_source - 1, &adead_host_default, &failure) == ADEAD_OK, "line %u: %s", failure.line,
-          failure.message);
+    CHECK(adead_assemble(&image, sample_source, sizeof sample_source - 1, &adead_host_default, &failure) == ADEAD_OK,
+          "line %u: %s", failure.line, failure.message);
     CHECK_EQ(test_write(&image, format, bytes, &failure), ADEAD_OK);
     adead_image_close(&image);
 }
@@ -162,7 +266,8 @@ static void cut_files_are_refused(void)
             memcpy(exact, bytes.data, (size_t)size);
             adead_status status = adead_image_read(&image, exact, size, &adead_host_default, &failure);
             free(exact);
-            if (status == ADEAD_OK && format == ADEAD_FORMAT_ADEAD2_TEXT && size == whole - 1) { /* only the last newline is gone */
+            if (status == ADEAD_OK && format == ADEAD_FORMAT_ADEAD2_TEXT &&
+                size == whole - 1) { /* only the last newline is gone */
                 adead_image_close(&image);
                 continue;
             }
@@ -193,7 +298,8 @@ static void changed_bytes_are_noticed(void)
                     continue;
                 }
                 CHECK(format == ADEAD_FORMAT_ADEAD2_TEXT, "byte %" PRIu64 " changed by %d is not noticed", at, change);
-                CHECK(test_images_equal(&image, &original), "byte %" PRIu64 " changed by %d changes the program", at, change);
+                CHECK(test_images_equal(&image, &original), "byte %" PRIu64 " changed by %d changes the program", at,
+                      change);
                 adead_image_close(&image);
             }
         }
@@ -202,7 +308,8 @@ static void changed_bytes_are_noticed(void)
     }
 }
 
-/* Damage with the digest put right: every field's own check is reached. Whatever is accepted is written as the same bytes. */
+/* Damage with the digest put right: every field's own check is reached. Whatever is accepted is written as the same
+ * bytes. */
 static void rehashed_damage_is_canonical(void)
 {
     test_bytes bytes = {0};
@@ -216,7 +323,8 @@ static void rehashed_damage_is_canonical(void)
         memcpy(copy.data, bytes.data, (size_t)bytes.size);
         for (uint32_t n = 1 + test_below(&random, 3); n > 0; n--) {
             uint64_t at = 48 + test_below(&random, (uint32_t)copy.size - 48);
-            copy.data[at] = test_below(&random, 2) ? (uint8_t)test_random(&random) : (uint8_t)(copy.data[at] + test_below(&random, 3) - 1);
+            copy.data[at] = test_below(&random, 2) ? (uint8_t)test_random(&random)
+                                                   : (uint8_t)(copy.data[at] + test_below(&random, 3) - 1);
         }
         memset(copy.data + 16, 0, 32);
         adead_sha256_init(&hash);
@@ -240,7 +348,8 @@ static void rehashed_damage_is_canonical(void)
 
 static void broken_texts_say_where(void)
 {
-    static const struct { const char *text; uint32_t line, column; adead_status code; } cases[] = {
+    static const struct { const char *text; uint32_t line, column; adead_status code;
+    } cases[] = {
         {".adead 3\n", 1, 8, ADEAD_BAD_VERSION},
         {".adead 2\n", 1, 1, ADEAD_TRUNCATED},
         {".adead 2\n.memory 5000\n", 2, 1, ADEAD_BAD_FIELD},
@@ -258,10 +367,14 @@ static void broken_texts_say_where(void)
         {".adead 2\n.code\n0000: 00\n.code\n", 4, 1, ADEAD_BAD_TEXT},
         {".adead 2\n.data 0\n.data 4\n", 2, 1, ADEAD_BAD_FIELD},
         {".adead 2\n.memory 4096\n.data 4\n0004: 00\n.data 5\n0005: 00\n.entry 0\n", 5, 1, ADEAD_BAD_FIELD},
-        {".adead 2\n.data 4\n0004: 00\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2, 1, ADEAD_BAD_FIELD},
-        {".adead 2\n.entry 1\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2, 1, ADEAD_BAD_FIELD},
-        {".adead 2\n.table 0\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2, 1, ADEAD_BAD_FIELD},
-        {".adead 2\n.name code 1 x\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2, 1, ADEAD_BAD_FIELD},
+        {".adead 2\n.data 4\n0004: 00\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2,
+         1, ADEAD_BAD_FIELD},
+        {".adead 2\n.entry 1\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2, 1,
+         ADEAD_BAD_FIELD},
+        {".adead 2\n.table 0\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2, 1,
+         ADEAD_BAD_FIELD},
+        {".adead 2\n.name code 1 x\n.sha256 0000000000000000000000000000000000000000000000000000000000000000\n", 2, 1,
+         ADEAD_BAD_FIELD},
         {".adead 2\n.name code 0 b\n.name code 0 a\n", 3, 1, ADEAD_BAD_FIELD},
         {".adead 2\n.name label 0 b\n", 2, 7, ADEAD_BAD_TEXT},
         {".adead 2\n.name buffer 1024 b\n", 2, 14, ADEAD_BAD_TEXT},
@@ -284,8 +397,8 @@ static void broken_texts_say_where(void)
         adead_image   image;
         adead_failure failure = {0};
         adead_status  status = adead_image_read(&image, cases[i].text, strlen(cases[i].text), &adead_host_default, &failure);
-        CHECK(status == cases[i].code && failure.line == cases[i].line && failure.column == cases[i].column, "case %u: %d at %u:%u: %s", i,
-              (int)status, failure.line, failure.column, failure.message);
+        CHECK(status == cases[i].code && failure.line == cases[i].line && failure.column == cases[i].column,
+              "case %u: %d at %u:%u: %s", i, (int)status, failure.line, failure.column, failure.message);
     }
 }
 
@@ -330,7 +443,8 @@ static void memory_follows_the_input(void)
         for (int i = 0; i < 2; i++) {
             adead_host host = adead_counting_host_init(&counting, 0);
             CHECK_EQ(adead_image_read(&again, bytes[i].data, bytes[i].size, &host, NULL), ADEAD_OK);
-            CHECK(counting.live_bytes < 65536 + 8 * bytes[i].size, "%" PRIu64 " bytes for %" PRIu64, counting.live_bytes, bytes[i].size);
+            CHECK(counting.live_bytes < 65536 + 8 * bytes[i].size, "%" PRIu64 " bytes for %" PRIu64,
+                  counting.live_bytes, bytes[i].size);
             adead_image_close(&again);
             test_bytes_free(&bytes[i]);
         }
@@ -353,9 +467,11 @@ static void refused_output_is_reported(void)
     int           calls = 1;
     make_sample(&bytes, ADEAD_FORMAT_ADEAD2);
     CHECK_EQ(read_bytes(&image, &bytes, &failure), ADEAD_OK);
-    CHECK_EQ(adead_image_write(&image, ADEAD_FORMAT_ADEAD2, &adead_host_default, refusing_sink, &calls, &failure), ADEAD_CANNOT_WRITE);
+    CHECK_EQ(adead_image_write(&image, ADEAD_FORMAT_ADEAD2, &adead_host_default, refusing_sink, &calls, &failure),
+             ADEAD_CANNOT_WRITE);
     CHECK_EQ(adead_disassemble(&image, &adead_host_default, refusing_sink, &calls, &failure), ADEAD_CANNOT_WRITE);
-    CHECK_EQ(adead_image_write(&image, ADEAD_FORMAT_UNKNOWN, &adead_host_default, test_sink, NULL, &failure), ADEAD_INVALID_ARGUMENT);
+    CHECK_EQ(adead_image_write(&image, ADEAD_FORMAT_UNKNOWN, &adead_host_default, test_sink, NULL, &failure),
+             ADEAD_INVALID_ARGUMENT);
     adead_image_close(&image);
     test_bytes_free(&bytes);
 }

@@ -191,10 +191,13 @@ static void conversions_lose_nothing(void)
         put(&agpu, &count, 2);
         for (uint32_t i = 0; i < count; i++) put(&agpu, instruction, test_instruction(&random, &start, 1, instruction));
         CHECK_EQ(read_bytes(&images[0], &agpu, &failure), ADEAD_OK);
-        static const adead_format way[4] = {ADEAD_FORMAT_TEXT1, ADEAD_FORMAT_ADEAD2, ADEAD_FORMAT_AHYB1, ADEAD_FORMAT_ADEAD2_TEXT};
+        static const adead_format way[4] = {ADEAD_FORMAT_TEXT1, ADEAD_FORMAT_ADEAD2, ADEAD_FORMAT_AHYB1,
+                                            ADEAD_FORMAT_ADEAD2_TEXT};
         for (int i = 0; i < 4; i++) {
             CHECK(test_write(&images[i], way[i], &bytes[i], &failure) == ADEAD_OK, "%s", failure.message);
-            if (i < 3) CHECK(read_bytes(&images[i + 1], &bytes[i], &failure) == ADEAD_OK, "line %u: %s", failure.line, failure.message);
+            if (i < 3)
+                CHECK(read_bytes(&images[i + 1], &bytes[i], &failure) == ADEAD_OK, "line %u: %s", failure.line,
+                      failure.message);
         }
         adead_image last;
         CHECK_EQ(read_bytes(&last, &bytes[3], &failure), ADEAD_OK);
@@ -291,13 +294,15 @@ static void cut_files_are_refused(void)
             free(exact);
             /* A text cut behind a line is a shorter program; where it ends the verifier decides. */
             if (status == ADEAD_OK) adead_image_close(&image);
-            CHECK((status >= 200 && status < 300) || format == ADEAD_FORMAT_TEXT1, "size %" PRIu64 " gives %d", size, (int)status);
+            CHECK((status >= 200 && status < 300) || format == ADEAD_FORMAT_TEXT1, "size %" PRIu64 " gives %d", size,
+                  (int)status);
         }
         test_bytes_free(&bytes);
     }
 }
 
-/* A changed byte is refused, or gives an image that its own format can hold: the same bytes come out for the binary forms. */
+/* A changed byte is refused, or gives an image that its own format can hold: the same bytes come out for the binary
+ * forms. */
 static void changed_bytes_do_no_harm(void)
 {
     for (int format = ADEAD_FORMAT_AGPU1; format <= ADEAD_FORMAT_AHYB1; format++) {
@@ -312,7 +317,8 @@ static void changed_bytes_do_no_harm(void)
                 adead_status status = read_bytes(&image, &bytes, &failure);
                 if (status == ADEAD_OK) {
                     CHECK_EQ(test_write(&image, image.format, &out, &failure), ADEAD_OK);
-                    if (image.format != ADEAD_FORMAT_TEXT1) CHECK(test_bytes_equal(&bytes, &out), "byte %" PRIu64 " ^ %d", at, change);
+                    if (image.format != ADEAD_FORMAT_TEXT1)
+                        CHECK(test_bytes_equal(&bytes, &out), "byte %" PRIu64 " ^ %d", at, change);
                     CHECK_EQ(read_bytes(&again, &out, &failure), ADEAD_OK);
                     CHECK(test_images_equal(&image, &again), "byte %" PRIu64 " ^ %d", at, change);
                     adead_image_close(&again);
@@ -352,7 +358,8 @@ static void refusals_name_the_field(void)
         test_bytes    bytes;
         make_ahyb(&bytes, NULL, 0);
         adead_store_u32(bytes.data + cases[i].at, cases[i].value);
-        CHECK(read_bytes(&image, &bytes, &failure) == cases[i].code && failure.offset == cases[i].offset && strstr(failure.message, cases[i].what),
+        CHECK(read_bytes(&image, &bytes, &failure) == cases[i].code && failure.offset == cases[i].offset &&
+                  strstr(failure.message, cases[i].what),
               "case %u: %d at %" PRIu64 ": %s", i, (int)failure.code, failure.offset, failure.message);
         test_bytes_free(&bytes);
     }
@@ -383,8 +390,8 @@ static void text_lines_say_where(void)
             CHECK_EQ(status, ADEAD_BAD_MAGIC);
             continue;
         }
-        CHECK(status == ADEAD_BAD_TEXT && failure.line == cases[i].line && failure.column == cases[i].column, "case %u: %d at %u:%u: %s", i,
-              (int)status, failure.line, failure.column, failure.message);
+        CHECK(status == ADEAD_BAD_TEXT && failure.line == cases[i].line && failure.column == cases[i].column,
+              "case %u: %d at %u:%u: %s", i, (int)status, failure.line, failure.column, failure.message);
     }
 }
 
@@ -440,7 +447,8 @@ static void every_allocation_may_fail(void)
     }
 }
 
-TEST_MAIN("hex_legacy", T(agpu_is_169_bytes) T(hex_is_the_published_file) T(ahyb_is_the_published_file) T(ahyb_data_goes_to_address_0)
-          T(conversions_lose_nothing) T(what_would_be_lost_is_named) T(agpu_counts_to_65535) T(cut_files_are_refused)
-          T(changed_bytes_do_no_harm) T(refusals_name_the_field) T(text_lines_say_where) T(formats_are_told_apart)
-          T(every_allocation_may_fail))
+TEST_MAIN("hex_legacy",
+          T(agpu_is_169_bytes) T(hex_is_the_published_file) T(ahyb_is_the_published_file) T(ahyb_data_goes_to_address_0)
+              T(conversions_lose_nothing) T(what_would_be_lost_is_named) T(agpu_counts_to_65535)
+                  T(cut_files_are_refused) T(changed_bytes_do_no_harm) T(refusals_name_the_field)
+                      T(text_lines_say_where) T(formats_are_told_apart) T(every_allocation_may_fail))
