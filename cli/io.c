@@ -5,6 +5,7 @@
 #include "progress.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <time.h>
 
 #if defined(_WIN32)
-#include <fcntl.h>
 #include <io.h>
 #else
 #include <unistd.h>
@@ -25,6 +25,9 @@ void cli_prepare_streams(void)
     _setmode(_fileno(stdout), _O_BINARY);
 #else
     signal(SIGPIPE, SIG_IGN);
+    /* A stream that was closed must not be given to the next file we open; what it is for must fail on it. */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) _exit(5);
 #endif
 }
 

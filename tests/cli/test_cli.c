@@ -579,6 +579,9 @@ static void file_errors(void)
     FAILS(5, "CANNOT_WRITE", "$A run types.hex --out of32=no/such/file");
     FAILS(5, "CANNOT_WRITE", "$A run memory.hex --dump 0:4=no/such/file");
     FAILS(5, "CANNOT_WRITE", "$A asm hello.asm -o .");
+    FAILS(5, "CANNOT_WRITE", "$A run hello.hex >&-");
+    FAILS(5, "CANNOT_READ", "$A run - <&-");
+    WORKS("$A run types.hex --out of32=closed.npy <&- >&- 2>&- && $A run types.hex --in f32=closed.npy --digest");
     if (sh("test -w /dev/full") != 0) return;
     FAILS(5, "CANNOT_WRITE", "$A asm hello.asm -o /dev/full");
     FAILS(5, "CANNOT_WRITE", "$A run hello.hex >/dev/full");
