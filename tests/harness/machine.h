@@ -170,8 +170,10 @@ static inline outcome run_both(const adead_image *image, const adead_machine_lim
             bench_set_plain(&b, plain);
             outcomes[plain] = bench_run(&b);
         }
-        if (plain == 0 && keep) *keep = b;
-        else bench_close(&b);
+        if (plain == 0 && keep) {
+            *keep = b;
+            if (b.machine) adead_machine_set_stream(b.machine, bench_sink, keep); /* the context has moved */
+        } else bench_close(&b);
     }
     if (!same_outcome(&outcomes[0], &outcomes[1]))
         test_report(__FILE__, __LINE__, "the loops differ: fast %d, fuel %" PRIu64 ", 0x%" PRIX64 " '%s'; plain %d, fuel %" PRIu64
