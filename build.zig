@@ -1,7 +1,7 @@
 //! The build of adead. `./zigw build --list-steps` names the steps, `./zigw build --help` the options.
 //!
 //! Sources are found, not listed: every *.c of a layer's folder belongs to that layer, every *.c of tests/unit,
-//! tests/conformance and tests/golden is a suite, every tests/fuzz/*.c a fuzz target, every hex/programs/*.asm a program.
+//! tests/conformance, tests/golden and tests/cli is a suite, every tests/fuzz/*.c a fuzz target, every hex/programs/*.asm a program.
 //! Every C file is compiled with `c_flags`; contraction and fast-math are off in all of them, and for every target the
 //! baseline processor is assumed: faster kernels are chosen while running, never while compiling.
 
@@ -101,6 +101,7 @@ pub fn build(b: *Build) void {
     };
     tests.addSteps();
     addBench(b, setting, static, shared, command);
+    addExhaustive(b, setting, static);
 }
 
 // ---- Sources --------------------------------------------------------------------------------------------------------
@@ -259,6 +260,15 @@ fn addCross(b: *Build, library_sources: []const []const u8) void {
 fn parseTarget(b: *Build, triple: []const u8) Build.ResolvedTarget {
     const query = std.Target.Query.parse(.{ .arch_os_abi = triple, .cpu_features = "baseline" }) catch @panic("bad triple");
     return b.resolveTargetQuery(query);
+}
+
+/// Minutes to hours: the whole of what tests/conformance samples.
+fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
+    const step = b.step("exhaustive", "Measure functions over all 2^32 inputs:  zig build exhaustive -- exp");
+    const run = b.addRunArtifact(executable(b, setting, "functions", &.{"tests/exhaustive/functions.c"}, static));
+    if (b.args) |args| run.addArgs(args);
+    run.stdio = .inherit;
+    step.dependOn(&run.step);
 }
 
 /// tests/bench/*.c are programs of their own; tests/bench/run.py, where python3 exists, runs the comparison with peers.
@@ -473,23 +483,36 @@ const Tests = struct {
         run.addArg("--env=ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1");
         run.addArg("--env=UBSAN_OPTIONS=print_stacktrace=1");
         if (t.needsCommand()) {
-            if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD=", command);
+            if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
             run.addPrefixedArtifactArg("--env=ADEAD_LIBRARY=", t.shared);
+            run.addPrefixedDirectoryArg("--env=ADEAD_EXAMPLES=", t.examples());
         }
         b.step(name, description).dependOn(&run.step);
         return run;
     }
 
-    /// Suites find the built command in the environment variable ADEAD and the shared library in ADEAD_LIBRARY. Both are
-    /// built only if one of the wanted suites asks for a variable, so that a single suite is ready sooner.
+    /// Every examples/c/*.c, built with nothing but the public header and the library, in one folder.
+    fn examples(t: *Tests) LazyPath {
+        const b = t.b;
+        const folder = b.addWriteFiles();
+        for (filesIn(b, .{ .path = "examples/c" }, ".c")) |source| {
+            const name = suiteName(source);
+            _ = folder.addCopyFile(executable(b, t.setting, name, &.{source}, t.static).getEmittedBin(), name);
+        }
+        return folder.getDirectory();
+    }
+
+    /// Suites find the built command in the environment variable ADEAD_BIN, the shared library in ADEAD_LIBRARY, the built
+    /// examples in ADEAD_EXAMPLES. They are built only if one of the wanted suites asks for a variable, so that a single
+    /// suite is ready sooner.
     fn needsCommand(t: *Tests) bool {
         const b = t.b;
         if (t.selected == null) return true;
-        for (filesOf(b, &.{ .{ .path = "tests/unit" }, .{ .path = "tests/conformance" } })) |source| {
+        for (filesOf(b, &.{ .{ .path = "tests/unit" }, .{ .path = "tests/conformance" }, .{ .path = "tests/cli" } })) |source| {
             if (!t.wanted(suiteName(source)) and !t.wanted(b.fmt("{s}@asan", .{suiteName(source)}))) continue;
             const limit: std.Io.Limit = .limited(1 << 20);
             const text = b.build_root.handle.readFileAlloc(b.graph.io, source, b.allocator, limit) catch continue;
-            if (std.mem.indexOf(u8, text, "getenv(\"ADEAD") != null) return true;
+            if (std.mem.indexOf(u8, text, "\"ADEAD_") != null) return true;
         }
         return false;
     }
@@ -544,7 +567,7 @@ const Tests = struct {
     }
 
     fn addConformance(t: *Tests, run: *Build.Step.Run) void {
-        for (filesOf(t.b, &.{ .{ .path = "tests/conformance" }, .{ .path = "tests/golden" } })) |s| {
+        for (filesOf(t.b, &.{ .{ .path = "tests/conformance" }, .{ .path = "tests/golden" }, .{ .path = "tests/cli" } })) |s| {
             t.add(run, suiteName(s), t.suiteExe(t.setting, s, t.static), &.{});
         }
     }
