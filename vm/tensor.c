@@ -167,13 +167,15 @@ adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
     return ADEAD_OK;
 }
 
-/* Where the product of work is 0 because there is nothing to add up, the result is still written. */
+/* Where the product of work is 0 because there is nothing to add up, the result is still written; where the result is empty, nothing
+ * is done at all. */
 uint64_t adead_tensor_work(const adead_tensor_op *op)
 {
     const tensor_row *row = &rows[op->kind];
     uint64_t          work, elements;
-    if (!product(row->work, op->dims, &work) || !product(row->operands[row->operand_count - 1].extent, op->dims, &elements)) return UINT64_MAX;
-    return adead_max_u64(work, elements);
+    if (!product(row->operands[row->operand_count - 1].extent, op->dims, &elements)) return UINT64_MAX;
+    if (elements == 0) return 0;
+    return product(row->work, op->dims, &work) ? adead_max_u64(work, elements) : UINT64_MAX;
 }
 
 uint64_t adead_tensor_flops(const adead_tensor_op *op)
