@@ -70,7 +70,7 @@ uint8_t *asm_emit_data(assembler *a, asm_chunk *chunk, uint64_t size)
         return NULL;
     }
     chunk->written += size;
-    return chunk->bytes + chunk->written - size;
+    return size ? chunk->bytes + chunk->written - size : NULL; /* an empty chunk has no bytes */
 }
 
 /* ---- Between the passes ---- */

@@ -126,7 +126,7 @@ uint8_t *asm_emit_code(assembler *a, uint64_t size);
 /* Where values go, and the place in it; NULL if no data is open. */
 asm_chunk *asm_open_chunk(assembler *a);
 uint64_t   asm_chunk_place(const assembler *a, const asm_chunk *chunk);
-/* Like asm_emit_code, for an open chunk. */
+/* Like asm_emit_code, for an open chunk; NULL for no bytes as well. */
 uint8_t *asm_emit_data(assembler *a, asm_chunk *chunk, uint64_t size);
 
 #endif

@@ -40,6 +40,7 @@ static bool looks_like_text1(const uint8_t *bytes, uint64_t size)
 
 adead_format adead_image_detect(const void *bytes, uint64_t size)
 {
+    if (size == 0) return ADEAD_FORMAT_UNKNOWN;
     if (starts_with(bytes, size, "AGPU", 4)) return ADEAD_FORMAT_AGPU1;
     if (starts_with(bytes, size, "AHYB", 4)) return ADEAD_FORMAT_AHYB1;
     if (starts_with(bytes, size, "ADEAD", 6)) return ADEAD_FORMAT_ADEAD2;

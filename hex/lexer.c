@@ -65,6 +65,7 @@ adead_status adead_lexer_place(adead_lexer *lexer, const adead_token *token, ade
 
 adead_status adead_lexer_open(adead_lexer *lexer, const char *text, uint64_t size, adead_status code, adead_failure *failure)
 {
+    if (size == 0) text = ""; /* may have been NULL */
     *lexer = (adead_lexer){.next = text, .end = text + size, .line_start = text, .code = code, .failure = failure};
     if (size < UINT32_MAX) return ADEAD_OK;
     return adead_fail(failure, ADEAD_TOO_LARGE, ADEAD_NO_OFFSET, "a text of 4 GiB or more is not read");

@@ -95,6 +95,7 @@ static void labels_belong_to_the_next_statement(void)
         {".data 8\n.u8 1\nx:\n\n.func", {ADEAD_NAME_CODE, 0, "x"}},
         {".data 8\n.u8 1\nx:\n; comment\n.bytes 00", {ADEAD_NAME_CODE, 0, "x"}},
         {".data 8\n.u8 1\nx:\n.memory 64KiB\n.func", {ADEAD_NAME_DATA, 9, "x"}},
+        {".data 8\nx: .align 8\n.ascii \"\"\n.zero 0", {ADEAD_NAME_DATA, 8, "x"}},
         {".data 8\n.u8 1\nx: .code\nnop", {ADEAD_NAME_DATA, 9, "x"}},
         {".data 8\n.u8 1\nx: .data 20\n.u8 1", {ADEAD_NAME_DATA, 9, "x"}},
         {".data 8\n.u8 1\nx: .align 4\n.u8 1", {ADEAD_NAME_DATA, 9, "x"}},
@@ -326,6 +327,22 @@ static void repeat(growing *g, const char *piece, unsigned times)
     for (unsigned i = 0; i < times; i++, g->size += length) memcpy(g->text + g->size, piece, length + 1);
 }
 
+static void nothing_is_an_empty_program(void)
+{
+    adead_image   image;
+    adead_failure failure = {0};
+    test_bytes    out;
+    CHECK_EQ(adead_assemble(&image, NULL, 0, &adead_host_default, &failure), ADEAD_OK);
+    CHECK_EQ(image.code_size, 0);
+    for (int format = ADEAD_FORMAT_UNKNOWN; format < ADEAD_FORMAT_COUNT; format++) {
+        bool legacy = format >= ADEAD_FORMAT_AGPU1 && format <= ADEAD_FORMAT_AHYB1;
+        CHECK_EQ(test_write(&image, (adead_format)format, &out, &failure), legacy ? ADEAD_WOULD_LOSE : ADEAD_OK);
+        test_bytes_free(&out);
+    }
+    adead_image_close(&image);
+    CHECK_EQ(adead_image_read(&image, NULL, 0, &adead_host_default, &failure), ADEAD_BAD_MAGIC);
+}
+
 static void deep_nesting_is_refused(void)
 {
     adead_image   image;
@@ -430,5 +447,6 @@ static void damaged_text_does_no_harm(void)
 TEST_MAIN("assembler",
           T(operands_of_every_syntax) T(functions_have_their_own_names) T(labels_belong_to_the_next_statement)
               T(data_lies_where_it_was_put) T(memory_covers_what_is_declared) T(declarations_are_kept)
-                  T(errors_say_where_and_help) T(deep_nesting_is_refused) T(many_names_cost_their_length)
-                      T(jump_tables_end_at_255_words) T(every_allocation_may_fail) T(damaged_text_does_no_harm))
+                  T(errors_say_where_and_help) T(nothing_is_an_empty_program) T(deep_nesting_is_refused)
+                      T(many_names_cost_their_length) T(jump_tables_end_at_255_words) T(every_allocation_may_fail)
+                          T(damaged_text_does_no_harm))
