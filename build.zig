@@ -1,7 +1,7 @@
 //! The build of adead. `./zigw build --list-steps` names the steps, `./zigw build --help` the options.
 //!
-//! Sources are found, not listed: every *.c of a layer's folder belongs to that layer, every *.c of tests/unit,
-//! tests/conformance, tests/golden and tests/cli is a suite, every tests/fuzz/*.c a fuzz target, every hex/programs/*.asm a program.
+//! Sources are found, not listed: every *.c of a layer's folder belongs to that layer, every *.c of tests/unit, conformance,
+//! golden and cli is a suite, every tests/fuzz/*.c a fuzz target, every hex/programs/*.asm a program.
 //! Every C file is compiled with `c_flags`; contraction and fast-math are off in all of them, and for every target the
 //! baseline processor is assumed: faster kernels are chosen while running, never while compiling.
 
@@ -142,6 +142,11 @@ fn concat(b: *Build, first: []const []const u8, second: []const []const u8) []co
 fn exists(b: *Build, path: []const u8) bool {
     b.build_root.handle.access(b.graph.io, path, .{}) catch return false;
     return true;
+}
+
+/// What a source file says; empty where it cannot be read.
+fn contents(b: *Build, path: []const u8) []const u8 {
+    return b.build_root.handle.readFileAlloc(b.graph.io, path, b.allocator, .limited(1 << 20)) catch "";
 }
 
 /// "tests/unit/test_blocks.c" to "blocks".
@@ -443,6 +448,9 @@ const Tests = struct {
     runner: *Compile = undefined,
     sanitized_library: ?LazyPath = null,
 
+    /// The folders of suites below tests/, those that take longest first.
+    const folders = [_][]const u8{ "conformance", "golden", "cli", "unit" };
+
     fn addSteps(t: *Tests) void {
         const b = t.b;
         t.runner = b.addExecutable(.{ .name = "runner", .root_module = b.createModule(.{
@@ -452,12 +460,15 @@ const Tests = struct {
         }) });
 
         const all = t.start("test", "Run all tests; ends with the line `N passed, N failed, N skipped`");
-        t.addConformance(all);
+        for (folders) |folder| t.addSanitized(all, folder);
         t.addFuzz(all, 3);
-        t.addUnit(all);
+        for (folders) |folder| t.addFolder(all, folder);
         t.addQemu(all);
         t.addSizes(all);
         t.addStatic(all);
+        if (t.cc == null) {
+            t.skip(all, "sanitizers", "no gcc or clang with AddressSanitizer here (Debian: apt-get install gcc libc6-dev)");
+        }
 
         const check = t.start("check", "Quick checks of the source text: layers, style, generated files");
         t.addStatic(check);
@@ -508,34 +519,34 @@ const Tests = struct {
     fn needsCommand(t: *Tests) bool {
         const b = t.b;
         if (t.selected == null) return true;
-        for (filesOf(b, &.{ .{ .path = "tests/unit" }, .{ .path = "tests/conformance" }, .{ .path = "tests/cli" } })) |source| {
-            if (!t.wanted(suiteName(source)) and !t.wanted(b.fmt("{s}@asan", .{suiteName(source)}))) continue;
-            const limit: std.Io.Limit = .limited(1 << 20);
-            const text = b.build_root.handle.readFileAlloc(b.graph.io, source, b.allocator, limit) catch continue;
-            if (std.mem.indexOf(u8, text, "\"ADEAD_") != null) return true;
+        for (folders) |folder| {
+            for (filesIn(b, .{ .path = b.fmt("tests/{s}", .{folder}) }, ".c")) |source| {
+                const name = suiteName(source);
+                if (!t.wanted(folder, name) and !t.wanted(folder, b.fmt("{s}@asan", .{name}))) continue;
+                if (std.mem.indexOf(u8, contents(b, source), "\"ADEAD_") != null) return true;
+            }
         }
         return false;
     }
 
-    /// Whether -Dsuite lets the suite of that name run; "blocks" stands for all its variants.
-    fn wanted(t: *Tests, name: []const u8) bool {
+    /// Whether -Dsuite lets the suite of that name run: "blocks" stands for all its variants, a folder's name for all in it.
+    fn wanted(t: *Tests, folder: []const u8, name: []const u8) bool {
         var names = std.mem.tokenizeScalar(u8, t.selected orelse return true, ',');
         while (names.next()) |one| {
-            if (std.mem.eql(u8, one, name)) return true;
+            if (std.mem.eql(u8, one, name) or std.mem.eql(u8, one, folder)) return true;
             if (std.mem.startsWith(u8, name, one) and name[one.len] == '@') return true;
         }
         return false;
     }
 
-    fn add(t: *Tests, run: *Build.Step.Run, name: []const u8, exe: LazyPath, args: []const []const u8) void {
-        if (!t.wanted(name)) return;
+    fn add(t: *Tests, run: *Build.Step.Run, folder: []const u8, name: []const u8, exe: LazyPath) void {
+        if (!t.wanted(folder, name)) return;
         run.addArg(t.b.fmt("suite:{s}", .{name}));
         run.addFileArg(exe);
-        run.addArgs(args);
     }
 
     fn skip(t: *Tests, run: *Build.Step.Run, name: []const u8, reason: []const u8) void {
-        if (!t.wanted(name)) return;
+        if (!t.wanted("", name)) return;
         run.addArgs(&.{ t.b.fmt("skip:{s}", .{name}), reason });
     }
 
@@ -544,45 +555,67 @@ const Tests = struct {
         return executable(t.b, setting, suiteName(source), &.{source}, library).getEmittedBin();
     }
 
-    /// The same suite and library under AddressSanitizer and UBSan. Library objects are shared among the suites.
-    fn sanitizedExe(t: *Tests, cc: SystemCompiler, source: []const u8) LazyPath {
+    fn addFolder(t: *Tests, run: *Build.Step.Run, folder: []const u8) void {
+        for (filesIn(t.b, .{ .path = t.b.fmt("tests/{s}", .{folder}) }, ".c")) |source| {
+            t.add(run, folder, suiteName(source), t.suiteExe(t.setting, source, t.static));
+        }
+    }
+
+    /// The suites of a folder under AddressSanitizer and UBSan, those of the command with a sanitized command. Where there is
+    /// no compiler for that, in Zig's Debug mode, which traps on undefined behaviour.
+    fn addSanitized(t: *Tests, run: *Build.Step.Run, folder: []const u8) void {
+        const b = t.b;
+        for (filesIn(b, .{ .path = b.fmt("tests/{s}", .{folder}) }, ".c")) |source| {
+            const cc = t.cc orelse {
+                const exe = t.suiteExe(t.debugSetting(), source, t.debugLibrary());
+                t.add(run, folder, b.fmt("{s}@debug", .{suiteName(source)}), exe);
+                continue;
+            };
+            const name = b.fmt("{s}@asan", .{suiteName(source)});
+            if (!t.wanted(folder, name)) continue;
+            run.addArg(b.fmt("suite:{s}", .{name}));
+            if (std.mem.indexOf(u8, contents(b, source), "\"ADEAD_BIN\"") != null) {
+                const command = t.sanitizedExe(cc, filesIn(b, .{ .path = "cli" }, ".c"), "adead");
+                run.addPrefixedFileArg("--env=ADEAD_BIN=", command);
+            }
+            run.addFileArg(t.sanitizedExe(cc, &.{source}, suiteName(source)));
+        }
+    }
+
+    fn debugSetting(t: *Tests) Setting {
+        return .{ .target = t.setting.target, .optimize = .Debug, .strip = false };
+    }
+
+    fn debugLibrary(t: *Tests) *Compile {
+        return staticLibrary(t.b, t.debugSetting(), "adead", t.library_sources);
+    }
+
+    /// A program and the library under AddressSanitizer and UBSan. The library's objects are shared among the suites.
+    fn sanitizedExe(t: *Tests, cc: SystemCompiler, sources: []const []const u8, name: []const u8) LazyPath {
         const b = t.b;
         if (t.sanitized_library == null) t.sanitized_library = cc.archive(b, t.library_sources, &sanitizer_flags);
-        const own = cc.object(b, source, &sanitizer_flags);
-        return cc.link(b, suiteName(source), &.{ own, t.sanitized_library.? }, &sanitizer_flags);
-    }
-
-    fn addUnit(t: *Tests, run: *Build.Step.Run) void {
-        const b = t.b;
-        const sources = filesIn(b, .{ .path = "tests/unit" }, ".c");
-        if (t.cc) |cc| {
-            for (sources) |s| t.add(run, b.fmt("{s}@asan", .{suiteName(s)}), t.sanitizedExe(cc, s), &.{});
-        } else {
-            t.skip(run, "sanitizers", "no gcc or clang with AddressSanitizer here (Debian: apt-get install gcc libc6-dev)");
-            const debug: Setting = .{ .target = t.setting.target, .optimize = .Debug, .strip = false };
-            const library = staticLibrary(b, debug, "adead", t.library_sources);
-            for (sources) |s| t.add(run, b.fmt("{s}@debug", .{suiteName(s)}), t.suiteExe(debug, s, library), &.{});
-        }
-        for (sources) |s| t.add(run, suiteName(s), t.suiteExe(t.setting, s, t.static), &.{});
-    }
-
-    fn addConformance(t: *Tests, run: *Build.Step.Run) void {
-        for (filesOf(t.b, &.{ .{ .path = "tests/conformance" }, .{ .path = "tests/golden" }, .{ .path = "tests/cli" } })) |s| {
-            t.add(run, suiteName(s), t.suiteExe(t.setting, s, t.static), &.{});
-        }
+        const objects = b.allocator.alloc(LazyPath, sources.len + 1) catch @panic("OOM");
+        for (objects[0..sources.len], sources) |*o, source| o.* = cc.object(b, source, &sanitizer_flags);
+        objects[sources.len] = t.sanitized_library.?;
+        return cc.link(b, name, objects, &sanitizer_flags);
     }
 
     /// Every fuzz target for that many seconds, from a fixed seed, with the sanitizers where there are any.
     fn addFuzz(t: *Tests, run: *Build.Step.Run, seconds: u32) void {
-        const b = t.b;
-        const debug: Setting = .{ .target = t.setting.target, .optimize = .Debug, .strip = false };
-        for (filesIn(b, .{ .path = "tests/fuzz" }, ".c")) |s| {
+        for (filesIn(t.b, .{ .path = "tests/fuzz" }, ".c")) |source| {
             const exe = if (t.cc) |cc|
-                t.sanitizedExe(cc, s)
+                t.sanitizedExe(cc, &.{source}, suiteName(source))
             else
-                t.suiteExe(debug, s, staticLibrary(b, debug, "adead", t.library_sources));
-            t.add(run, b.fmt("fuzz_{s}", .{suiteName(s)}), exe, &.{b.fmt("--seconds={d}", .{seconds})});
+                t.suiteExe(t.debugSetting(), source, t.debugLibrary());
+            t.addFuzzTarget(run, source, exe, seconds);
         }
+    }
+
+    fn addFuzzTarget(t: *Tests, run: *Build.Step.Run, source: []const u8, exe: LazyPath, seconds: u32) void {
+        const name = t.b.fmt("fuzz_{s}", .{suiteName(source)});
+        if (!t.wanted("fuzz", name)) return;
+        t.add(run, "fuzz", name, exe);
+        run.addArg(t.b.fmt("--seconds={d}", .{seconds}));
     }
 
     /// The long runs: by clang's coverage-guided fuzzer where it is installed, else by our own mutator.
@@ -595,7 +628,7 @@ const Tests = struct {
         for (filesIn(b, .{ .path = "tests/fuzz" }, ".c")) |s| {
             const objects = [_]LazyPath{ cc.object(b, s, &flags), library, .{ .cwd_relative = cc.runtime } };
             const exe = cc.link(b, suiteName(s), &objects, &(sanitizer_flags ++ .{"-lstdc++"}));
-            t.add(run, b.fmt("fuzz_{s}", .{suiteName(s)}), exe, &.{b.fmt("--seconds={d}", .{t.fuzz_seconds})});
+            t.addFuzzTarget(run, s, exe, t.fuzz_seconds);
         }
     }
 
@@ -612,7 +645,7 @@ const Tests = struct {
         const qemu = b.findProgram(&.{ "qemu-aarch64-static", "qemu-aarch64" }, &.{}) catch null;
         for (sources) |s| {
             const name = b.fmt("{s}@aarch64", .{suiteName(s)});
-            if (!t.wanted(name)) continue;
+            if (!t.wanted("qemu", name)) continue;
             if (host.os.tag != .linux) {
                 t.skip(run, name, "cannot run: qemu runs foreign programs on Linux only");
             } else if (qemu) |path| {
@@ -624,7 +657,7 @@ const Tests = struct {
 
     /// The limits on the size of what is installed.
     fn addSizes(t: *Tests, run: *Build.Step.Run) void {
-        if (!t.wanted("sizes")) return;
+        if (!t.wanted("", "sizes")) return;
         const b = t.b;
         const setting: Setting = .{ .target = t.setting.target, .optimize = .ReleaseFast };
         const host: Setting = .{ .target = b.graph.host, .optimize = .Debug, .strip = false };
@@ -638,12 +671,12 @@ const Tests = struct {
     fn addStatic(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
         const host: Setting = .{ .target = b.graph.host, .optimize = .Debug, .strip = false };
-        t.add(run, "layers", t.suiteExe(host, "tests/tools/layers.c", null), &.{});
+        t.add(run, "", "layers", t.suiteExe(host, "tests/tools/layers.c", null));
         t.addGenerated(run);
     }
 
     fn addGenerated(t: *Tests, run: *Build.Step.Run) void {
-        if (!t.wanted("generated")) return;
+        if (!t.wanted("", "generated")) return;
         run.addArg("suite:generated");
         run.addArtifactArg(t.generator.tool);
         run.addArg("check");

@@ -1,10 +1,12 @@
 //! Runs test suites and adds them up: the one process behind `zig build test`, `check` and `fuzz`.
 //!
-//!   runner [--jobs=N] [--timeout=SECONDS] [--only=TEST] [--env=NAME=VALUE] { suite:NAME EXE ARG... | skip:NAME REASON }
+//!   runner [--jobs=N] [--timeout=SECONDS] [--only=TEST] [--env=NAME=VALUE]... GROUP...
+//!   GROUP: suite:NAME [--env=NAME=VALUE]... EXE ARG...  |  program:NAME EXE ARG...  |  skip:NAME REASON
 //!
-//! A suite speaks the protocol of tests/harness/test.h on its standard output: PASS, FAIL and SKIP lines, then one summary
-//! line. Lines are forwarded as they come. A suite that dies, hangs, leaves out its summary or exits with an error
-//! without a FAIL line counts as one failure more. The last line is always `N passed, N failed, N skipped`.
+//! A program passes when it exits with 0. A suite speaks the protocol of tests/harness/test.h on its standard output: PASS,
+//! FAIL and SKIP lines, then one summary line. Lines are forwarded as they come. A suite that dies, hangs, leaves out its
+//! summary or exits with an error without a FAIL line counts as one failure more. The last line on standard output is always
+//! `N passed, N failed, N skipped`.
 //! Under CI=true a skip is a failure unless its reason starts with "cannot run: ": what could have run must run.
 
 const std = @import("std");
@@ -13,7 +15,8 @@ const Io = std.Io;
 const Suite = struct {
     name: []const u8,
     argv: []const []const u8 = &.{},
-    skip_reason: ?[]const u8 = null,
+    kind: enum { suite, program, skip } = .suite,
+    environ: *const std.process.Environ.Map,
     passed: usize = 0,
     failed: usize = 0,
     skipped: usize = 0,
@@ -24,7 +27,6 @@ const Suite = struct {
 const Runner = struct {
     gpa: std.mem.Allocator,
     io: Io,
-    environ: *std.process.Environ.Map,
     suites: []Suite,
     only: ?[]const u8,
     timeout: u32,
@@ -58,10 +60,9 @@ const Runner = struct {
 
     fn runSuite(runner: *Runner, suite: *Suite) void {
         const start: Io.Clock.Timestamp = .now(runner.io, .awake);
-        if (suite.skip_reason) |reason| {
-            const line = std.fmt.allocPrint(runner.gpa, "SKIP {s}: {s}", .{ suite.name, reason }) catch @panic("OOM");
+        if (suite.kind == .skip) {
+            const line = std.fmt.allocPrint(runner.gpa, "SKIP {s}: {s}", .{ suite.name, suite.argv[0] }) catch @panic("OOM");
             runner.suiteLine(suite, line);
-            suite.summary = true;
         } else {
             const verdict: ?[]const u8 = runner.runProcess(suite) catch |e| text: {
                 const words = std.fmt.allocPrint(runner.gpa, "cannot be run: {t} ({s})", .{ e, suite.argv[0] });
@@ -96,10 +97,10 @@ const Runner = struct {
         const io = runner.io;
         var argv: std.ArrayList([]const u8) = .empty;
         try argv.appendSlice(gpa, suite.argv);
-        if (runner.only) |name| try argv.append(gpa, name);
+        if (suite.kind == .suite) if (runner.only) |name| try argv.append(gpa, name);
         var child = try std.process.spawn(io, .{
             .argv = argv.items,
-            .environ_map = runner.environ,
+            .environ_map = suite.environ,
             .stdin = .ignore,
             .stdout = .pipe,
             .stderr = .pipe,
@@ -123,7 +124,11 @@ const Runner = struct {
         const term = try child.wait(io);
 
         switch (term) {
-            .exited => |code| if (code != 0 and suite.failed == 0) {
+            .exited => |code| if (suite.kind == .program) {
+                if (code != 0) return try std.fmt.allocPrint(gpa, "exited with {d}", .{code});
+                runner.suiteLine(suite, try std.fmt.allocPrint(gpa, "PASS {s}", .{suite.name}));
+                return null;
+            } else if (code != 0 and suite.failed == 0) {
                 const nothing_matched = runner.only != null and suite.summary and suite.passed + suite.skipped == 0;
                 if (!nothing_matched) return try std.fmt.allocPrint(gpa, "exited with {d} and no FAIL line", .{code});
             },
@@ -226,6 +231,14 @@ fn isSummary(text: []const u8) bool {
     return words.next() == null;
 }
 
+/// The name of the group that this argument starts, or null.
+fn groupStart(arg: []const u8) ?[]const u8 {
+    for ([_][]const u8{ "suite:", "program:", "skip:" }) |prefix| {
+        if (std.mem.startsWith(u8, arg, prefix)) return arg[prefix.len..];
+    }
+    return null;
+}
+
 fn slower(_: void, a: Suite, b: Suite) bool {
     return a.seconds > b.seconds;
 }
@@ -245,25 +258,31 @@ pub fn main(init: std.process.Init) !u8 {
     var argv: std.ArrayList([]const u8) = .empty;
     const args = try init.minimal.args.toSlice(gpa);
     for (args[1..]) |arg| {
-        const starts_suite = std.mem.startsWith(u8, arg, "suite:");
-        const starts_skip = std.mem.startsWith(u8, arg, "skip:");
-        if (starts_suite or starts_skip) {
+        if (groupStart(arg)) |name| {
             if (suites.items.len != 0) suites.items[suites.items.len - 1].argv = try argv.toOwnedSlice(gpa);
-            try suites.append(gpa, .{ .name = arg[@as(usize, if (starts_suite) 6 else 5)..] });
-            if (starts_skip) suites.items[suites.items.len - 1].skip_reason = "no reason given";
-        } else if (suites.items.len != 0) {
+            try suites.append(gpa, .{ .name = name, .environ = init.environ_map });
             const last = &suites.items[suites.items.len - 1];
-            if (last.skip_reason != null) last.skip_reason = arg else try argv.append(gpa, arg);
+            if (std.mem.startsWith(u8, arg, "program:")) last.kind = .program;
+            if (std.mem.startsWith(u8, arg, "skip:")) last.kind = .skip;
+        } else if (std.mem.startsWith(u8, arg, "--env=")) {
+            const pair = arg["--env=".len..];
+            const equals = std.mem.indexOfScalar(u8, pair, '=') orelse return error.BadArgument;
+            if (suites.items.len == 0) {
+                try init.environ_map.put(pair[0..equals], pair[equals + 1 ..]);
+            } else {
+                const own = try gpa.create(std.process.Environ.Map);
+                own.* = try suites.items[suites.items.len - 1].environ.clone(gpa);
+                try own.put(pair[0..equals], pair[equals + 1 ..]);
+                suites.items[suites.items.len - 1].environ = own;
+            }
+        } else if (suites.items.len != 0) {
+            try argv.append(gpa, arg);
         } else if (std.mem.startsWith(u8, arg, "--jobs=")) {
             jobs = try std.fmt.parseInt(usize, arg["--jobs=".len..], 10);
         } else if (std.mem.startsWith(u8, arg, "--timeout=")) {
             timeout = try std.fmt.parseInt(u32, arg["--timeout=".len..], 10);
         } else if (std.mem.startsWith(u8, arg, "--only=")) {
             only = arg["--only=".len..];
-        } else if (std.mem.startsWith(u8, arg, "--env=")) {
-            const pair = arg["--env=".len..];
-            const equals = std.mem.indexOfScalar(u8, pair, '=') orelse return error.BadArgument;
-            try init.environ_map.put(pair[0..equals], pair[equals + 1 ..]);
         } else return error.BadArgument;
     }
     if (suites.items.len != 0) suites.items[suites.items.len - 1].argv = try argv.toOwnedSlice(gpa);
@@ -271,7 +290,6 @@ pub fn main(init: std.process.Init) !u8 {
     var runner: Runner = .{
         .gpa = std.heap.smp_allocator,
         .io = io,
-        .environ = init.environ_map,
         .suites = suites.items,
         .only = only,
         .timeout = timeout,
