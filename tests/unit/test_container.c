@@ -49,107 +49,13 @@ static void layout_is_documented(void)
 {
     static const char source[] =
         ".memory 8192 max 12288\n.data 5\n.u8 7\n.input x u8[?] at 16\n.default x [2]\n.u8 1, 2\nf: halt\n.entry f\n";
-    static const uint8_t  payload[] = {/* program */ 0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0x20,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0x30,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       /* code */ 0xFF,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       /* data */ 1,
-                                       0,
-                                       0,
-                                       0,
-                                       5,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       1,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       7,
-                                       /* inputs */ 1,
-                                       0,
-                                       0,
-                                       0,
-                                       1,
-                                       'x',
-                                       4,
-                                       1,
-                                       0,
-                                       1,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       16,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       2,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       1,
-                                       2,
-                                       /* names */ 1,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       0,
-                                       1,
-                                       'f'};
+    static const char payload[] =
+        /* program */ "\0\0\0\0\0\0\0\0" "\0\x20\0\0\0\0\0\0" "\0\x30\0\0\0\0\0\0"
+        /* code */ "\xFF\0\0\0" "\0"
+        /* data */ "\1\0\0\0" "\5\0\0\0\0\0\0\0" "\1\0\0\0\0\0\0\0" "\7"
+        /* inputs: name, type, rank, place, flags, dims, where, default dims, default */
+        "\1\0\0\0" "\1x" "\4\1\0\1" "\0\0\0\0\0\0\0\0" "\x10\0\0\0\0\0\0\0" "\2\0\0\0\0\0\0\0" "\1\2"
+        /* names */ "\1\0\0\0" "\0" "\0\0\0\0\0\0\0\0" "\1f";
     static const uint32_t kinds[5] = {1, 2, 3, 4, 8}, sizes[5] = {24, 5, 21, 36, 15};
     adead_image   image;
     adead_failure failure = {0};
@@ -157,7 +63,7 @@ static void layout_is_documented(void)
     CHECK(adead_assemble(&image, source, sizeof source - 1, &adead_host_default, &failure) == ADEAD_OK, "line %u: %s",
           failure.line, failure.message);
     CHECK_EQ(test_write(&image, ADEAD_FORMAT_ADEAD2, &binary, &failure), ADEAD_OK);
-    CHECK_EQ(binary.size, 48 + 5 * 24 + sizeof payload);
+    CHECK_EQ(binary.size, 48 + 5 * 24 + sizeof payload - 1);
     CHECK_EQ(memcmp(binary.data, "ADEAD\0\2\0\0\0\0\0\5\0\0\0", 16), 0);
     uint64_t offset = 48 + 5 * 24;
     for (int i = 0; i < 5; i++) {
@@ -168,7 +74,7 @@ static void layout_is_documented(void)
         CHECK_EQ(adead_load_u64(entry + 16), sizes[i]);
         offset += sizes[i];
     }
-    CHECK_EQ(memcmp(binary.data + 168, payload, sizeof payload), 0);
+    CHECK_EQ(memcmp(binary.data + 168, payload, sizeof payload - 1), 0);
     uint8_t      digest[32], carried[32];
     adead_sha256 hash;
     memcpy(carried, binary.data + 16, 32);
