@@ -561,8 +561,8 @@ const Tests = struct {
         }
     }
 
-    /// The suites of a folder under AddressSanitizer and UBSan, those of the command with a sanitized command. Where there is
-    /// no compiler for that, in Zig's Debug mode, which traps on undefined behaviour.
+    /// The suites of a folder under AddressSanitizer and UBSan, those of the command with a sanitized command. Where there
+    /// is no compiler for that, in Zig's Debug mode, which traps on undefined behaviour.
     fn addSanitized(t: *Tests, run: *Build.Step.Run, folder: []const u8) void {
         const b = t.b;
         for (filesIn(b, .{ .path = b.fmt("tests/{s}", .{folder}) }, ".c")) |source| {
