@@ -100,19 +100,20 @@ STEP(JUMP_TABLE)
     pc = TARGET(task->translation->jumps[(uint32_t)pc->imm + index]);
     ENTER
 }
-STEP(CALL)
-{
-    uint64_t *frame = r + pc->b;
-    if (ADEAD_UNLIKELY(sp == task->stack_limit || pc->d > task->register_limit - frame)) TRAP(STACK_OVERFLOW)
-    const uint64_t *arguments = r + pc->a;
-    uint64_t       *to = frame, *locals = frame + pc->c, *end = frame + pc->d;
-    while (to < locals) { SHORT_LOOP(to) *to++ = *arguments++; }
-    while (to < end) { SHORT_LOOP(to) to[0] = 0; to[1] = 0; to[2] = 0; to[3] = 0; to += ADEAD_REGISTER_GROUP; }
-    *sp++ = pc;
-    r = frame;
-    pc = TARGET(pc->imm);
-    ENTER
+#define CALL_BODY                                                                                                   \
+{                                                                                                                   \
+    uint64_t *frame = r + pc->b;                                                                                    \
+    if (ADEAD_UNLIKELY(sp == task->stack_limit || pc->d > task->register_limit - frame)) TRAP(STACK_OVERFLOW)       \
+    const uint64_t *arguments = r + pc->a;                                                                          \
+    uint64_t       *to = frame, *locals = frame + pc->c, *end = frame + pc->d;                                      \
+    while (to < locals) { SHORT_LOOP(to) *to++ = *arguments++; }                                                    \
+    while (to < end) { SHORT_LOOP(to) to[0] = 0; to[1] = 0; to[2] = 0; to[3] = 0; to += ADEAD_REGISTER_GROUP; }     \
+    *sp++ = pc;                                                                                                     \
+    r = frame;                                                                                                      \
+    pc = TARGET(pc->imm);                                                                                           \
+    ENTER                                                                                                           \
 }
+STEP(CALL) CALL_BODY
 STEP(CALL_INDIRECT)
 {
     uint32_t index = C32;
@@ -207,7 +208,6 @@ STORE_STEP(STORE8, 1, uint8_t)
 STORE_STEP(STORE16, 2, uint16_t)
 STORE_STEP(STORE32, 4, uint32_t)
 #undef STORE_STEP
-#undef EFFECTIVE
 STEP(MEMORY_SIZE) PUT64(size / ADEAD_BLOCK_SIZE)
 STEP(MEMORY_GROW) SLOW(adead_do_memory_grow)
 STEP(MEMORY_COPY) SLOW(adead_do_memory_copy)
@@ -393,25 +393,68 @@ STEP(GPU_BARRIER) SLOW(adead_do_device)
 
 /* ---- Two instructions in one step ---- */
 
-FUSED_STEP(F64_MUL_ADD)
-{
-    double product = adead_canonical64(F64(B) * F64(C));
-    A = adead_f64_bits(product);
-    D = adead_f64_bits(adead_canonical64(product + F64(r[(uint32_t)pc->imm])));
-    NEXT
-}
-#define FUSED_LOOP(T, signed_type, unsigned_type, name, limit)                                \
-    FUSED_STEP(name)                                                                          \
-    {                                                                                         \
-        unsigned_type count = (unsigned_type)A + (unsigned_type)(int16_t)pc->b;               \
-        A = count;                                                                            \
-        JUMP_WHEN((signed_type)count < (signed_type)(limit))                                  \
+/* FIRST_ puts the result into `value`, THEN_ takes it from there. A trap in the second leaves pc at the second. */
+#define F64_VALUE(v) value = adead_f64_bits(adead_canonical64(v));
+#define FIRST_F64_ADD F64_VALUE(F64(B) + F64(C))
+#define FIRST_F64_SUB F64_VALUE(F64(B) - F64(C))
+#define FIRST_F64_MUL F64_VALUE(F64(B) * F64(C))
+#define FIRST_I32_ROTR value = (uint32_t)(B32 >> (C & 31) | B32 << (-C & 31));
+#define FIRST_I32_XOR value = B32 ^ C32;
+#define FIRST_I32_AND value = B32 & C32;
+#define FIRST_I32_ADD_IMM value = B32 + IMM32;
+#define FIRST_I32_SHR_U_IMM value = B32 >> (IMM32 & 31);
+#define FIRST_I64_ADD_IMM value = B + IMM64;
+#define FIRST_LOAD { EFFECTIVE(8) uint64_t v; memcpy(&v, mem + address, 8); value = v; }
+#define FIRST_LOAD32_U { EFFECTIVE(4) uint32_t v; memcpy(&v, mem + address, 4); value = v; }
+#define THEN_F64_ADD PUTF64(adead_canonical64(F64(B) + F64(value)))
+#define THEN_F64_SUB PUTF64(adead_canonical64(F64(B) - F64(value)))
+#define THEN_F64_MUL PUTF64(adead_canonical64(F64(B) * F64(value)))
+#define THEN_I32_XOR PUT32(B32 ^ (uint32_t)value)
+#define THEN_I32_AND PUT32(B32 & (uint32_t)value)
+#define THEN_I32_ADD PUT32(B32 + (uint32_t)value)
+#define THEN_STORE { EFFECTIVE(8) memcpy(mem + address, &value, 8); NEXT }
+#define THEN_CALL CALL_BODY
+#define THEN_JUMP_I32_LT_S JUMP_WHEN((int32_t)value < (int32_t)B)
+#define THEN_JUMP_I32_LT_S_IMM JUMP_WHEN((int32_t)value < (int32_t)LIMIT32)
+#define THEN_JUMP_I64_LT_S JUMP_WHEN((int64_t)value < (int64_t)B)
+#define THEN_JUMP_I64_LT_S_IMM JUMP_WHEN((int64_t)value < (int64_t)LIMIT64)
+#define FUSED(first, then, slot) \
+    FUSED_STEP(first##_##then)   \
+    {                            \
+        uint64_t value;          \
+        FIRST_##first            \
+        A = value;               \
+        pc++;                    \
+        THEN_##then              \
     }
-FUSED_LOOP(I32, int32_t, uint32_t, I32_ADD_JUMP_LT_S, C)
-FUSED_LOOP(I32, int32_t, uint32_t, I32_ADD_JUMP_LT_S_IMM, LIMIT32)
-FUSED_LOOP(I64, int64_t, uint64_t, I64_ADD_JUMP_LT_S, C)
-FUSED_LOOP(I64, int64_t, uint64_t, I64_ADD_JUMP_LT_S_IMM, LIMIT64)
-#undef FUSED_LOOP
+ADEAD_FUSED_STEPS(FUSED)
+#undef FUSED
+#undef F64_VALUE
+#undef EFFECTIVE
+#undef CALL_BODY
+#undef FIRST_F64_ADD
+#undef FIRST_F64_SUB
+#undef FIRST_F64_MUL
+#undef FIRST_I32_ROTR
+#undef FIRST_I32_XOR
+#undef FIRST_I32_AND
+#undef FIRST_I32_ADD_IMM
+#undef FIRST_I32_SHR_U_IMM
+#undef FIRST_I64_ADD_IMM
+#undef FIRST_LOAD
+#undef FIRST_LOAD32_U
+#undef THEN_F64_ADD
+#undef THEN_F64_SUB
+#undef THEN_F64_MUL
+#undef THEN_I32_XOR
+#undef THEN_I32_AND
+#undef THEN_I32_ADD
+#undef THEN_STORE
+#undef THEN_CALL
+#undef THEN_JUMP_I32_LT_S
+#undef THEN_JUMP_I32_LT_S_IMM
+#undef THEN_JUMP_I64_LT_S
+#undef THEN_JUMP_I64_LT_S_IMM
 
 #undef NEXT
 #undef TRAP

@@ -18,13 +18,13 @@ typedef enum step_number {
 #define OP(value, name, mnemonic, operands, flags, class, tensor, effect) NUMBER_##name,
 #include "opcodes/opcodes.def"
 #undef OP
-#define FUSED(name) NUMBER_##name,
+#define FUSED(first, then, slot) NUMBER_##first##_##then,
     ADEAD_FUSED_STEPS(FUSED)
 #undef FUSED
 } step_number;
 
 _Static_assert((int)NUMBER_GPU_END == (int)ADEAD_OP_GPU_END, "wire steps are numbered as the instructions are");
-_Static_assert((int)NUMBER_I64_ADD_JUMP_LT_S_IMM == (int)ADEAD_STEP_COUNT - 1, "fused steps follow");
+_Static_assert((int)NUMBER_I64_ADD_IMM_JUMP_I64_LT_S_IMM == (int)ADEAD_STEP_COUNT - 1, "fused steps follow");
 
 #define STEP(name) case NUMBER_##name:
 #define FUSED_STEP(name) STEP(name)

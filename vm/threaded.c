@@ -32,7 +32,7 @@ static handler *const handlers[ADEAD_STEP_COUNT] = {
 #define OP(value, name, mnemonic, operands, flags, class, tensor, effect) step_##name,
 #include "opcodes/opcodes.def"
 #undef OP
-#define FUSED(name) step_##name,
+#define FUSED(first, then, slot) step_##first##_##then,
     ADEAD_FUSED_STEPS(FUSED)
 #undef FUSED
 };

@@ -1,7 +1,7 @@
 /* From verified instructions to dense steps. See code.h for the form.
  *
- * Three walks: fuel (`run` of each instruction, from the end backward), numbering (which instructions share a step), and
- * emission. Everything here relies on the verifier: operands are in range and jumps arrive at instructions.
+ * Four walks: fuel (`run` of each instruction, from the end backward), numbering, emission, and fusion of steps in
+ * pairs. Everything here relies on the verifier: operands are in range and jumps arrive at instructions.
  */
 #include "vm/base/base.h"
 #include "vm/code.h"
@@ -16,31 +16,6 @@ typedef struct translator {
     uint32_t              jump_count;
 } translator;
 
-static bool fits_i16(int32_t v) { return v >= INT16_MIN && v <= INT16_MAX; }
-
-/* The fused step for instructions i and i + 1, or 0. The second must not be a jump target: somebody would miss the first. */
-static uint32_t fusion(const translator *t, uint32_t i, uint32_t end)
-{
-    const adead_analysis *an = t->an;
-    if (t->flavour != ADEAD_FLAVOUR_FAST || i + 1 >= end || an->targets[i + 1]) return 0;
-    adead_op first = (adead_op)an->ops[i], second = (adead_op)an->ops[i + 1];
-    adead_instruction x = adead_instruction_at(an, i), y = adead_instruction_at(an, i + 1);
-    if (first == ADEAD_OP_F64_MUL && second == ADEAD_OP_F64_ADD) {
-        uint32_t product = adead_word(&x, 0);
-        bool     left = adead_word(&y, 1) == product, right = adead_word(&y, 2) == product;
-        return left != right ? ADEAD_STEP_F64_MUL_ADD : 0;
-    }
-    bool i32 = first == ADEAD_OP_I32_ADD_IMM, i64 = first == ADEAD_OP_I64_ADD_IMM;
-    if (!i32 && !i64) return 0;
-    uint32_t counter = adead_word(&x, 0);
-    if (counter != adead_word(&x, 1) || !fits_i16((int32_t)adead_word(&x, 2)) || adead_word(&y, 0) != counter || y.count != 3) return 0;
-    if (i32 && second == ADEAD_OP_JUMP_I32_LT_S) return ADEAD_STEP_I32_ADD_JUMP_LT_S;
-    if (i32 && second == ADEAD_OP_JUMP_I32_LT_S_IMM) return ADEAD_STEP_I32_ADD_JUMP_LT_S_IMM;
-    if (i64 && second == ADEAD_OP_JUMP_I64_LT_S) return ADEAD_STEP_I64_ADD_JUMP_LT_S;
-    if (i64 && second == ADEAD_OP_JUMP_I64_LT_S_IMM) return ADEAD_STEP_I64_ADD_JUMP_LT_S_IMM;
-    return 0;
-}
-
 static void count_runs(const translator *t, const adead_function *fn)
 {
     for (uint32_t i = fn->end; i-- > fn->first;)
@@ -49,13 +24,7 @@ static void count_runs(const translator *t, const adead_function *fn)
 
 static uint32_t number_steps(const translator *t, const adead_function *fn, uint32_t next)
 {
-    for (uint32_t i = fn->first; i < fn->end; i++) {
-        t->step[i] = next++;
-        if (fusion(t, i, fn->end)) {
-            t->step[i + 1] = t->step[i];
-            i++;
-        }
-    }
+    for (uint32_t i = fn->first; i < fn->end; i++) t->step[i] = next++;
     return next;
 }
 
@@ -117,35 +86,15 @@ static void set_limit(adead_step *step, uint32_t limit)
     step->d = (uint16_t)(limit >> 16);
 }
 
-static void emit_fused(const translator *t, const adead_function *fn, adead_step *step, uint32_t number, uint32_t i, uint32_t fused)
-{
-    adead_instruction x = adead_instruction_at(t->an, i), y = adead_instruction_at(t->an, i + 1);
-    if (fused == ADEAD_STEP_F64_MUL_ADD) {
-        uint32_t product = adead_word(&x, 0);
-        uint32_t addend = adead_word(&y, 1) == product ? adead_word(&y, 2) : adead_word(&y, 1);
-        step->a = (uint16_t)product;
-        step->b = (uint16_t)adead_word(&x, 1);
-        step->c = (uint16_t)adead_word(&x, 2);
-        step->d = (uint16_t)adead_word(&y, 0);
-        step->imm = (int32_t)addend;
-        return;
-    }
-    step->a = (uint16_t)adead_word(&x, 0);
-    step->b = (uint16_t)adead_word(&x, 2); /* the increment, as 16 bits */
-    set_limit(step, adead_word(&y, 1));    /* the limit's register, or the limit */
-    step->imm = distance(t, fn, number, adead_word(&y, 2));
-}
-
-static void emit(translator *t, const adead_function *fn, uint32_t i, uint32_t fused)
+static void emit(translator *t, const adead_function *fn, uint32_t i)
 {
     adead_instruction in = adead_instruction_at(t->an, i);
     uint32_t          number = t->step[i];
     adead_step       *step = &t->out->steps[number];
     step->run = t->run[i];
-    step->handler = adead_step_handler(fused ? fused : (uint32_t)in.op, t->flavour);
+    step->handler = adead_step_handler((uint32_t)in.op, t->flavour);
     t->out->instructions[number] = i;
-    if (fused) emit_fused(t, fn, step, number, i, fused);
-    else if (in.op == ADEAD_OP_CALL) emit_call(t, fn, step, number, &in);
+    if (in.op == ADEAD_OP_CALL) emit_call(t, fn, step, number, &in);
     else if (in.op == ADEAD_OP_JUMP_TABLE) emit_jump_table(t, fn, step, number, &in);
     else if (in.op == ADEAD_OP_RETURN) step->a = fn->results;
     else if (in.op == ADEAD_OP_CALL_INDIRECT) {
@@ -158,6 +107,30 @@ static void emit(translator *t, const adead_function *fn, uint32_t i, uint32_t f
         set_limit(step, adead_word(&in, 1));
         step->imm = distance(t, fn, number, adead_word(&in, 2));
     } else emit_operands(t, fn, step, number, &in);
+}
+
+/* Lets the step of instruction i execute i + 1 too, where there is a step for the two. */
+static void fuse(const translator *t, uint32_t i)
+{
+    adead_step *step = &t->out->steps[t->step[i]], *then = step + 1;
+    uint32_t    number, slot;
+    switch ((uint32_t)t->an->ops[i] << 16 | t->an->ops[i + 1]) {
+#define FUSED(first, second, where)                                  \
+    case (uint32_t)ADEAD_OP_##first << 16 | ADEAD_OP_##second:       \
+        number = ADEAD_STEP_##first##_##second;                      \
+        slot = #where[0];                                            \
+        break;
+        ADEAD_FUSED_STEPS(FUSED)
+#undef FUSED
+    default: return;
+    }
+    if (slot == 'e' && then->b == step->a) { /* the order does not matter: the result goes to c */
+        then->b = then->c;
+        then->c = step->a;
+    }
+    if (slot == 'a' && then->a != step->a) return;
+    if ((slot == 'e' || slot == 'c') && then->c != step->a) return;
+    step->handler = adead_step_handler(number, t->flavour);
 }
 
 static adead_status no_memory(adead_failure *failure)
@@ -190,11 +163,9 @@ static adead_status translate(translator *t, adead_arena *scratch, adead_failure
     for (uint32_t f = 0; f < an->function_count; f++) {
         const adead_function *fn = &an->functions[f];
         out->entries[f] = t->step[fn->first];
-        for (uint32_t i = fn->first; i < fn->end; i++) {
-            uint32_t fused = fusion(t, i, fn->end);
-            emit(t, fn, i, fused);
-            if (fused) i++;
-        }
+        for (uint32_t i = fn->first; i < fn->end; i++) emit(t, fn, i);
+        if (t->flavour == ADEAD_FLAVOUR_FAST)
+            for (uint32_t i = fn->first; i + 1 < fn->end; i++) fuse(t, i);
     }
     out->steps[steps].handler = adead_step_handler(ADEAD_OP_CALL, t->flavour);
     out->steps[steps + 1].handler = adead_step_handler(ADEAD_OP_HALT, t->flavour);

@@ -132,14 +132,13 @@ static adead_status find_functions(adead_analysis *an, adead_failure *failure)
     return ADEAD_OK;
 }
 
-static adead_status check_jump(adead_analysis *an, const adead_function *fn, const adead_instruction *in, uint32_t target,
+static adead_status check_jump(const adead_analysis *an, const adead_function *fn, const adead_instruction *in, uint32_t target,
                                adead_failure *failure)
 {
     uint32_t index = adead_find_instruction(an, fn->first, fn->end, target);
     if (index == UINT32_MAX)
         return adead_fail(failure, ADEAD_JUMP_TARGET, in->offset, "%s leads to 0x%X, where no instruction of this function starts",
                           adead_ops[in->op].mnemonic, target);
-    an->targets[index] = 1;
     return ADEAD_OK;
 }
 
@@ -397,8 +396,7 @@ static adead_status analyse(adead_analysis *an, adead_failure *failure)
     if (status) return status;
     an->offsets = adead_arena_array(&an->arena, an->instruction_count, sizeof *an->offsets, 4);
     an->ops = adead_arena_array(&an->arena, an->instruction_count, sizeof *an->ops, 2);
-    an->targets = adead_arena_array(&an->arena, an->instruction_count, 1, 1);
-    if (!an->offsets || !an->ops || !an->targets) return out_of_memory(failure);
+    if (!an->offsets || !an->ops) return out_of_memory(failure);
     if ((status = scan(an, true, failure)) || (status = find_functions(an, failure)) || (status = check_declarations(an, failure)))
         return status;
     for (uint32_t f = 0; f < an->function_count; f++) {
