@@ -178,7 +178,7 @@ static void declarations_are_kept(void)
                    "b1023\n.default z\n.i64 5\n"
                    ".output y i8[] in b9\n.data 0x40\nbuf: .zero 8\n.entry g\n.table g, f\n.table 0\nf: "
                    ".func\nhalt\ng: .func\nhalt\n.import \"a!b\" \"\"\n"
-                   ".name code 3 odd\n.name code 0 f\n.name buffer 5 five\n",
+                   ".name code 3 odd\n.name code 0 f\n.name code 0 e\n.name buffer 5 five\n",
                    &failure) == ADEAD_OK,
           "%u:%u: %s", failure.line, failure.column, failure.message);
     CHECK_EQ(image.input_count, 2);
@@ -196,8 +196,10 @@ static void declarations_are_kept(void)
     CHECK(image.table[0] == 26 && image.table[1] == 0 && image.table[2] == 0);
     CHECK_STR(image.imports[0].name, "a!b");
     CHECK_STR(image.imports[0].signature, "");
-    CHECK_EQ(image.name_count, 5);
-    CHECK_STR(image.names[1].name, "odd");
+    CHECK_EQ(image.name_count, 6); /* f once, though both a label and a .name line give it */
+    CHECK_STR(image.names[0].name, "e");
+    CHECK_STR(image.names[1].name, "f");
+    CHECK_STR(image.names[2].name, "odd");
     adead_image_close(&image);
 }
 

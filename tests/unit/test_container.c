@@ -228,7 +228,9 @@ static void rehashed_damage_is_canonical(void)
         adead_image  image;
         memcpy(copy.data, bytes.data, (size_t)bytes.size);
         for (uint32_t n = 1 + test_below(&random, 3); n > 0; n--) {
-            uint64_t at = 48 + test_below(&random, (uint32_t)copy.size - 48);
+            uint64_t at = 6 + test_below(&random, (uint32_t)copy.size - 6);
+            if (at >= 16 && at < 48) at -= 10; /* not the digest; more often the header */
+            if (at >= 16 && at < 48) continue;
             copy.data[at] = test_below(&random, 2) ? (uint8_t)test_random(&random)
                                                    : (uint8_t)(copy.data[at] + test_below(&random, 3) - 1);
         }
