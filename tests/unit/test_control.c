@@ -248,113 +248,111 @@ static void indirect_recursion_has_a_limit(void)
     CHECK_OUTCOME(run_both(&image, &limits, NULL), STACK_OVERFLOW, again, "call.indirect");
 }
 
-/* ---- Fused steps: the same program with and without a jump that leads between the two instructions ------------------------- */
+/* ---- Fused steps: two instructions that the fast loop executes in one ------------------------------------------------------- */
 
-static const uint64_t f64_cases[] = {0, 0x8000000000000000u, 0x3FF0000000000000u, 0xBFF0000000000001u, 0x7FF0000000000000u, 0xFFF0000000000000u,
-                                     0x7FF8000000001234u, 0x0000000000000001u, 0x7FEFFFFFFFFFFFFFu, 0x3CA0000000000000u, 0x3FF0000000000001u};
+static const struct { adead_op first, then; uint32_t step; } pairs[] = {
+#define FUSED(first, then, slot) {ADEAD_OP_##first, ADEAD_OP_##then, ADEAD_STEP_##first##_##then},
+    ADEAD_FUSED_STEPS(FUSED)
+#undef FUSED
+};
+enum { PAIRS = sizeof pairs / sizeof pairs[0], VARIANTS = 8, PROGRAMS = 40 };
 
-/* mul p = x * y; add e = ..; with registers 1..4; appended to `s`, the registers stored from `address` on. */
-static void emit_mul_add(const uint32_t r[6], const uint64_t values[4], bool split, uint32_t address)
+static const uint64_t pair_values[] = {0, 1, 2, 7, 31, 32, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, UINT64_MAX, 0x7FFFFFFFFFFFFFFFu, 0x8000000000000000u,
+                                       0x3FF0000000000000u, 0xBFF0000000000001u, 0x7FF0000000000000u, 0xFFF0000000000000u, 0x7FF8000000001234u,
+                                       0x7FEFFFFFFFFFFFFFu, 0x3CA0000000000000u, 0x3FF0000000000001u, 0xAAAAAAAA7FFFFFFEu, 0x000FFFFFFFFFFFFFu};
+static const uint32_t pair_immediates[] = {0, 1, 2, 31, 32, 33, 32767, 32768, LOW(-1), LOW(-32768), LOW(-32769), 0x7FFFFFFF, 0x80000000};
+
+static uint32_t one_of(uint64_t *seed, uint32_t count) { return (uint32_t)(test_random(seed) % count); }
+
+/* Emits the instruction with registers 1 to 4 (often r1, so that results are used) and gives its jump operand's word, or UINT32_MAX. */
+static uint32_t emit_random(adead_op op, uint64_t *seed, uint32_t callee)
 {
-    for (uint32_t i = 0; i < 4; i++) CONST64(&s, i + 1, values[i]);
-    uint32_t jump = EMIT(&s, JUMP_IF, 0, s.offsets[1]); /* never taken: register 0 is 0 */
-    EMIT(&s, F64_MUL, r[0], r[1], r[2]);
-    if (split) stream_patch(&s, jump, 1, s.size);
-    EMIT(&s, F64_ADD, r[3], r[4], r[5]);
-    for (uint32_t i = 0; i < 4; i++) KEEP(&s, i + 1, 0, address + 8 * i);
-}
-
-/* Runs what was appended; gives the fast form's number of steps too. */
-static outcome run_appended(uint32_t *steps)
-{
-    bench b;
-    EMIT(&s, HALT);
-    adead_image image = image_of(&s);
-    outcome     o = run_both(&image, NULL, &b);
-    *steps = b.code ? b.code->fast.step_count : 0;
-    bench_close(&b);
-    return o;
-}
-
-enum { SHAPES = 300 };
-
-static void fused_multiply_and_add(void)
-{
-    for (uint64_t batch = 1; batch <= 10; batch++) {
-        outcome  o[2];
-        uint32_t steps[2], fused = 0;
-        for (int split = 0; split < 2; split++) {
-            uint64_t seed = batch;
-            begin(8);
-            fused = 0;
-            for (uint32_t shape = 0; shape < SHAPES; shape++) {
-                uint32_t r[6];
-                uint64_t values[4];
-                for (int i = 0; i < 6; i++) r[i] = 1 + (uint32_t)(test_random(&seed) % 4);
-                if (shape % 3) r[4 + shape % 2] = r[0];
-                for (int i = 0; i < 4; i++) values[i] = shape % 5 ? f64_cases[test_random(&seed) % 11] : test_random(&seed);
-                emit_mul_add(r, values, split, 32 * shape);
-                fused += (r[4] == r[0]) != (r[5] == r[0]);
-            }
-            o[split] = run_appended(&steps[split]);
+    uint32_t words[4], n = 0, jump = UINT32_MAX;
+    for (const char *k = adead_ops[op].operands; *k; k++) {
+        switch (*k) {
+        case 'd': case 's': words[n++] = one_of(seed, 2) ? 1 : 1 + one_of(seed, 4); break;
+        case 'i': words[n++] = pair_immediates[one_of(seed, 13)]; break;
+        case 'o': words[n++] = one_of(seed, 16) ? 4 * one_of(seed, 9) : 0x7FFFFFFF; break;
+        case 'c': words[n++] = callee; break;
+        case 'r': words[n++] = 1 + one_of(seed, 3); break;
+        default: jump = n; words[n++] = 0; break;
         }
-        CHECK_DONE(o[0]);
-        CHECK_EQ(steps[1] - steps[0], fused);
-        CHECK(same_outcome(&o[0], &o[1]), "batch %d", (int)batch);
+    }
+    stream_words(&s, adead_ops[op].value, words, n);
+    return jump;
+}
+
+static bool touches_memory(adead_op op) { return strchr(adead_ops[op].operands, 'o') != NULL; }
+
+/* Random values; perhaps a jump between the two; the two; a mark that a jump of the second leaves out; all registers stored. */
+static void emit_pair(int pair, uint64_t *seed, uint32_t callee, uint32_t address)
+{
+    bool memory = touches_memory(pairs[pair].first) || touches_memory(pairs[pair].then);
+    for (uint32_t i = 1; i < 5; i++) {
+        uint64_t value = one_of(seed, 4) ? pair_values[one_of(seed, 22)] : test_random(seed);
+        CONST64(&s, i, memory && one_of(seed, 8) ? value % 65000 : value);
+    }
+    EMIT(&s, I32_CONST, 6, one_of(seed, 2));
+    uint32_t jump = EMIT(&s, JUMP_IF, 6, s.offsets[1]);
+    emit_random(pairs[pair].first, seed, callee);
+    stream_patch(&s, jump, 1, one_of(seed, 3) ? s.size : s.offsets[s.count - 1]); /* to the second or, not unlike a fall, the first */
+    uint32_t then = s.size, word = emit_random(pairs[pair].then, seed, callee);
+    EMIT(&s, I64_ADD_IMM, 5, 5, 1);
+    if (word != UINT32_MAX) stream_patch(&s, then, word, s.size);
+    for (uint32_t i = 1; i < 6; i++) KEEP(&s, i, 0, address + 8 * i);
+}
+
+/* All pairs of the table, with any registers, entered at the first instruction and at the second, against the plain loop. */
+static void fused_pairs(void)
+{
+    for (int pair = 0; pair < PAIRS; pair++) {
+        int fused = 0, done = 0;
+        for (uint64_t program = 0; program < PROGRAMS; program++) {
+            uint64_t seed = (uint64_t)pair << 32 | program;
+            bench    b;
+            s = (stream){0};
+            uint32_t callee = FUNCTION(&s, 2, 2, 5, 0);
+            EMIT(&s, I64_SUB, 0, 1, 0);
+            EMIT(&s, RETURN);
+            uint32_t entry = FUNCTION(&s, 0, 0, 8, 0);
+            for (uint32_t i = 0; i < VARIANTS; i++) emit_pair(pair, &seed, callee, 48 * i);
+            EMIT(&s, HALT);
+            adead_image image = image_of(&s);
+            image.entry = entry;
+            outcome o = run_both(&image, NULL, &b);
+            for (uint32_t i = 0; b.code && i < b.code->fast.step_count; i++)
+                fused += b.code->fast.steps[i].handler == adead_step_handler(pairs[pair].step, ADEAD_FLAVOUR_FAST);
+            done += o.status == ADEAD_OK;
+            bench_close(&b);
+            CHECK(!test_state.bad, "pair %s, %s, program %d", adead_ops[pairs[pair].first].mnemonic, adead_ops[pairs[pair].then].mnemonic,
+                  (int)program);
+            CHECK(o.status == ADEAD_OK || o.status == ADEAD_OUT_OF_BOUNDS, "%s", o.failure.message);
+        }
+        CHECK(fused > 20 && done > 3, "%s, %s: %d fused, %d programs done", adead_ops[pairs[pair].first].mnemonic,
+              adead_ops[pairs[pair].then].mnemonic, fused, done);
     }
 }
 
-/* One counting loop: r1 += step; if r1 < limit: again; at most 9 times (counted in r3). */
-typedef struct loop_case { bool wide, immediate; uint64_t start, limit; uint32_t step, limit_register; } loop_case;
-
-static void emit_counting(const loop_case *c, bool split, uint32_t address)
-{
-    CONST64(&s, 1, c->start);
-    CONST64(&s, 2, c->limit);
-    EMIT(&s, I64_CONST, 3, 0, 0);
-    uint32_t guard = EMIT(&s, JUMP_IF, 0, s.offsets[1]), top = s.size;
-    EMIT(&s, I64_ADD_IMM, 3, 3, 1);
-    uint32_t stop = EMIT(&s, JUMP_I64_EQ_IMM, 3, 9, 0);
-    if (c->wide) EMIT(&s, I64_ADD_IMM, 1, 1, c->step);
-    else EMIT(&s, I32_ADD_IMM, 1, 1, c->step);
-    if (split) stream_patch(&s, guard, 1, s.size);
-    if (c->wide && c->immediate) EMIT(&s, JUMP_I64_LT_S_IMM, 1, LOW(c->limit), top);
-    else if (c->wide) EMIT(&s, JUMP_I64_LT_S, 1, c->limit_register, top);
-    else if (c->immediate) EMIT(&s, JUMP_I32_LT_S_IMM, 1, LOW(c->limit), top);
-    else EMIT(&s, JUMP_I32_LT_S, 1, c->limit_register, top);
-    stream_patch(&s, stop, 2, s.size);
-    for (uint32_t i = 0; i < 4; i++) KEEP(&s, i, 0, address + 8 * i);
-}
-
-static const uint64_t loop_starts[] = {0, 5, 0x7FFFFFF0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFF0u, 0x7FFFFFFFFFFFFFFFu,
-                                       0x8000000000000000u, UINT64_MAX, 0xAAAAAAAA7FFFFFFEu};
-static const uint32_t loop_steps[] = {0, 1, 2, 7, 32767, 32768, LOW(-1), LOW(-32768), LOW(-32769), 0x7FFFFFFF, 0x80000000};
-static const uint64_t loop_limits[] = {0, 6, 0x7FFFFFFF, 0x80000000, UINT64_MAX, 0x7FFFFFFFFFFFFFFFu, 0x8000000000000000u, 0xFFFFFFFF80000000u};
-
-/* All starts and limits for one kind of loop and one step. */
-static outcome counting(int kind, int step, bool split, uint32_t *steps)
+/* The store's own place and fuel, although the addition before it runs it. */
+static void fused_pairs_trap_at_the_second(void)
 {
     begin(8);
-    for (uint32_t i = 0; i < 11; i++)
-        for (uint32_t k = 0; k < 8; k++) {
-            uint32_t        limit_register = (i + k) % 5 ? 2 : 1; /* sometimes the counter is its own limit */
-            const loop_case c = {kind & 1, (kind & 2) != 0, loop_starts[i], loop_limits[k], loop_steps[step], limit_register};
-            emit_counting(&c, split, 32 * (8 * i + k));
-        }
-    return run_appended(steps);
-}
-
-static void fused_count_and_jump(void)
-{
-    for (int kind = 0; kind < 4; kind++)
-        for (int step = 0; step < 11; step++) {
-            uint32_t fused_steps, split_steps;
-            int32_t  by = (int32_t)loop_steps[step];
-            outcome  x = counting(kind, step, false, &fused_steps), y = counting(kind, step, true, &split_steps);
-            CHECK_DONE(x);
-            CHECK(same_outcome(&x, &y), "kind %d, step %d", kind, by);
-            CHECK_EQ(split_steps - fused_steps, by >= -32768 && by <= 32767 ? 88 : 0);
-        }
+    CONST64(&s, 1, 65529);
+    EMIT(&s, F64_ADD, 2, 2, 2);
+    uint32_t at = EMIT(&s, STORE, 2, 1, 0);
+    for (int i = 0; i < 5; i++) EMIT(&s, NOP);
+    EMIT(&s, HALT);
+    outcome o = run_stream(&s);
+    CHECK_OUTCOME(o, OUT_OF_BOUNDS, at, "address 0xFFF9 + 0 lies outside");
+    CHECK_EQ(o.fuel, 3);
+    begin(8); /* and the load's, although the addition is part of its step */
+    CONST64(&s, 1, 65529);
+    at = EMIT(&s, LOAD, 2, 1, 0);
+    EMIT(&s, F64_ADD, 3, 3, 2);
+    EMIT(&s, HALT);
+    o = run_stream(&s);
+    CHECK_OUTCOME(o, OUT_OF_BOUNDS, at, "load64 r2, r1, 0");
+    CHECK_EQ(o.fuel, 2);
 }
 
 /* ---- Fuel -------------------------------------------------------------------------------------------------------------- */
@@ -659,6 +657,6 @@ static void traps_of_the_rest(void)
 
 TEST_MAIN("control", T(jumps) T(loops) T(jump_tables) T(return_from_the_entry_ends) T(arguments_and_results) T(recursion_has_a_limit)
           T(registers_have_a_limit) T(the_implicit_function_calls_itself) T(indirect_calls) T(indirect_recursion_has_a_limit)
-          T(fused_multiply_and_add) T(fused_count_and_jump) T(fuel_counts_instructions) T(work_costs_more) T(work_may_be_the_end)
-          T(traps_pay_up_to_the_instruction) T(every_limit_stops_at_a_run) T(turns_do_not_show) T(traps_of_arithmetic) T(traps_of_memory)
-          T(traps_of_the_rest))
+          T(fused_pairs) T(fused_pairs_trap_at_the_second) T(fuel_counts_instructions) T(work_costs_more) T(work_may_be_the_end)
+          T(traps_pay_up_to_the_instruction) T(every_limit_stops_at_a_run) T(turns_do_not_show) T(traps_of_arithmetic)
+          T(traps_of_memory) T(traps_of_the_rest))
