@@ -231,7 +231,7 @@ typedef struct adead_program_info {
     uint32_t inputs, outputs, imports, names, table_entries;
     uint32_t uses_device, uses_vulkan, uses_tasks; /* 1 or 0 */
     uint64_t native_bytes; /* x86 bytes of an AHYB file, which are never run */
-    uint8_t  digest[32];   /* SHA-256 of the version-2 container this program is */
+    uint8_t  digest[32];   /* SHA-256 of the version-2 container this program is; zeros for one with x86-64 code */
 } adead_program_info;
 
 ADEAD_API int adead_program_get_info(adead_program *program, adead_program_info *info);

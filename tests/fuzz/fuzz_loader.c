@@ -38,11 +38,13 @@ static bool succeeded(int status)
     return false;
 }
 
-static void program_digest(adead_program *program, uint8_t digest[32])
+/* Gives the digest; says whether the program has x86-64 code, which no other format and no disassembly holds. */
+static bool program_digest(adead_program *program, uint8_t digest[32])
 {
     adead_program_info info = {.size = sizeof info};
     demand(adead_program_get_info(program, &info) == ADEAD_OK, "no information about a program that was read");
     memcpy(digest, info.digest, 32);
+    return info.native_bytes != 0;
 }
 
 /* Reads the bytes and compares the program with the one that was written. */
@@ -62,14 +64,14 @@ static void write_and_read(adead_program *program)
 {
     uint8_t digest[32];
     bytes   out = {0};
-    program_digest(program, digest);
+    bool has_native = program_digest(program, digest);
     if (succeeded(adead_program_write(program, ADEAD_PROGRAM_BINARY, collect, &out)))
         read_back(&out, digest, false, "what was written as a container reads back as something else");
     out.size = 0;
     if (succeeded(adead_program_write(program, ADEAD_PROGRAM_TEXT, collect, &out)))
         read_back(&out, digest, false, "what was written as text reads back as something else");
     out.size = 0;
-    if (succeeded(adead_program_verify(program)) && succeeded(adead_program_disassemble(program, collect, &out)))
+    if (!has_native && succeeded(adead_program_verify(program)) && succeeded(adead_program_disassemble(program, collect, &out)))
         read_back(&out, digest, true, "the disassembly of a verified program assembles to something else");
     free(out.data);
 }
