@@ -276,27 +276,30 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
     step.dependOn(&run.step);
 }
 
-/// tests/bench/*.c are programs of their own; tests/bench/run.py, where python3 exists, runs the comparison with peers.
+/// tests/bench/run.py measures; it gets the C programs of its folder (which are POSIX) as --NAME=FILE.
 fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, command: ?*Compile) void {
-    const step = b.step("bench", "Measure, and compare with what the registries have (states what was not available)");
-    var last: ?*Build.Step = null;
-    for (filesIn(b, .{ .path = "tests/bench" }, ".c")) |source| {
-        const run = b.addRunArtifact(executable(b, setting, suiteName(source), &.{source}, static));
-        run.setCwd(b.path("."));
-        run.stdio = .inherit;
-        if (last) |l| run.step.dependOn(l);
-        last = &run.step;
-        step.dependOn(&run.step);
-    }
-    const c = command orelse return;
-    if (!exists(b, "tests/bench/run.py")) return;
-    const run = b.addSystemCommand(&.{ "python3", "tests/bench/run.py" });
+    const step = b.step("bench", "Measure beside peers from the registries: [interp] [startup] [gemm] [--write]");
+    const c = command orelse {
+        step.dependOn(&b.addFail("there is no cli/ to measure").step);
+        return;
+    };
+    const python = b.findProgram(&.{"python3"}, &.{}) catch {
+        step.dependOn(&b.addFail("the measurements need python3 (Debian: apt-get install python3 python3-venv)").step);
+        return;
+    };
+    const run = b.addSystemCommand(&.{ python, "tests/bench/run.py" });
+    run.setName("bench");
     run.setCwd(b.path("."));
     run.addPrefixedArtifactArg("--adead=", c);
     run.addPrefixedArtifactArg("--library=", shared);
+    if (setting.target.result.os.tag != .windows) {
+        for (filesIn(b, .{ .path = "tests/bench" }, ".c")) |source| {
+            const name = suiteName(source);
+            run.addPrefixedArtifactArg(b.fmt("--{s}=", .{name}), executable(b, setting, name, &.{source}, static));
+        }
+    }
     if (b.args) |args| run.addArgs(args);
     run.stdio = .inherit;
-    if (last) |l| run.step.dependOn(l);
     step.dependOn(&run.step);
 }
 
