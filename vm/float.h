@@ -61,7 +61,7 @@ static inline double adead_sqrt64(double v)
     static inline type adead_ceil##bits(type v)                                                                      \
     {                                                                                                                \
         type t = adead_trunc##bits(v);                                                                               \
-        return t < v ? adead_sign##bits(t + 1, v) : t;                                                               \
+        return t < v ? t + 1 : t;                                                                                    \
     }                                                                                                                \
     static inline type adead_nearest##bits(type v)                                                                   \
     {                                                                                                                \

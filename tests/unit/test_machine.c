@@ -165,7 +165,7 @@ static void outputs_that_do_not_fit(void)
         if (which == 2) EMIT(&s, GPU_FREE, 3);
         EMIT(&s, HALT);
         out.place = which == 4 ? ADEAD_PLACE_MEMORY : ADEAD_PLACE_BUFFER;
-        out.where = which == 4 ? 65536 - 32 : which == 5 ? 1000 : 3; /* 1000: above this run's limit on buffers */
+        out.where = which == 4 ? 65536 - 32 : which == 5 ? 64 : 3; /* 64: the first above this run's limit */
         adead_image image = image_of(&s);
         image.outputs = &out;
         image.output_count = 1;
@@ -512,6 +512,23 @@ static void buffers_have_a_limit(void)
     }
 }
 
+/* Whole blocks count even where the limit is none itself. */
+static void a_limit_of_broken_blocks(void)
+{
+    adead_machine_limits limits = test_limits;
+    limits.memory = 4096 + 100;
+    for (uint32_t bytes = 4096; bytes <= 4097; bytes++) {
+        begin(4);
+        uint32_t at = EMIT(&s, GPU_ALLOC, bytes, 0);
+        EMIT(&s, HALT);
+        adead_image image = image_of(&s);
+        image.memory_initial = image.memory_maximum = 0;
+        outcome o = run_both(&image, &limits, NULL);
+        if (bytes == 4096) CHECK_DONE(o);
+        else CHECK_OUTCOME(o, OUT_OF_MEMORY, at, "above the 4196 bytes left");
+    }
+}
+
 static void vulkan_is_not_there(void)
 {
     const adead_op ops[] = {ADEAD_OP_VK_INIT, ADEAD_OP_VK_COMPUTE, ADEAD_OP_VK_SUBMIT, ADEAD_OP_VK_SYNC};
@@ -818,5 +835,5 @@ static void allocation_may_fail_anywhere(void)
 TEST_MAIN("machine", T(inputs_and_outputs) T(missing_input_says_how) T(wrong_inputs_are_refused) T(states) T(outputs_that_do_not_fit)
           T(inputs_reach_into_new_memory) T(memory_follows_the_naive_model) T(free_wants_what_alloc_gave) T(copies_and_fills)
           T(sizes_of_memory) T(data_is_there_or_the_program_is_refused) T(the_host_reads_and_writes_memory) T(the_stream_has_its_order)
-          T(buffers) T(buffers_have_a_limit) T(vulkan_is_not_there) T(memory_of_a_far_device) T(profile_and_trace)
+          T(buffers) T(buffers_have_a_limit) T(a_limit_of_broken_blocks) T(vulkan_is_not_there) T(memory_of_a_far_device) T(profile_and_trace)
           T(profile_counts_operations) T(a_reset_leaves_nothing) T(allocation_may_fail_anywhere))

@@ -213,6 +213,29 @@ static void results_of_joins(void)
     CHECK_SHOWN("550000");
 }
 
+/* Task 1 ends in the very round in which task 2, later, wants to join it: that is seen in the next round only. */
+static void ends_are_seen_in_the_next_round(void)
+{
+    begin(16);
+    CONST64(&s, 0, 1);
+    uint32_t first = EMIT(&s, SPAWN, 1, 0, 0), second = EMIT(&s, SPAWN, 2, 0, 0);
+    for (int i = 0; i < 4; i++) {
+        show_letter('.');
+        EMIT(&s, YIELD);
+    }
+    EMIT(&s, HALT);
+    stream_patch(&s, first, 1, function(0, 0));
+    EMIT(&s, YIELD);
+    show_letter('e');
+    EMIT(&s, RETURN);
+    stream_patch(&s, second, 1, function(1, 0));
+    show_letter('w');
+    EMIT(&s, JOIN, 1, 0);
+    show_letter('j');
+    EMIT(&s, RETURN);
+    CHECK_SHOWN(".ew" ".j" "." "."); /* e and w in round 3 */
+}
+
 /* Everything ends with the main task, whatever the others do. */
 static void the_end_of_main_is_the_end(void)
 {
@@ -512,6 +535,6 @@ static void every_limit_of_fuel(void)
 }
 
 TEST_MAIN("tasks", T(interleaving) T(numbers_of_tasks) T(messages_are_seen_in_the_next_round) T(a_task_sends_to_itself) T(senders_in_order)
-          T(results_of_joins) T(the_end_of_main_is_the_end) T(tasks_share_nothing) T(turns_are_fair) T(quantum) T(deadlocks)
+          T(results_of_joins) T(ends_are_seen_in_the_next_round) T(the_end_of_main_is_the_end) T(tasks_share_nothing) T(turns_are_fair) T(quantum) T(deadlocks)
           T(traps_name_the_task) T(only_main_has_outputs) T(a_channel_has_one_receiver) T(limits_of_tasks) T(many_tasks) T(fuel_of_waiting)
           T(every_limit_of_fuel))
