@@ -97,7 +97,7 @@ def machine(options, library, versions):
         "cpu": cpu,
         "vectors": " ".join(f for f in ("avx2", "fma", "avx512f") if f in flags) or "unknown",
         "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}",
+        "system": f"{platform.system()}, {platform.machine()}, Python {platform.python_version()}",
         "date": datetime.date.today().isoformat(),
         "adead": library.version,
         "rounds": options.rounds,

@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TRUE = "/bin/true"
 
 
-def quarter(series):
+def quartile(series):
     """The lower quartile: of times, what a run takes when the machine is otherwise quiet."""
     return statistics.quantiles(series, n=4)[0]
 
@@ -34,10 +34,9 @@ def measure(spawn, adead, rounds, notes, progress):
             {
                 "command": title,
                 "spawns": len(pairs),
-                "median_us": statistics.median(a for a, _ in pairs),
-                "true_us": statistics.median(b for _, b in pairs),
+                "quartile_us": quartile(a for a, _ in pairs),
+                "true_quartile_us": quartile(b for _, b in pairs),
                 "more_us": statistics.median(a - b for a, b in pairs),
-                "quiet_more_us": quarter(a for a, _ in pairs) - quarter(b for _, b in pairs),
             }
         )
     return rows
