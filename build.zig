@@ -31,13 +31,23 @@ const sanitizer_flags = [_][]const u8{
     "-fno-sanitize-recover=all",
 };
 
-/// The machine without backends: layers 0 to 3, whose size has a limit of its own.
+/// The machine without backends: layers 0 to 3. What of them it takes to load, verify and run has a size limit of its own.
 const machine_folders = [_]Folder{
     .{ .path = "opcodes" },
     .{ .path = "vm/base" },
     .{ .path = "alloc" },
     .{ .path = "hex" },
     .{ .path = "vm" },
+};
+/// What of the machine is compiled for speed; the rest (readers, assembler, verifier, ...) for size, unless in Debug.
+const hot_files = [_][]const u8{
+    "vm/threaded.c",
+    "vm/switched.c",
+    "vm/tensor.c",
+    "vm/devices.c",
+    "vm/base/sha256.c",
+    "vm/base/softfloat.c",
+    "alloc/block.c",
 };
 const upper_folders = [_]Folder{
     .{ .path = "backends", .recursive = true },
@@ -177,8 +187,21 @@ fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Modu
     module.addIncludePath(b.path("ffi/include"));
     for (versionMacros(b)) |macro| module.addCMacro(macro[0], macro[1]);
     if (setting.target.result.os.tag == .windows) module.addCMacro("__USE_MINGW_ANSI_STDIO", "1");
-    module.addCSourceFiles(.{ .files = sources, .flags = &(c_flags ++ .{ "-Werror", prefixMap(b) }) });
+    const flags = c_flags ++ .{ "-Werror", prefixMap(b) };
+    for (sources) |source| {
+        const small = setting.optimize == .ReleaseFast and isCold(source);
+        const level: []const []const u8 = if (small) &.{"-Os"} else &.{};
+        module.addCSourceFile(.{ .file = b.path(source), .flags = concat(b, &flags, level) });
+    }
     return module;
+}
+
+fn isCold(source: []const u8) bool {
+    for (hot_files) |hot| if (std.mem.eql(u8, source, hot)) return false;
+    for (machine_folders) |folder| {
+        if (std.mem.startsWith(u8, source, folder.path) and source[folder.path.len] == '/') return true;
+    }
+    return false;
 }
 
 /// __FILE__ is relative to the root, so that no binary depends on where it was built.
@@ -667,7 +690,12 @@ const Tests = struct {
         run.addArg("suite:sizes");
         run.addFileArg(executable(b, host, "sizes", &.{"tests/tools/sizes.c"}, null).getEmittedBin());
         run.addFileArg(sharedLibrary(b, setting, t.library_sources).getEmittedBin());
-        run.addFileArg(staticLibrary(b, setting, "machine", t.machine_sources).getEmittedBin());
+        const library = staticLibrary(b, setting, "machine", t.machine_sources);
+        library.link_function_sections = true;
+        library.link_data_sections = true;
+        const machine = executable(b, setting, "machine", &.{"tests/tools/machine.c"}, library);
+        machine.link_gc_sections = true;
+        run.addFileArg(machine.getEmittedBin());
     }
 
     /// What is checked about the source text itself.

@@ -4,7 +4,7 @@
 #include <string.h>
 
 const adead_op_info adead_ops[ADEAD_OP_COUNT] = {
-#define OP(value, name, mnemonic, operands, flags, class, tensor, effect) {value, #name, mnemonic, operands, flags, #class, effect},
+#define OP(value, name, mnemonic, operands, flags, class, tensor, effect) {value, flags, operands, mnemonic},
 #include "opcodes.def"
 #undef OP
 };

@@ -50,14 +50,13 @@ typedef enum adead_activation {
     ADEAD_ACTIVATION_COUNT
 } adead_activation;
 
+/* One row of the table as it is needed while running: without pointers, so that the library stays small. What only
+ * documentation needs is in opcodes/docs.h. */
 typedef struct adead_op_info {
-    uint32_t    value;
-    const char *name;     /* "GPU_MATMUL" */
-    const char *mnemonic; /* "gpu.matmul" */
-    const char *operands; /* kinds, one letter each */
-    uint32_t    flags;    /* OPF_... */
-    const char *group;    /* class name */
-    const char *effect;
+    uint32_t value;
+    uint8_t  flags;        /* OPF_... */
+    char     operands[11]; /* kinds, one letter each */
+    char     mnemonic[28]; /* "gpu.matmul" */
 } adead_op_info;
 
 /* By index, in ascending order of value. */

@@ -7,7 +7,7 @@
  * alone. programs: every hex/programs/NAME.asm, assembled to NAME.hex. check: makes everything in memory and tells which
  * file on disk differs, in the protocol of tests/harness/test.h. Files that are up to date are not touched.
  */
-#include "opcodes/opcodes.h"
+#include "opcodes/docs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -206,7 +206,7 @@ static void put_group(text *t, size_t group)
     put(t, "| value | mnemonic | operands | flags | effect |\n|---|---|---|---|---|\n");
     for (int op = 0; op < ADEAD_OP_COUNT; op++) {
         const adead_op_info *info = &adead_ops[op];
-        if (strcmp(info->group, groups[group].name) != 0) continue;
+        if (strcmp(adead_op_docs[op].group, groups[group].name) != 0) continue;
         put(t, "| `%08X` | `%s` | ", (unsigned)info->value, info->mnemonic);
         for (const char *k = info->operands; *k; k++) {
             put(t, "%s", k == info->operands ? "" : ", ");
@@ -215,7 +215,7 @@ static void put_group(text *t, size_t group)
         put(t, " | ");
         put_flags(t, info->flags);
         put(t, " | ");
-        put_code(t, info->effect);
+        put_code(t, adead_op_docs[op].effect);
         put(t, " |\n");
     }
 }
@@ -257,8 +257,8 @@ static void make_opcodes_page(text *t)
     put_opcode_introduction(t);
     for (int op = 0; op < ADEAD_OP_COUNT; op++) {
         size_t group = 0;
-        while (group < COUNT(groups) && strcmp(groups[group].name, adead_ops[op].group) != 0) group++;
-        if (group == COUNT(groups)) die("the class %s of opcodes.def has no title in tools/gen.c", adead_ops[op].group);
+        while (group < COUNT(groups) && strcmp(groups[group].name, adead_op_docs[op].group) != 0) group++;
+        if (group == COUNT(groups)) die("the class %s of opcodes.def has no title in tools/gen.c", adead_op_docs[op].group);
     }
     for (size_t group = 0; group < COUNT(groups); group++) put_group(t, group);
 }
@@ -349,7 +349,7 @@ static void make_python(text *t)
             adead_ops[op].operands);
     put(t, "}\n\n\nclass Opcode(enum.IntEnum):\n    \"\"\"Every instruction by its name in the table.\"\"\"\n\n");
     for (int op = 0; op < ADEAD_OP_COUNT; op++)
-        put(t, "    %s = 0x%08X\n", adead_ops[op].name, (unsigned)adead_ops[op].value);
+        put(t, "    %s = 0x%08X\n", adead_op_docs[op].name, (unsigned)adead_ops[op].value);
     put(t, "\n\nclass Status(enum.IntEnum):\n    \"\"\"Every status code; the comment is its meaning.\"\"\"\n\n");
     for (size_t i = 0; i < COUNT(statuses); i++)
         put(t, "    %s = %d  # %s\n", statuses[i].name, statuses[i].number, statuses[i].sentence);
@@ -370,7 +370,7 @@ static void make_rust(text *t)
             adead_ops[op].mnemonic, adead_ops[op].operands);
     put(t, "];\n\n/// Values by name.\npub mod opcode {\n");
     for (int op = 0; op < ADEAD_OP_COUNT; op++)
-        put(t, "    pub const %s: u32 = 0x%08X;\n", adead_ops[op].name, (unsigned)adead_ops[op].value);
+        put(t, "    pub const %s: u32 = 0x%08X;\n", adead_op_docs[op].name, (unsigned)adead_ops[op].value);
     put(t, "}\n\n/// Status codes by name.\npub mod status {\n");
     for (size_t i = 0; i < COUNT(statuses); i++)
         put(t, "    /// %s\n    pub const %s: i32 = %d;\n", statuses[i].sentence, statuses[i].name, statuses[i].number);
@@ -384,9 +384,9 @@ static void make_zig(text *t)
            "pub const version = \"%s\";\n\n"
            "/// An instruction's value on the wire.\npub const Opcode = enum(u32) {\n", ADEAD_VERSION);
     for (int op = 0; op < ADEAD_OP_COUNT; op++) {
-        bool keyword = strcmp(adead_ops[op].name, "RETURN") == 0;
+        bool keyword = strcmp(adead_op_docs[op].name, "RETURN") == 0;
         put(t, keyword ? "    @\"" : "    ");
-        put_lower(t, adead_ops[op].name, '_');
+        put_lower(t, adead_op_docs[op].name, '_');
         put(t, "%s = 0x%08X,\n", keyword ? "\"" : "", (unsigned)adead_ops[op].value);
     }
     put(t, "    _,\n};\n\n/// Mnemonic and operand kinds (the letters of docs/opcodes.md), in ascending order of value.\n"

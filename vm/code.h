@@ -85,6 +85,7 @@ typedef struct adead_translation {
     uint32_t   *entries;      /* first step of each function */
     int32_t    *jumps;        /* distances of jump tables, one table after the other */
     uint32_t    step_count;
+    adead_flavour flavour;
     adead_arena arena;
 } adead_translation;
 

@@ -1,8 +1,7 @@
 /* The interpreter's doors: how the scheduler enters a dispatch loop, and how a loop hands a slow instruction out.
  *
- * Two loops are built from the same bodies (steps.h): direct-threaded with tail calls where the compiler has them, and a
- * `switch`. FAST translations run in the best loop there is; PLAIN ones always in a switch that calls the hook before
- * each instruction.
+ * The bodies of steps.h are built into one loop: direct-threaded with tail calls where the compiler has them, else a switch.
+ * Before each instruction of a PLAIN translation the loop calls the hook of profile.c.
  */
 #ifndef ADEAD_VM_INTERPRET_H
 #define ADEAD_VM_INTERPRET_H
@@ -35,7 +34,6 @@ const void *adead_step_handler(uint32_t number, adead_flavour flavour);
 
 /* Runs the task from its pc, whose run is already paid for, until it leaves. */
 adead_exit adead_interpret(struct adead_task *task);
-adead_exit adead_interpret_plain(struct adead_task *task);
 
 /* Slow instructions: task->pc is the instruction. Each reads its operands from the stream. */
 typedef adead_exit adead_slow(struct adead_task *task);

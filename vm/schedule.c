@@ -205,12 +205,12 @@ static void end_task(adead_task *task)
 static adead_status run_turn(adead_task *task, adead_failure *failure)
 {
     adead_machine *machine = task->machine;
-    bool           plain = task->translation == &machine->plain;
     adead_exit     why = ADEAD_EXIT_TRAP;
     task->trap = ADEAD_OUT_OF_FUEL;
     task->state = ADEAD_TASK_READY;
     if (begin_turn(task)) {
-        why = plain ? adead_interpret_plain(task) : adead_interpret(task);
+        why = adead_interpret(task);
+        if (why == ADEAD_EXIT_TURN && task->pc->run == 0) why = ADEAD_EXIT_ENDED; /* returned, with the turn's fuel overdrawn by work */
         if (why == ADEAD_EXIT_BLOCKED) task->fuel += task->pc->run;
         if (why == ADEAD_EXIT_TRAP) task->fuel += task->pc->run - 1;
         machine->fuel_left = (uint64_t)((int64_t)machine->fuel_left + task->fuel);

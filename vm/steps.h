@@ -4,6 +4,7 @@
  *   STEP(NAME), FUSED_STEP(NAME)   how a body begins
  *   DISPATCH                       executes the step at pc
  *   LEAVE(reason)                  leaves the loop with pc, r, sp and fuel written back to the task
+ *   ONE_TENSOR_STEP                where all tensor instructions can share the body of STEP(TENSOR)
  * and has in scope: pc, r, sp, task, fuel, mem (base of linear memory), size (its accessible bytes).
  *
  * A wire instruction without a body does not compile: the threaded loop misses a function, the switch misses a case.
@@ -386,10 +387,15 @@ STEP(GPU_SYNC) SLOW(adead_do_device)
 STEP(GPU_BARRIER) SLOW(adead_do_device)
 
 /* Tensor instructions all go the same way. */
+#ifdef ONE_TENSOR_STEP
+STEP(TENSOR) SLOW(adead_do_tensor)
+#else
 #define OP(value, name, mnemonic, operands, flags, class, tensor, effect)
-#define TENSOR_OP(value, name, mnemonic, operands, flags, class, tensor, effect) STEP(name) SLOW(adead_do_tensor)
+#define TENSOR_OP(value, name, mnemonic, operands, flags, class, tensor, effect) STEP(name)
 #include "opcodes/opcodes.def"
 #undef OP
+SLOW(adead_do_tensor)
+#endif
 
 /* ---- Two instructions in one step ---- */
 

@@ -1,11 +1,12 @@
-/* The portable dispatch loop: a switch over step numbers, from the same bodies as the threaded one.
- *
- * Built once with the hook before each instruction, for tracing and profiling, and once without it where the compiler
- * cannot build the threaded loop.
+/* The portable dispatch loop: a switch over step numbers, from the same bodies as the threaded one, for compilers that
+ * cannot build that. Once with the hook before each instruction, for tracing and profiling, and once without it.
  */
+#include "vm/machine.h"
+
+#if !ADEAD_THREADED
+
 #include "vm/base/softfloat.h"
 #include "vm/float.h"
-#include "vm/machine.h"
 
 #if defined(__clang__)
 #pragma clang diagnostic error "-Wswitch"
@@ -38,7 +39,7 @@ _Static_assert((int)NUMBER_I64_ADD_IMM_JUMP_I64_LT_S_IMM == (int)ADEAD_STEP_COUN
         return reason;       \
     }
 #define LOOP(name, hook)                                              \
-    adead_exit name(adead_task *task)                                 \
+    static adead_exit name(adead_task *task)                          \
     {                                                                 \
         const adead_step  *pc = task->pc;                             \
         uint64_t          *r = task->r;                               \
@@ -53,16 +54,29 @@ _Static_assert((int)NUMBER_I64_ADD_IMM_JUMP_I64_LT_S_IMM == (int)ADEAD_STEP_COUN
         }                                                             \
     }
 
-LOOP(adead_interpret_plain, adead_observe(task, pc);)
+LOOP(run_plain, adead_observe(task, pc);)
 switch ((step_number)(uintptr_t)pc->handler) {
 #include "vm/steps.h"
 }
 LOOP_END
 
-#if !ADEAD_THREADED
-LOOP(adead_interpret, )
+LOOP(run_fast, )
 switch ((step_number)(uintptr_t)pc->handler) {
 #include "vm/steps.h"
 }
 LOOP_END
+
+const void *adead_step_handler(uint32_t number, adead_flavour flavour)
+{
+    (void)flavour;
+    return (const void *)(uintptr_t)number;
+}
+
+adead_exit adead_interpret(adead_task *task)
+{
+    return task->translation->flavour == ADEAD_FLAVOUR_PLAIN ? run_plain(task) : run_fast(task);
+}
+
+#else
+typedef int adead_switch_is_not_needed; /* a translation unit may not be empty */
 #endif

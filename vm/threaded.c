@@ -26,10 +26,12 @@ typedef __attribute__((preserve_none)) adead_exit handler(STATE);
         task->fuel = fuel;   \
         return reason;       \
     }
+#define ONE_TENSOR_STEP
 #include "vm/steps.h"
 
 static handler *const handlers[ADEAD_STEP_COUNT] = {
 #define OP(value, name, mnemonic, operands, flags, class, tensor, effect) step_##name,
+#define TENSOR_OP(value, name, mnemonic, operands, flags, class, tensor, effect) step_TENSOR,
 #include "opcodes/opcodes.def"
 #undef OP
 #define FUSED(first, then, slot) step_##first##_##then,
@@ -37,10 +39,18 @@ static handler *const handlers[ADEAD_STEP_COUNT] = {
 #undef FUSED
 };
 
+/* Every step of a PLAIN translation: the hook, then what the instruction does. */
+STEP(OBSERVED)
+{
+    adead_observe(task, pc);
+    uint32_t instruction = task->translation->instructions[pc - task->translation->steps];
+    handler *step = handlers[task->analysis->ops[instruction]];
+    __attribute__((musttail)) return step(pc, r, sp, task, fuel, mem, size);
+}
+
 const void *adead_step_handler(uint32_t number, adead_flavour flavour)
 {
-    if (flavour == ADEAD_FLAVOUR_FAST) return (const void *)handlers[number];
-    return (const void *)(uintptr_t)number;
+    return (const void *)(flavour == ADEAD_FLAVOUR_FAST ? handlers[number] : step_OBSERVED);
 }
 
 adead_exit adead_interpret(adead_task *task)
@@ -50,11 +60,5 @@ adead_exit adead_interpret(adead_task *task)
 }
 
 #else
-
-const void *adead_step_handler(uint32_t number, adead_flavour flavour)
-{
-    (void)flavour;
-    return (const void *)(uintptr_t)number;
-}
-
+typedef int adead_threaded_needs_tail_calls; /* a translation unit may not be empty */
 #endif

@@ -167,8 +167,8 @@ static adead_status translate(translator *t, adead_arena *scratch, adead_failure
         if (t->flavour == ADEAD_FLAVOUR_FAST)
             for (uint32_t i = fn->first; i + 1 < fn->end; i++) fuse(t, i);
     }
-    out->steps[steps].handler = adead_step_handler(ADEAD_OP_CALL, t->flavour);
-    out->steps[steps + 1].handler = adead_step_handler(ADEAD_OP_HALT, t->flavour);
+    out->steps[steps].handler = adead_step_handler(ADEAD_OP_CALL, ADEAD_FLAVOUR_FAST);
+    out->steps[steps + 1].handler = adead_step_handler(ADEAD_OP_HALT, ADEAD_FLAVOUR_FAST);
     return ADEAD_OK;
 }
 
@@ -177,7 +177,7 @@ adead_status adead_translate(adead_translation *translation, const adead_analysi
 {
     translator  t = {.out = translation, .an = analysis, .flavour = flavour};
     adead_arena scratch;
-    *translation = (adead_translation){0};
+    *translation = (adead_translation){.flavour = flavour};
     adead_arena_open(&translation->arena, host);
     adead_arena_open(&scratch, host);
     adead_status status = translate(&t, &scratch, failure);

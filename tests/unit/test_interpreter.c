@@ -4,6 +4,7 @@
  *
  * `every_instruction_has_a_test` fails when an instruction of the table has neither an oracle here nor a line in `elsewhere`.
  */
+#include "opcodes/docs.h"
 #include "tests/harness/machine.h"
 #include "tests/harness/oracle.h"
 #include "vm/base/softfloat.h"
@@ -293,7 +294,7 @@ static adead_status lab_run(lab *l, bool plain, uint32_t step)
     task->r = task->register_base;
     task->sp = task->stack_base + 1;
     task->fuel = 100;
-    adead_exit why = plain ? adead_interpret_plain(task) : adead_interpret(task);
+    adead_exit why = adead_interpret(task);
     if (why == ADEAD_EXIT_TRAP && task->pc == task->translation->steps + step) return task->trap;
     return why == ADEAD_EXIT_ENDED ? ADEAD_OK : ADEAD_INVALID_STATE;
 }
@@ -431,7 +432,7 @@ static void values(const char *group)
 {
     int tried = 0;
     for (int op = 0; op < ADEAD_OP_COUNT && !test_state.bad; op++) {
-        if (!has_oracle((adead_op)op) || strcmp(adead_ops[op].group, group) != 0) continue;
+        if (!has_oracle((adead_op)op) || strcmp(adead_op_docs[op].group, group) != 0) continue;
         try_instruction((adead_op)op);
         tried++;
     }

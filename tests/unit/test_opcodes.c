@@ -1,5 +1,5 @@
 /* The instruction table: order and names, values against opcodes.lock and the published ones, and the wire encoding. */
-#include "opcodes/opcodes.h"
+#include "opcodes/docs.h"
 #include "tests/harness/test.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@ static void values_ascend(void)
 {
     for (int op = 1; op < ADEAD_OP_COUNT; op++)
         CHECK(adead_ops[op - 1].value < adead_ops[op].value, "%s stands behind %s but its value is not larger",
-              adead_ops[op].name, adead_ops[op - 1].name);
+              adead_op_docs[op].name, adead_op_docs[op - 1].name);
 }
 
 /* Names are spelled so that every language can use them, and each mnemonic finds its own line. */
@@ -20,17 +20,17 @@ static void names(void)
 {
     for (int op = 0; op < ADEAD_OP_COUNT; op++) {
         const adead_op_info *info = &adead_ops[op];
-        for (const char *c = info->name; *c; c++)
-            CHECK(isupper((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_', "%s", info->name);
+        for (const char *c = adead_op_docs[op].name; *c; c++)
+            CHECK(isupper((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_', "%s", adead_op_docs[op].name);
         for (const char *c = info->mnemonic; *c; c++)
             CHECK(islower((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_' || *c == '.', "%s", info->mnemonic);
         for (int other = 0; other < op; other++) {
-            CHECK(strcmp(adead_ops[other].name, info->name) != 0, "the name %s is there twice", info->name);
+            CHECK(strcmp(adead_op_docs[other].name, adead_op_docs[op].name) != 0, "the name %s is there twice", adead_op_docs[op].name);
             CHECK(strcmp(adead_ops[other].mnemonic, info->mnemonic) != 0, "the mnemonic %s is there twice", info->mnemonic);
         }
         CHECK_EQ(adead_op_find(info->value), op);
         CHECK_EQ(adead_op_find_mnemonic(info->mnemonic, strlen(info->mnemonic)), op);
-        CHECK(info->effect[0] != 0, "%s has no effect written down", info->name);
+        CHECK(adead_op_docs[op].effect[0] != 0, "%s has no effect written down", adead_op_docs[op].name);
     }
 }
 
@@ -54,12 +54,12 @@ static void operand_kinds(void)
         int      has_list;
         for (const char *k = adead_ops[op].operands; *k; k++) {
             words += adead_operand_words(*k);
-            CHECK(adead_operand_words(*k) != 0 || k[1] == 0, "%s has operands behind its list", adead_ops[op].name);
-            CHECK(strchr("dsriflgnojJcbwaxpzBmtukqheIO", *k) != NULL, "%s: unknown operand '%c'", adead_ops[op].name, *k);
+            CHECK(adead_operand_words(*k) != 0 || k[1] == 0, "%s has operands behind its list", adead_op_docs[op].name);
+            CHECK(strchr("dsriflgnojJcbwaxpzBmtukqheIO", *k) != NULL, "%s: unknown operand '%c'", adead_op_docs[op].name, *k);
         }
         CHECK_EQ(adead_op_words((adead_op)op, &has_list), words);
         CHECK_EQ(has_list, strchr(adead_ops[op].operands, 'J') != NULL);
-        CHECK(words + (has_list != 0) <= 255, "%s has more operands than the encoding holds", adead_ops[op].name);
+        CHECK(words + (has_list != 0) <= 255, "%s has more operands than the encoding holds", adead_op_docs[op].name);
     }
 }
 
@@ -68,7 +68,7 @@ static void operand_kinds(void)
 static void lock_line(int op, char *out, size_t size)
 {
     const adead_op_info *info = &adead_ops[op];
-    snprintf(out, size, "%08X %s %s", (unsigned)info->value, info->name, info->operands[0] ? info->operands : "-");
+    snprintf(out, size, "%08X %s %s", (unsigned)info->value, adead_op_docs[op].name, info->operands[0] ? info->operands : "-");
 }
 
 /* Every line of the lock still stands in the table, unchanged: files written long ago must mean the same for ever. */
@@ -188,7 +188,7 @@ static void round_trip(void)
             adead_instruction in;
             CHECK_EQ(size, 5 + 4 * count);
             CHECK_EQ(adead_decode(code, offset + size, offset, &in), ADEAD_DECODE_OK);
-            CHECK(same_instruction(&in, op, words, count, offset), "%s does not come back", adead_ops[op].name);
+            CHECK(same_instruction(&in, op, words, count, offset), "%s does not come back", adead_op_docs[op].name);
         }
     }
 }
