@@ -236,6 +236,36 @@ static void ends_are_seen_in_the_next_round(void)
     CHECK_SHOWN(".ew" ".j" "." "."); /* e and w in round 3 */
 }
 
+/* A task overdraws its turn's fuel by work and then ends: at once, whether by return or by halt. */
+static void overdrawn_ends(void)
+{
+    char by_return[8] = {0};
+    for (int halts = 0; halts < 2; halts++) {
+        begin(16);
+        uint32_t tick = EMIT(&s, SPAWN, 1, 0, 0), spawn = EMIT(&s, SPAWN, 1, 0, 0);
+        EMIT(&s, YIELD);
+        show_letter('.');
+        EMIT(&s, JOIN, 2, 1);
+        show_letter('j');
+        EMIT(&s, HALT);
+        stream_patch(&s, tick, 1, function(0, 0));
+        uint32_t top = s.size;
+        show_letter('t');
+        EMIT(&s, YIELD);
+        EMIT(&s, JUMP, top);
+        stream_patch(&s, spawn, 1, function(0, 1));
+        CONST64(&s, 0, 8192);
+        for (int i = 0; i < 600; i++) EMIT(&s, MEMORY_FILL, 14, 14, 0); /* 32 each, of 16,384 */
+        show_letter('w');
+        if (halts) EMIT(&s, HALT);
+        else EMIT(&s, RETURN);
+        CHECK_DONE(run_tasks(NULL));
+        if (halts) CHECK_STR(shown, by_return);
+        else snprintf(by_return, sizeof by_return, "%.7s", shown);
+    }
+    CHECK_STR(by_return, "ttw.j"); /* and not .tj: the join need not wait */
+}
+
 /* Everything ends with the main task, whatever the others do. */
 static void the_end_of_main_is_the_end(void)
 {
@@ -535,6 +565,6 @@ static void every_limit_of_fuel(void)
 }
 
 TEST_MAIN("tasks", T(interleaving) T(numbers_of_tasks) T(messages_are_seen_in_the_next_round) T(a_task_sends_to_itself) T(senders_in_order)
-          T(results_of_joins) T(ends_are_seen_in_the_next_round) T(the_end_of_main_is_the_end) T(tasks_share_nothing) T(turns_are_fair) T(quantum) T(deadlocks)
+          T(results_of_joins) T(ends_are_seen_in_the_next_round) T(overdrawn_ends) T(the_end_of_main_is_the_end) T(tasks_share_nothing) T(turns_are_fair) T(quantum) T(deadlocks)
           T(traps_name_the_task) T(only_main_has_outputs) T(a_channel_has_one_receiver) T(limits_of_tasks) T(many_tasks) T(fuel_of_waiting)
           T(every_limit_of_fuel))
