@@ -126,7 +126,8 @@ int main(int argc, char **argv)
             }
         }
         if (!found) {
-            fprintf(stderr, "functions: cannot understand \"%s\"; usage: functions [--threads N] [--stride N] [NAME ...]\n", argv[i]);
+            fprintf(stderr, "functions: cannot understand \"%s\"; usage: functions [--threads N] [--stride N] [NAME ...]\n",
+                    argv[i]);
             free(results);
             return 2;
         }
