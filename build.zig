@@ -24,7 +24,7 @@ const c_flags = [_][]const u8{
 };
 
 const sanitizer_flags = [_][]const u8{
-    "-O1",
+    "-O2",
     "-g",
     "-fno-omit-frame-pointer",
     "-fsanitize=address,undefined",
@@ -517,7 +517,7 @@ const Tests = struct {
         if (b.args) |args| {
             if (args.len != 0) run.addArg(b.fmt("--only={s}", .{args[0]}));
         }
-        run.addArg("--env=ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1");
+        run.addArg("--env=ASAN_OPTIONS=allocator_may_return_null=1");
         run.addArg("--env=UBSAN_OPTIONS=print_stacktrace=1");
         if (t.needsCommand()) {
             if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
