@@ -93,7 +93,8 @@ typedef struct adead_backend {
     adead_status (*download)(adead_device *device, adead_memory *memory, uint64_t offset, void *data, uint64_t bytes,
                              adead_failure *failure);
 
-    /* Optional (NULL: everything). Where false, the machine runs the operation on `ref` instead when memory is host-addressable. */
+    /* Optional (NULL: everything). Where false, the machine runs the operation on `ref` instead when memory is
+     * host-addressable. */
     bool (*supports)(adead_device *device, const adead_tensor_op *op);
     /* Runs one operation. Errors: SHAPE_TRAP (embedding id), NO_MEMORY (scratch), BACKEND_FAILED. */
     adead_status (*run)(adead_device *device, const adead_tensor_op *op, adead_failure *failure);

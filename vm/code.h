@@ -1,7 +1,7 @@
 /* Verified code inside the machine: what the verifier finds out (`adead_analysis`) and the dense form that runs.
  *
- * The dense form has one 24-byte step per instruction. Jumps are byte distances between steps; registers are indices into the
- * frame. `run` is the fuel that entering at this step costs: the number of instructions from here to the next CONTROL
+ * The dense form has one 24-byte step per instruction. Jumps are byte distances between steps; registers are indices into
+ * the frame. `run` is the fuel that entering at this step costs: the number of instructions from here to the next CONTROL
  * instruction, both included.
  */
 #ifndef ADEAD_VM_CODE_H
@@ -35,7 +35,8 @@ typedef struct adead_analysis {
 } adead_analysis;
 
 /* Verifies; on success the caller closes the analysis (its arena). */
-adead_status adead_analyse(adead_analysis *analysis, const adead_image *image, const adead_host *host, adead_failure *failure);
+adead_status adead_analyse(adead_analysis *analysis, const adead_image *image, const adead_host *host,
+                           adead_failure *failure);
 
 /* Index of the instruction that starts at `offset` within [first, end), or UINT32_MAX. */
 uint32_t adead_find_instruction(const adead_analysis *analysis, uint32_t first, uint32_t end, uint64_t offset);
@@ -44,11 +45,11 @@ uint32_t adead_find_function(const adead_analysis *analysis, uint64_t offset);
 /* The instruction of that index, decoded again from the stream. */
 adead_instruction adead_instruction_at(const adead_analysis *analysis, uint32_t index);
 
-/* Two instructions that one step executes: FUSED(FIRST, THEN, SLOT). The step of FIRST is that step; THEN keeps its own behind
- * it, for jumps that arrive there. SLOT is the operand of THEN which must be the result of FIRST, and which the fused step has
- * in hand: a, c, e (either of b and c, whose order does not matter) or n (none). It saves a dispatch and, what counts for more,
- * the wait for a register that was just written. A group of them is here because it makes a sample program faster by 3 % or
- * more. */
+/* Two instructions that one step executes: FUSED(FIRST, THEN, SLOT). The step of FIRST is that step; THEN keeps its own
+ * behind it, for jumps that arrive there. SLOT is the operand of THEN which must be the result of FIRST, and which the fused
+ * step has in hand: a, c, e (either of b and c, whose order does not matter) or n (none). It saves a dispatch and, what
+ * counts for more, the wait for a register that was just written. A group of them is here because it makes a sample program
+ * faster by 3 % or more. */
 #define ADEAD_FUSED_STEPS(FUSED)                                                                                      \
     FUSED(F64_ADD, F64_ADD, e) FUSED(F64_SUB, F64_ADD, e) FUSED(F64_MUL, F64_ADD, e) FUSED(F64_MUL, F64_SUB, c)        \
     FUSED(F64_ADD, F64_MUL, e) FUSED(F64_SUB, F64_MUL, e) FUSED(F64_MUL, F64_MUL, e)                                   \

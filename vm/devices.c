@@ -15,19 +15,22 @@ adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes
 {
     adead_machine *machine = task->machine;
     if (number >= machine->limits.buffers)
-        return adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u: this run is limited to buffers 0 to %u", number,
-                          machine->limits.buffers - 1);
+        return adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u: this run is limited to buffers 0 to %u",
+                          number, machine->limits.buffers - 1);
     if (!task->buffers) {
         task->buffers = machine->host.allocate(machine->host.context, machine->limits.buffers * sizeof *task->buffers);
-        if (!task->buffers) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for buffers");
+        if (!task->buffers)
+            return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for buffers");
     }
     adead_buffer *buffer = &task->buffers[number];
     if (buffer->memory)
-        return adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u is allocated again without being freed", number);
+        return adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u is allocated again without being freed",
+                          number);
     uint64_t left = machine->limits.memory - task->buffer_bytes;
     if (bytes > left || charged_bytes(bytes) > left) {
-        adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET, "a buffer of %llu bytes is above the %llu bytes left for buffers",
-                   (unsigned long long)bytes, (unsigned long long)left);
+        adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
+                   "a buffer of %llu bytes is above the %llu bytes left for buffers", (unsigned long long)bytes,
+                   (unsigned long long)left);
         adead_hint(failure, "raise the memory limit (--memory)");
         return ADEAD_OUT_OF_MEMORY;
     }
@@ -50,7 +53,8 @@ void adead_buffers_release(adead_task *task)
 {
     if (!task->buffers) return;
     for (uint32_t i = 0; i < task->machine->limits.buffers; i++) release(task, &task->buffers[i]);
-    task->machine->host.release(task->machine->host.context, task->buffers, task->machine->limits.buffers * sizeof *task->buffers);
+    task->machine->host.release(task->machine->host.context, task->buffers,
+                                task->machine->limits.buffers * sizeof *task->buffers);
     task->buffers = NULL;
 }
 
@@ -59,7 +63,8 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
 {
     adead_machine *machine = task->machine;
     if (bytes == 0) return ADEAD_OK;
-    if (machine->backend->upload) return machine->backend->upload(machine->device, buffer->memory, offset, data, bytes, failure);
+    if (machine->backend->upload)
+        return machine->backend->upload(machine->device, buffer->memory, offset, data, bytes, failure);
     memcpy((uint8_t *)buffer->memory->host + offset, data, bytes);
     return ADEAD_OK;
 }
@@ -69,7 +74,8 @@ adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer,
 {
     adead_machine *machine = task->machine;
     if (bytes == 0) return ADEAD_OK;
-    if (machine->backend->download) return machine->backend->download(machine->device, buffer->memory, offset, data, bytes, failure);
+    if (machine->backend->download)
+        return machine->backend->download(machine->device, buffer->memory, offset, data, bytes, failure);
     memcpy(data, (const uint8_t *)buffer->memory->host + offset, bytes);
     return ADEAD_OK;
 }
@@ -89,8 +95,8 @@ static adead_buffer *find_with(adead_task *task, uint32_t number, uint64_t bytes
 {
     adead_buffer *buffer = find(task, number, failure);
     if (!buffer || bytes <= buffer->bytes) return buffer;
-    adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "buffer %u has %llu bytes, not %llu", number, (unsigned long long)buffer->bytes,
-               (unsigned long long)bytes);
+    adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "buffer %u has %llu bytes, not %llu", number,
+               (unsigned long long)buffer->bytes, (unsigned long long)bytes);
     return NULL;
 }
 
@@ -108,14 +114,16 @@ static adead_status slice_of_address(void *context, uint64_t address, adead_slic
     uint64_t    space = address >> 40, offset = address & (((uint64_t)1 << 40) - 1);
     *slice = (adead_slice){&task->linear, 0, task->linear.bytes};
     if (space > ADEAD_BUFFERS_MAX)
-        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "0x%llX is no tensor address", (unsigned long long)address);
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "0x%llX is no tensor address",
+                          (unsigned long long)address);
     if (space != 0) {
         adead_status status = slice_of_buffer(task, (uint32_t)(space - 1), slice, failure);
         if (status) return status;
     }
     if (offset > slice->bytes)
-        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "tensor address 0x%llX lies behind the %llu bytes that are there",
-                          (unsigned long long)address, (unsigned long long)slice->bytes);
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
+                          "tensor address 0x%llX lies behind the %llu bytes that are there", (unsigned long long)address,
+                          (unsigned long long)slice->bytes);
     slice->offset = offset;
     slice->bytes -= offset;
     return ADEAD_OK;
@@ -132,11 +140,15 @@ adead_exit adead_do_tensor(adead_task *task)
     if (status) return adead_task_trap(task, status);
     if (!adead_task_charge(task, adead_tensor_work(&op))) return ADEAD_EXIT_TRAP;
     if (machine->profile) adead_profile_flops(machine, in.op, adead_tensor_flops(&op));
-    status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op, &machine->failure);
+    status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op,
+                                      &machine->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 
-static adead_status pay(adead_task *task, uint64_t work) { return adead_task_charge(task, work) ? ADEAD_OK : ADEAD_OUT_OF_FUEL; }
+static adead_status pay(adead_task *task, uint64_t work)
+{
+    return adead_task_charge(task, work) ? ADEAD_OK : ADEAD_OUT_OF_FUEL;
+}
 
 /* A new buffer by instruction; its zeroing is work. */
 static adead_status new_buffer(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
@@ -177,19 +189,23 @@ static adead_status begin_copy(adead_task *task, uint64_t address, uint32_t numb
     *buffer = find_with(task, number, bytes, failure);
     if (!*buffer) return failure->code;
     if (!adead_in_memory(task, address, bytes))
-        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "%llu bytes at address 0x%llX lie outside the %llu bytes of memory",
-                          (unsigned long long)bytes, (unsigned long long)address, (unsigned long long)task->linear.bytes);
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
+                          "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes,
+                          (unsigned long long)address, (unsigned long long)task->linear.bytes);
     return pay(task, bytes);
 }
 
-static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t number, uint64_t bytes, adead_failure *failure)
+static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t number, uint64_t bytes,
+                                   adead_failure *failure)
 {
     adead_buffer *buffer;
     adead_status  status = begin_copy(task, address, number, bytes, &buffer, failure);
-    return status ? status : adead_buffer_upload(task, buffer, 0, (const uint8_t *)task->linear.host + address, bytes, failure);
+    return status ? status
+                  : adead_buffer_upload(task, buffer, 0, (const uint8_t *)task->linear.host + address, bytes, failure);
 }
 
-static adead_status copy_from_device(adead_task *task, uint32_t number, uint64_t address, uint64_t bytes, adead_failure *failure)
+static adead_status copy_from_device(adead_task *task, uint32_t number, uint64_t address, uint64_t bytes,
+                                     adead_failure *failure)
 {
     adead_buffer *buffer;
     adead_status  status = begin_copy(task, address, number, bytes, &buffer, failure);
@@ -201,10 +217,12 @@ static adead_status fill(adead_task *task, uint32_t number, uint32_t byte, uint6
     adead_machine *machine = task->machine;
     adead_buffer  *buffer = find_with(task, number, bytes, failure);
     if (!buffer) return failure->code;
-    adead_tensor_op op = {.kind = ADEAD_TENSOR_FILL, .scalar = byte, .dims = {bytes}, .operands = {{buffer->memory, 0, bytes}}};
+    adead_tensor_op op = {
+        .kind = ADEAD_TENSOR_FILL, .scalar = byte, .dims = {bytes}, .operands = {{buffer->memory, 0, bytes}}};
     adead_status    status = pay(task, bytes);
     return status ? status
-                  : adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op, failure);
+                  : adead_tensor_run_checked(machine->backend, machine->device, machine->reference,
+                                             machine->reference_device, &op, failure);
 }
 
 static adead_status free_buffer(adead_task *task, uint32_t number, adead_failure *failure)
@@ -243,6 +261,7 @@ adead_exit adead_do_device(adead_task *task)
 
 adead_exit adead_do_vulkan(adead_task *task)
 {
-    adead_fail(&task->machine->failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "this build has no Vulkan backend to run shaders on");
+    adead_fail(&task->machine->failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
+               "this build has no Vulkan backend to run shaders on");
     return adead_task_trap(task, ADEAD_BACKEND_UNAVAILABLE);
 }

@@ -17,7 +17,10 @@ static adead_status no_memory(adead_failure *failure, const char *what)
     return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for %s", what);
 }
 
-static void *take(const adead_machine *machine, uint64_t size) { return machine->host.allocate(machine->host.context, (size_t)size); }
+static void *take(const adead_machine *machine, uint64_t size)
+{
+    return machine->host.allocate(machine->host.context, (size_t)size);
+}
 
 static void give(const adead_machine *machine, void *memory, uint64_t size)
 {
@@ -167,7 +170,8 @@ void adead_machine_destroy(adead_machine *machine)
     if (machine->tasks) close_tasks(machine);
     adead_channels_release(machine);
     give(machine, machine->tasks, machine->limits.tasks * sizeof *machine->tasks);
-    for (uint32_t i = 0; machine->inputs && i < image->input_count; i++) give(machine, machine->inputs[i].data, machine->inputs[i].bytes);
+    for (uint32_t i = 0; machine->inputs && i < image->input_count; i++)
+        give(machine, machine->inputs[i].data, machine->inputs[i].bytes);
     for (uint32_t i = 0; machine->outputs && i < image->output_count; i++)
         give(machine, machine->outputs[i].copy, machine->outputs[i].copy_bytes);
     give(machine, machine->inputs, image->input_count * sizeof *machine->inputs);
@@ -186,7 +190,8 @@ adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure)
     adead_channels_release(machine);
     machine->failure = (adead_failure){0};
     machine->fuel_used = 0;
-    for (uint32_t i = 0; i < image->output_count; i++) memcpy(machine->outputs[i].dims, image->outputs[i].dims, sizeof image->outputs[i].dims);
+    for (uint32_t i = 0; i < image->output_count; i++)
+        memcpy(machine->outputs[i].dims, image->outputs[i].dims, sizeof image->outputs[i].dims);
     machine->state = ADEAD_MACHINE_FAILED; /* until it is whole again */
     adead_status status = adead_task_open(machine, machine->code->analysis.entry, &task, failure);
     if (!status) machine->state = ADEAD_MACHINE_READY;
@@ -213,33 +218,37 @@ static bool port_bytes(const adead_port *port, const uint64_t *dims, uint64_t *b
     return true;
 }
 
-static adead_status check_shape(const adead_port *port, uint32_t dtype, uint32_t rank, const uint64_t *dims, adead_failure *failure)
+static adead_status check_shape(const adead_port *port, uint32_t dtype, uint32_t rank, const uint64_t *dims,
+                                adead_failure *failure)
 {
     if (dtype != port->dtype)
-        return adead_fail(failure, ADEAD_TYPE_MISMATCH, ADEAD_NO_OFFSET, "input '%s' is %s, not %s", port->name, adead_dtype_name(port->dtype),
-                          adead_dtype_name(dtype));
+        return adead_fail(failure, ADEAD_TYPE_MISMATCH, ADEAD_NO_OFFSET, "input '%s' is %s, not %s", port->name,
+                          adead_dtype_name(port->dtype), adead_dtype_name(dtype));
     if (rank != port->rank)
-        return adead_fail(failure, ADEAD_SHAPE_MISMATCH, ADEAD_NO_OFFSET, "input '%s' has %u dimensions, not %u", port->name, port->rank, rank);
+        return adead_fail(failure, ADEAD_SHAPE_MISMATCH, ADEAD_NO_OFFSET, "input '%s' has %u dimensions, not %u", port->name,
+                          port->rank, rank);
     for (uint32_t i = 0; i < rank; i++)
         if (port->dims[i] != 0 && port->dims[i] != dims[i])
-            return adead_fail(failure, ADEAD_SHAPE_MISMATCH, ADEAD_NO_OFFSET, "dimension %u of input '%s' is %llu, not %llu", i, port->name,
-                              (unsigned long long)port->dims[i], (unsigned long long)dims[i]);
+            return adead_fail(failure, ADEAD_SHAPE_MISMATCH, ADEAD_NO_OFFSET, "dimension %u of input '%s' is %llu, not %llu",
+                              i, port->name, (unsigned long long)port->dims[i], (unsigned long long)dims[i]);
     return ADEAD_OK;
 }
 
-adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uint32_t dtype, uint32_t rank, const uint64_t *dims,
-                                     const void *data, adead_failure *failure)
+adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uint32_t dtype, uint32_t rank,
+                                     const uint64_t *dims, const void *data, adead_failure *failure)
 {
     const adead_port  *port = &machine->code->analysis.image->inputs[input];
     adead_input_state *state = &machine->inputs[input];
     uint64_t           bytes;
     if (machine->state != ADEAD_MACHINE_READY)
-        return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "inputs are set before a run; reset the instance first");
+        return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET,
+                          "inputs are set before a run; reset the instance first");
     adead_status status = check_shape(port, dtype, rank, dims, failure);
     if (status) return status;
     if (!port_bytes(port, dims, &bytes) || bytes > machine->limits.memory)
-        return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET, "input '%s' is larger than the %llu bytes the program may have",
-                          port->name, (unsigned long long)machine->limits.memory);
+        return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
+                          "input '%s' is larger than the %llu bytes the program may have", port->name,
+                          (unsigned long long)machine->limits.memory);
     void *copy = bytes ? take(machine, bytes) : NULL;
     if (bytes && !copy) return no_memory(failure, "an input");
     if (bytes) memcpy(copy, data, (size_t)bytes);
@@ -268,7 +277,8 @@ static adead_status place_input(adead_machine *machine, uint32_t input, adead_fa
         return status ? status : adead_buffer_upload(task, &task->buffers[port->where], 0, data, bytes, failure);
     }
     if (!adead_add_u64(port->where, bytes, &end) || !adead_memory_reach(task, end))
-        return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET, "the %llu bytes of input '%s' do not fit at 0x%llX into the program's memory",
+        return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
+                          "the %llu bytes of input '%s' do not fit at 0x%llX into the program's memory",
                           (unsigned long long)bytes, port->name, (unsigned long long)port->where);
     if (bytes) memcpy((uint8_t *)task->linear.host + port->where, data, (size_t)bytes);
     return ADEAD_OK;
@@ -292,18 +302,22 @@ adead_exit adead_do_output_dim(adead_task *task)
     return ADEAD_EXIT_NONE;
 }
 
-static adead_status memory_range(adead_machine *machine, uint64_t address, uint64_t bytes, uint8_t **at, adead_failure *failure)
+static adead_status memory_range(adead_machine *machine, uint64_t address, uint64_t bytes, uint8_t **at,
+                                 adead_failure *failure)
 {
-    if (machine->task_count == 0) return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance has no memory; reset it first");
+    if (machine->task_count == 0)
+        return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance has no memory; reset it first");
     adead_task *task = machine->tasks[0];
     if (!adead_in_memory(task, address, bytes))
-        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "%llu bytes at address 0x%llX lie outside the %llu bytes of memory",
-                          (unsigned long long)bytes, (unsigned long long)address, (unsigned long long)task->linear.bytes);
+        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
+                          "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes,
+                          (unsigned long long)address, (unsigned long long)task->linear.bytes);
     *at = (uint8_t *)task->linear.host + address;
     return ADEAD_OK;
 }
 
-adead_status adead_machine_write_memory(adead_machine *machine, uint64_t address, const void *data, uint64_t bytes, adead_failure *failure)
+adead_status adead_machine_write_memory(adead_machine *machine, uint64_t address, const void *data, uint64_t bytes,
+                                        adead_failure *failure)
 {
     uint8_t     *at = NULL;
     adead_status status = memory_range(machine, address, bytes, &at, failure);
@@ -311,7 +325,8 @@ adead_status adead_machine_write_memory(adead_machine *machine, uint64_t address
     return status;
 }
 
-adead_status adead_machine_read_memory(adead_machine *machine, uint64_t address, void *data, uint64_t bytes, adead_failure *failure)
+adead_status adead_machine_read_memory(adead_machine *machine, uint64_t address, void *data, uint64_t bytes,
+                                       adead_failure *failure)
 {
     uint8_t     *at = NULL;
     adead_status status = memory_range(machine, address, bytes, &at, failure);
@@ -329,8 +344,8 @@ static adead_status copy_out(adead_machine *machine, const adead_buffer *buffer,
     return adead_buffer_download(machine->tasks[0], buffer, 0, state->copy, bytes, failure);
 }
 
-adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, uint64_t dims[ADEAD_MAX_RANK], const void **data,
-                                      uint64_t *bytes, adead_failure *failure)
+adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, uint64_t dims[ADEAD_MAX_RANK],
+                                      const void **data, uint64_t *bytes, adead_failure *failure)
 {
     const adead_port   *port = &machine->code->analysis.image->outputs[output];
     adead_output_state *state = &machine->outputs[output];
@@ -345,8 +360,9 @@ adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, u
     } else {
         adead_buffer *buffer = task->buffers && port->where < machine->limits.buffers ? &task->buffers[port->where] : NULL;
         if (!buffer || !buffer->memory)
-            return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "output '%s' is in buffer %llu, which is not allocated at the end",
-                              port->name, (unsigned long long)port->where);
+            return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET,
+                              "output '%s' is in buffer %llu, which is not allocated at the end", port->name,
+                              (unsigned long long)port->where);
         there = buffer->bytes;
         *data = buffer->memory->host;
         if (known && *bytes <= there && *bytes && !*data) {
@@ -356,7 +372,8 @@ adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, u
         }
     }
     if (!known || *bytes > there)
-        return adead_fail(failure, ADEAD_SHAPE_MISMATCH, ADEAD_NO_OFFSET, "output '%s' does not fit into the %llu bytes where it lies", port->name,
+        return adead_fail(failure, ADEAD_SHAPE_MISMATCH, ADEAD_NO_OFFSET,
+                          "output '%s' does not fit into the %llu bytes where it lies", port->name,
                           (unsigned long long)there);
     memcpy(dims, state->dims, sizeof state->dims);
     return ADEAD_OK;
@@ -369,7 +386,8 @@ adead_status adead_machine_run(adead_machine *machine, adead_failure *failure)
     if (machine->state != ADEAD_MACHINE_READY)
         return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance has run; reset it first");
     adead_status status = ADEAD_OK;
-    for (uint32_t i = 0; i < machine->code->analysis.image->input_count && !status; i++) status = place_input(machine, i, failure);
+    for (uint32_t i = 0; i < machine->code->analysis.image->input_count && !status; i++)
+        status = place_input(machine, i, failure);
     if (!status && (machine->trace || machine->profile) && !machine->has_plain) {
         status = adead_translate(&machine->plain, &machine->code->analysis, ADEAD_FLAVOUR_PLAIN, &machine->host, failure);
         machine->has_plain = !status;

@@ -26,7 +26,12 @@ typedef struct adead_buffer {
     bool          freed; /* was allocated before: tells the two errors apart */
 } adead_buffer;
 
-typedef enum adead_task_state { ADEAD_TASK_READY, ADEAD_TASK_JOINING, ADEAD_TASK_RECEIVING, ADEAD_TASK_ENDED } adead_task_state;
+typedef enum adead_task_state {
+    ADEAD_TASK_READY,
+    ADEAD_TASK_JOINING,
+    ADEAD_TASK_RECEIVING,
+    ADEAD_TASK_ENDED
+} adead_task_state;
 
 typedef struct adead_task {
     /* Where the loop stands; held in processor registers while it runs. */

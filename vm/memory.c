@@ -1,8 +1,8 @@
 /* Linear memory: opening, growing, `alloc` and `free`, bulk copy and fill, and the output stream that reads from it.
  *
- * Memory is a region of blocks. The accessible part is [0, linear.bytes): declared at the start, raised by `memory.grow`, and
- * by `alloc` when the lowest free run lies above it. It never shrinks, so a freed run stays readable until it is handed out
- * again, zeroed.
+ * Memory is a region of blocks. The accessible part is [0, linear.bytes): declared at the start, raised by `memory.grow`,
+ * and by `alloc` when the lowest free run lies above it. It never shrinks, so a freed run stays readable until it is handed
+ * out again, zeroed.
  */
 #include "vm/machine.h"
 
@@ -20,26 +20,30 @@ adead_status adead_memory_open(adead_task *task, adead_failure *failure)
     uint64_t           initial = legacy ? limit : image->memory_initial;
     uint64_t           maximum = legacy ? limit : adead_min_u64(image->memory_maximum, limit);
     if (initial > limit) {
-        adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET, "the program starts with %llu bytes of memory, but the limit is %llu",
-                   (unsigned long long)initial, (unsigned long long)machine->limits.memory);
+        adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
+                   "the program starts with %llu bytes of memory, but the limit is %llu", (unsigned long long)initial,
+                   (unsigned long long)machine->limits.memory);
         adead_hint(failure, "raise the memory limit (--memory)");
         return ADEAD_OUT_OF_MEMORY;
     }
     task->linear.host = task; /* without memory: no byte can be reached, but adding 0 to the address is defined */
     if (maximum != 0) {
-        adead_status status = adead_blocks_open(&task->memory, &machine->host, ADEAD_BLOCK_SIZE, maximum / ADEAD_BLOCK_SIZE, false, failure);
+        adead_status status =
+            adead_blocks_open(&task->memory, &machine->host, ADEAD_BLOCK_SIZE, maximum / ADEAD_BLOCK_SIZE, false, failure);
         if (status) return status;
         task->memory_open = true;
         task->linear.host = task->memory.base;
     }
     uint64_t at;
-    if (initial != 0) adead_blocks_alloc(&task->memory, initial, &at); /* the first run of an empty region: at 0, and it fits */
+    if (initial != 0)
+        adead_blocks_alloc(&task->memory, initial, &at); /* the first run of an empty region: at 0, and it fits */
     task->linear.bytes = initial;
     task->static_bytes = initial;
     for (uint32_t i = 0; i < image->segment_count; i++) {
         const adead_segment *segment = &image->segments[i];
         if (!adead_in_memory(task, segment->address, segment->size))
-            return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET, "the program's data at 0x%llX does not fit into %llu bytes of memory",
+            return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
+                              "the program's data at 0x%llX does not fit into %llu bytes of memory",
                               (unsigned long long)segment->address, (unsigned long long)initial);
         memcpy((uint8_t *)task->linear.host + segment->address, segment->bytes, segment->size);
     }
@@ -60,7 +64,8 @@ adead_exit adead_do_memory_grow(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
     uint64_t          blocks = task->r[adead_word(&in, 1)], old = task->linear.bytes, more, end;
-    bool grown = adead_mul_u64(blocks, ADEAD_BLOCK_SIZE, &more) && adead_add_u64(old, more, &end) && adead_memory_reach(task, end);
+    bool              grown =
+        adead_mul_u64(blocks, ADEAD_BLOCK_SIZE, &more) && adead_add_u64(old, more, &end) && adead_memory_reach(task, end);
     task->r[adead_word(&in, 0)] = grown ? old / ADEAD_BLOCK_SIZE : UINT64_MAX;
     return ADEAD_EXIT_NONE;
 }
@@ -82,8 +87,10 @@ adead_exit adead_do_free(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
     uint64_t          address = task->r[adead_word(&in, 0)];
-    if (task->memory_open && address >= task->static_bytes && adead_blocks_free(&task->memory, address) == ADEAD_OK) return ADEAD_EXIT_NONE;
-    adead_fail(&task->machine->failure, ADEAD_BAD_HANDLE, ADEAD_NO_OFFSET, "no allocated run starts at address 0x%llX", (unsigned long long)address);
+    if (task->memory_open && address >= task->static_bytes && adead_blocks_free(&task->memory, address) == ADEAD_OK)
+        return ADEAD_EXIT_NONE;
+    adead_fail(&task->machine->failure, ADEAD_BAD_HANDLE, ADEAD_NO_OFFSET, "no allocated run starts at address 0x%llX",
+               (unsigned long long)address);
     return adead_task_trap(task, ADEAD_BAD_HANDLE);
 }
 
@@ -92,8 +99,8 @@ static bool check_range(adead_task *task, uint64_t address, uint64_t bytes)
 {
     if (adead_in_memory(task, address, bytes)) return true;
     adead_fail(&task->machine->failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
-               "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes, (unsigned long long)address,
-               (unsigned long long)task->linear.bytes);
+               "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes,
+               (unsigned long long)address, (unsigned long long)task->linear.bytes);
     adead_task_trap(task, ADEAD_OUT_OF_BOUNDS);
     return false;
 }
@@ -101,8 +108,9 @@ static bool check_range(adead_task *task, uint64_t address, uint64_t bytes)
 adead_exit adead_do_memory_copy(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
-    uint64_t          to = task->r[adead_word(&in, 0)], from = task->r[adead_word(&in, 1)], bytes = task->r[adead_word(&in, 2)];
-    if (!check_range(task, to, bytes) || !check_range(task, from, bytes) || !adead_task_charge(task, bytes)) return ADEAD_EXIT_TRAP;
+    uint64_t to = task->r[adead_word(&in, 0)], from = task->r[adead_word(&in, 1)], bytes = task->r[adead_word(&in, 2)];
+    if (!check_range(task, to, bytes) || !check_range(task, from, bytes) || !adead_task_charge(task, bytes))
+        return ADEAD_EXIT_TRAP;
     uint8_t *memory = task->linear.host;
     if (bytes) memmove(memory + to, memory + from, bytes);
     return ADEAD_EXIT_NONE;
@@ -111,7 +119,7 @@ adead_exit adead_do_memory_copy(adead_task *task)
 adead_exit adead_do_memory_fill(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
-    uint64_t          to = task->r[adead_word(&in, 0)], value = task->r[adead_word(&in, 1)], bytes = task->r[adead_word(&in, 2)];
+    uint64_t to = task->r[adead_word(&in, 0)], value = task->r[adead_word(&in, 1)], bytes = task->r[adead_word(&in, 2)];
     if (!check_range(task, to, bytes) || !adead_task_charge(task, bytes)) return ADEAD_EXIT_TRAP;
     uint8_t *memory = task->linear.host;
     if (bytes) memset(memory + to, (uint8_t)value, bytes);

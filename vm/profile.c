@@ -66,7 +66,10 @@ void adead_profile_end(adead_machine *machine)
     qsort(profile->sorted, profile->used, sizeof profile->sorted[0], by_time);
 }
 
-void adead_profile_flops(adead_machine *machine, adead_op op, uint64_t flops) { machine->profile->entries[op].flops += flops; }
+void adead_profile_flops(adead_machine *machine, adead_op op, uint64_t flops)
+{
+    machine->profile->entries[op].flops += flops;
+}
 
 void adead_profile_close(adead_machine *machine)
 {
@@ -88,7 +91,8 @@ adead_status adead_machine_set_profile(adead_machine *machine, bool on, adead_fa
     }
     if (machine->profile) return ADEAD_OK;
     machine->profile = machine->host.allocate(machine->host.context, sizeof *machine->profile);
-    if (!machine->profile) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for a profile");
+    if (!machine->profile)
+        return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for a profile");
     return ADEAD_OK;
 }
 

@@ -2,8 +2,8 @@
  *
  * The schedule is a sequence of rounds. In a round every task that existed when it began gets one turn, in order of its
  * number: it runs until it has used the quantum of fuel, gives the rest up (`yield`, `spawn`), has to wait, or ends. What a
- * task sends, and that it has ended, becomes visible to others when the round is over. So the turns of one round do not depend
- * on each other, and could as well be run at the same time.
+ * task sends, and that it has ended, becomes visible to others when the round is over. So the turns of one round do not
+ * depend on each other, and could as well be run at the same time.
  */
 #include "vm/machine.h"
 
@@ -105,7 +105,8 @@ adead_exit adead_do_channel(adead_task *task)
     if (machine->channel_count >= machine->limits.tasks)
         return fail(task, ADEAD_TASK_LIMIT, "this run is limited to %llu channels", machine->limits.tasks);
     void *channels = machine->channels;
-    if (machine->channel_count == machine->channel_capacity && !grow(machine, &channels, &machine->channel_capacity, sizeof *machine->channels))
+    if (machine->channel_count == machine->channel_capacity &&
+        !grow(machine, &channels, &machine->channel_capacity, sizeof *machine->channels))
         return fail(task, ADEAD_NO_MEMORY, "the host has no memory left for channel %llu", machine->channel_count);
     machine->channels = channels;
     machine->channels[machine->channel_count] = (adead_channel){.receiver = UINT32_MAX};
@@ -122,7 +123,8 @@ adead_exit adead_do_send(adead_task *task)
     if (machine->waiting >= ADEAD_MESSAGE_LIMIT)
         return fail(task, ADEAD_TASK_LIMIT, "more than %llu sent values wait to be received", ADEAD_MESSAGE_LIMIT);
     void *pending = machine->pending;
-    if (machine->pending_count == machine->pending_capacity && !grow(machine, &pending, &machine->pending_capacity, sizeof *machine->pending))
+    if (machine->pending_count == machine->pending_capacity &&
+        !grow(machine, &pending, &machine->pending_capacity, sizeof *machine->pending))
         return fail(task, ADEAD_NO_MEMORY, "the host has no memory left for messages of channel %llu", channel);
     machine->pending = pending;
     machine->pending[machine->pending_count++] = (adead_message){(uint32_t)channel, task->r[adead_word(&in, 1)]};
@@ -163,8 +165,8 @@ static adead_status describe(adead_task *task, adead_failure *failure)
         snprintf(detail, sizeof detail, "%s", machine->failure.message);
     } else if (task->trap == ADEAD_OUT_OF_BOUNDS) {
         uint64_t address = task->r[adead_word(&in, 1)];
-        snprintf(detail, sizeof detail, "address 0x%llX + %u lies outside the %llu bytes of memory", (unsigned long long)address,
-                 adead_word(&in, 2), (unsigned long long)task->linear.bytes);
+        snprintf(detail, sizeof detail, "address 0x%llX + %u lies outside the %llu bytes of memory",
+                 (unsigned long long)address, adead_word(&in, 2), (unsigned long long)task->linear.bytes);
     } else if (task->trap == ADEAD_TRAP) {
         snprintf(detail, sizeof detail, "the program gave up with number %d", (int)adead_word(&in, 0));
     } else {
@@ -210,7 +212,8 @@ static adead_status run_turn(adead_task *task, adead_failure *failure)
     task->state = ADEAD_TASK_READY;
     if (begin_turn(task)) {
         why = adead_interpret(task);
-        if (why == ADEAD_EXIT_TURN && task->pc->run == 0) why = ADEAD_EXIT_ENDED; /* returned, with the turn's fuel overdrawn by work */
+        if (why == ADEAD_EXIT_TURN && task->pc->run == 0)
+            why = ADEAD_EXIT_ENDED; /* returned, with the turn's fuel overdrawn by work */
         if (why == ADEAD_EXIT_BLOCKED) task->fuel += task->pc->run;
         if (why == ADEAD_EXIT_TRAP) task->fuel += task->pc->run - 1;
         machine->fuel_left = (uint64_t)((int64_t)machine->fuel_left + task->fuel);
@@ -257,7 +260,8 @@ static adead_status deadlock(adead_machine *machine, adead_failure *failure)
     adead_task *task = machine->tasks[0];
     machine->failure = (adead_failure){0};
     adead_fail(&machine->failure, ADEAD_DEADLOCK, ADEAD_NO_OFFSET, "every task waits; this one for %s %llu",
-               task->state == ADEAD_TASK_JOINING ? "the end of task" : "a value of channel", (unsigned long long)task->waits_for);
+               task->state == ADEAD_TASK_JOINING ? "the end of task" : "a value of channel",
+               (unsigned long long)task->waits_for);
     task->trap = ADEAD_DEADLOCK;
     return describe(task, failure);
 }

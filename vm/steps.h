@@ -80,8 +80,8 @@
         ENTER                                            \
     }
 
-/* Frames are small: a few moves beat what compilers make of such loops (a call of memset, a vector loop with its prologue), and
- * calls run a third faster. A compiler that must assume the pointer changed here leaves the loop as it is. */
+/* Frames are small: a few moves beat what compilers make of such loops (a call of memset, a vector loop with its prologue),
+ * and calls run a third faster. A compiler that must assume the pointer changed here leaves the loop as it is. */
 #if defined(__GNUC__)
 #define SHORT_LOOP(pointer) __asm__ volatile("" : "+r"(pointer));
 #else
@@ -221,7 +221,7 @@ STEP(BUFFER_ADDRESS) SLOW(adead_do_buffer_address)
 
 /* ---- Integers ---- */
 
-#define INTEGER_STEPS(T, bits, signed_type, unsigned_type, PUT, WIDTH_CLZ, WIDTH_CTZ, WIDTH_POPCOUNT, IMM, MIN)              \
+#define INTEGER_STEPS(T, bits, signed_type, unsigned_type, PUT, WIDTH_CLZ, WIDTH_CTZ, WIDTH_POPCOUNT, IMM, MIN) \
     STEP(T##_ADD) PUT((unsigned_type)B + (unsigned_type)C)                                                                  \
     STEP(T##_SUB) PUT((unsigned_type)B - (unsigned_type)C)                                                                  \
     STEP(T##_MUL) PUT((unsigned_type)B * (unsigned_type)C)                                                                  \

@@ -74,18 +74,20 @@ adead_status adead_tensor_check_static(const adead_instruction *in, adead_failur
     for (const char *kind = adead_ops[in->op].operands; *kind; kind++) {
         uint32_t value = adead_word(in, word);
         if (*kind == ADEAD_KIND_BYTES && value % size != 0)
-            return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset, "%s of %u bytes: not a whole number of %u-byte elements",
-                              adead_ops[in->op].mnemonic, value, size);
+            return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset,
+                              "%s of %u bytes: not a whole number of %u-byte elements", adead_ops[in->op].mnemonic, value,
+                              size);
         if (*kind == ADEAD_KIND_DIM) dims[count++] = value;
         word += adead_operand_words(*kind);
     }
     if (count == 3 && adead_tensor_of(in->op) == ADEAD_TENSOR_MULTIHEAD && (dims[2] == 0 || dims[1] % dims[2] != 0))
-        return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset, "%u columns cannot be divided among %u heads", dims[1], dims[2]);
+        return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset, "%u columns cannot be divided among %u heads", dims[1],
+                          dims[2]);
     return ADEAD_OK;
 }
 
-adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *r, const adead_tensor_source *source, adead_tensor_op *op,
-                                  adead_failure *failure)
+adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *r, const adead_tensor_source *source,
+                                  adead_tensor_op *op, adead_failure *failure)
 {
     *op = (adead_tensor_op){.kind = adead_tensor_of(in->op)};
     const tensor_row *row = &rows[op->kind];
@@ -96,12 +98,14 @@ adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *r
         switch (*kind) {
         case ADEAD_KIND_BUFFER_READ:
         case ADEAD_KIND_BUFFER_WRITE:
-            if (!adead_tensor_operand_absent(in, word)) status = source->buffer(source->context, value, &op->operands[operand], failure);
+            if (!adead_tensor_operand_absent(in, word))
+                status = source->buffer(source->context, value, &op->operands[operand], failure);
             operand++;
             break;
         case ADEAD_KIND_TENSOR_READ:
         case ADEAD_KIND_TENSOR_WRITE:
-            if (!adead_tensor_operand_absent(in, word)) status = source->address(source->context, r[value], &op->operands[operand], failure);
+            if (!adead_tensor_operand_absent(in, word))
+                status = source->address(source->context, r[value], &op->operands[operand], failure);
             operand++;
             break;
         case ADEAD_KIND_DIM: op->dims[dim++] = value; break;
@@ -134,7 +138,8 @@ static adead_status check_dims(const adead_tensor_op *op, adead_failure *failure
 
 static bool overlaps(const adead_slice *a, const adead_slice *b)
 {
-    return a->memory == b->memory && a->bytes && b->bytes && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+    return a->memory == b->memory && a->bytes && b->bytes && a->offset < b->offset + b->bytes &&
+           b->offset < a->offset + a->bytes;
 }
 
 adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
@@ -151,10 +156,12 @@ adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
         }
         if (!product(row->operands[i].extent, op->dims, &bytes) ||
             !adead_mul_u64(bytes, adead_dtype_size(row->operands[i].dtype), &bytes))
-            return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "the size of operand %u does not fit 64 bits", i + 1);
+            return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "the size of operand %u does not fit 64 bits",
+                              i + 1);
         if (bytes > slice->bytes)
-            return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "operand %u needs %llu bytes, but only %llu are there", i + 1,
-                              (unsigned long long)bytes, (unsigned long long)slice->bytes);
+            return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
+                              "operand %u needs %llu bytes, but only %llu are there", i + 1, (unsigned long long)bytes,
+                              (unsigned long long)slice->bytes);
         slice->bytes = bytes;
     }
     const adead_slice *out = &op->operands[row->operand_count - 1]; /* every operation writes its last operand only */
@@ -167,8 +174,8 @@ adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
     return ADEAD_OK;
 }
 
-/* Where the product of work is 0 because there is nothing to add up, the result is still written; where the result is empty, nothing
- * is done at all. */
+/* Where the product of work is 0 because there is nothing to add up, the result is still written; where the result is empty,
+ * nothing is done at all. */
 uint64_t adead_tensor_work(const adead_tensor_op *op)
 {
     const tensor_row *row = &rows[op->kind];
@@ -189,7 +196,8 @@ adead_status adead_tensor_run_checked(const adead_backend *backend, adead_device
                                       adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure)
 {
     const tensor_row *row = &rows[op->kind];
-    if (op->operands[row->operand_count - 1].bytes == 0) return ADEAD_OK; /* else a loop over the other dims could last for ever */
+    if (op->operands[row->operand_count - 1].bytes == 0)
+        return ADEAD_OK; /* else a loop over the other dims could last for ever */
     if (!backend->supports || backend->supports(device, op)) return backend->run(device, op, failure);
     for (unsigned i = 0; i < row->operand_count; i++)
         if (op->operands[i].memory && !op->operands[i].memory->host)

@@ -32,11 +32,12 @@ adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *r
 /* Everything a backend relies on: dims, sizes, overlap. Narrows each slice to what the operation touches.
  * Errors: SHAPE_TRAP, OUT_OF_BOUNDS, OVERLAP. */
 adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure);
-/* Runs a checked operation on the device or, where that does not support it and memory is the host's, on the reference. With an
- * empty result there is nothing to run. */
+/* Runs a checked operation on the device or, where that does not support it and memory is the host's, on the reference. With
+ * an empty result there is nothing to run. */
 adead_status adead_tensor_run_checked(const adead_backend *backend, adead_device *device, const adead_backend *reference,
                                       adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure);
-/* Scalar steps of an operation, at least one for each element of the result (saturating), and its floating-point operations. */
+/* Scalar steps of an operation, at least one for each element of the result (saturating), and its floating-point operations.
+ */
 uint64_t adead_tensor_work(const adead_tensor_op *op);
 uint64_t adead_tensor_flops(const adead_tensor_op *op);
 

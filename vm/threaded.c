@@ -12,7 +12,8 @@
 
 #pragma clang diagnostic ignored "-Wunused-parameter"
 
-#define STATE const adead_step *pc, uint64_t *r, const adead_step **sp, adead_task *task, int64_t fuel, uint8_t *mem, uint64_t size
+#define STATE \
+    const adead_step *pc, uint64_t *r, const adead_step **sp, adead_task *task, int64_t fuel, uint8_t *mem, uint64_t size
 typedef __attribute__((preserve_none)) adead_exit handler(STATE);
 
 #define STEP(name) static __attribute__((preserve_none)) adead_exit step_##name(STATE)

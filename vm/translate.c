@@ -34,7 +34,8 @@ static int32_t distance(const translator *t, const adead_function *fn, uint32_t 
     return (int32_t)(((int64_t)t->step[target] - (int64_t)from_step) * (int64_t)sizeof(adead_step));
 }
 
-static void emit_call(translator *t, const adead_function *fn, adead_step *step, uint32_t number, const adead_instruction *in)
+static void emit_call(translator *t, const adead_function *fn, adead_step *step, uint32_t number,
+                      const adead_instruction *in)
 {
     uint32_t              index = adead_find_function(t->an, adead_word(in, 0));
     const adead_function *callee = &t->an->functions[index];
@@ -45,7 +46,8 @@ static void emit_call(translator *t, const adead_function *fn, adead_step *step,
     step->imm = (int32_t)(((int64_t)t->step[callee->first] - (int64_t)number) * (int64_t)sizeof(adead_step));
 }
 
-static void emit_jump_table(translator *t, const adead_function *fn, adead_step *step, uint32_t number, const adead_instruction *in)
+static void emit_jump_table(translator *t, const adead_function *fn, adead_step *step, uint32_t number,
+                            const adead_instruction *in)
 {
     step->a = (uint16_t)adead_word(in, 0);
     step->b = (uint16_t)(in->count - 1);
@@ -53,9 +55,10 @@ static void emit_jump_table(translator *t, const adead_function *fn, adead_step 
     for (uint32_t w = 1; w < in->count; w++) t->out->jumps[t->jump_count++] = distance(t, fn, number, adead_word(in, w));
 }
 
-/* Registers go to a, b, c, d in order, the one immediate to imm (a 64-bit one also to c and d). Instructions with other kinds of
- * operands read them from the stream when they run: they are slow anyway. */
-static void emit_operands(translator *t, const adead_function *fn, adead_step *step, uint32_t number, const adead_instruction *in)
+/* Registers go to a, b, c, d in order, the one immediate to imm (a 64-bit one also to c and d). Instructions with other
+ * kinds of operands read them from the stream when they run: they are slow anyway. */
+static void emit_operands(translator *t, const adead_function *fn, adead_step *step, uint32_t number,
+                          const adead_instruction *in)
 {
     uint16_t *slots[] = {&step->a, &step->b, &step->c, &step->d};
     uint32_t  slot = 0, word = 0;
@@ -172,8 +175,8 @@ static adead_status translate(translator *t, adead_arena *scratch, adead_failure
     return ADEAD_OK;
 }
 
-adead_status adead_translate(adead_translation *translation, const adead_analysis *analysis, adead_flavour flavour, const adead_host *host,
-                             adead_failure *failure)
+adead_status adead_translate(adead_translation *translation, const adead_analysis *analysis, adead_flavour flavour,
+                             const adead_host *host, adead_failure *failure)
 {
     translator  t = {.out = translation, .an = analysis, .flavour = flavour};
     adead_arena scratch;

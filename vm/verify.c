@@ -1,7 +1,7 @@
 /* The verifier: believes nothing of an instruction stream, and finds out once what running need not check again.
  *
- * First pass: the stream decodes, every opcode is known, operands are as many as its kinds say. Second pass: functions and their
- * headers. Third pass: every operand against its kind, with one case per kind. Fourth: buffer lifetimes on the
+ * First pass: the stream decodes, every opcode is known, operands are as many as its kinds say. Second pass: functions and
+ * their headers. Third pass: every operand against its kind, with one case per kind. Fourth: buffer lifetimes on the
  * straight line from the entry to the first jump, which is all of a device program as published.
  */
 #include "vm/code.h"
@@ -51,8 +51,9 @@ static adead_status check_count(const adead_instruction *in, adead_failure *fail
     int      has_list;
     uint32_t words = adead_op_words(in->op, &has_list);
     if (has_list ? in->count > words : in->count == words) return ADEAD_OK;
-    return adead_fail(failure, ADEAD_WRONG_OPERAND_COUNT, in->offset, "%s takes %s%u operand%s, not %u", adead_ops[in->op].mnemonic,
-                      has_list ? "at least " : "", has_list ? words + 1 : words, words + (has_list ? 1u : 0u) == 1 ? "" : "s", in->count);
+    return adead_fail(failure, ADEAD_WRONG_OPERAND_COUNT, in->offset, "%s takes %s%u operand%s, not %u",
+                      adead_ops[in->op].mnemonic, has_list ? "at least " : "", has_list ? words + 1 : words,
+                      words + (has_list ? 1u : 0u) == 1 ? "" : "s", in->count);
 }
 
 /* Decodes the whole stream once to count instructions (offsets == NULL), and once more to record them. */
@@ -66,7 +67,8 @@ static adead_status scan(adead_analysis *an, bool record, adead_failure *failure
         adead_decode_result result = adead_decode(image->code, image->code_size, offset, &in);
         if (result == ADEAD_DECODE_END) break;
         if (result == ADEAD_DECODE_TRUNCATED)
-            return adead_fail(failure, ADEAD_TRAILING_BYTES, offset, "the last %llu bytes of the code are not a whole instruction",
+            return adead_fail(failure, ADEAD_TRAILING_BYTES, offset,
+                              "the last %llu bytes of the code are not a whole instruction",
                               (unsigned long long)(image->code_size - offset));
         if (in.op == ADEAD_OP_COUNT) {
             adead_fail(failure, ADEAD_UNKNOWN_OPCODE, offset, "no instruction has the opcode 0x%08X", in.value);
@@ -74,7 +76,8 @@ static adead_status scan(adead_analysis *an, bool record, adead_failure *failure
             return ADEAD_UNKNOWN_OPCODE;
         }
         if (adead_ops[in.op].flags & OPF_REJECTED) {
-            adead_fail(failure, ADEAD_FFN_WITHOUT_WEIGHTS, offset, "%s names no weights, so it cannot be run", adead_ops[in.op].mnemonic);
+            adead_fail(failure, ADEAD_FFN_WITHOUT_WEIGHTS, offset, "%s names no weights, so it cannot be run",
+                       adead_ops[in.op].mnemonic);
             adead_hint(failure, "use gpu.ffn_weights (0xC0DA0045): in, w1, b1, w2, b2, out, seq, dim, hidden, activation");
             return ADEAD_FFN_WITHOUT_WEIGHTS;
         }
@@ -94,10 +97,11 @@ static adead_status read_function(adead_analysis *an, uint32_t index, adead_func
     adead_instruction in = adead_instruction_at(an, index);
     uint32_t params = adead_word(&in, 0), results = adead_word(&in, 1), registers = adead_word(&in, 2);
     if (registers > UINT16_MAX)
-        return adead_fail(failure, ADEAD_BAD_FUNCTION, in.offset, "a function may have at most 65535 registers, not %u", registers);
+        return adead_fail(failure, ADEAD_BAD_FUNCTION, in.offset, "a function may have at most 65535 registers, not %u",
+                          registers);
     if (params > registers || results > registers)
-        return adead_fail(failure, ADEAD_BAD_FUNCTION, in.offset, "%u parameters and %u results do not fit into %u registers", params,
-                          results, registers);
+        return adead_fail(failure, ADEAD_BAD_FUNCTION, in.offset,
+                          "%u parameters and %u results do not fit into %u registers", params, results, registers);
     *fn = (adead_function){.offset = (uint32_t)in.offset, .first = index + 1, .type = adead_word(&in, 3),
                            .params = (uint16_t)params, .results = (uint16_t)results, .registers = (uint16_t)registers};
     return ADEAD_OK;
@@ -124,7 +128,8 @@ static adead_status find_functions(adead_analysis *an, adead_failure *failure)
         bool ends = fn->end > fn->first && (adead_ops[an->ops[fn->end - 1]].flags & OPF_END);
         if (!ends) {
             uint64_t at = fn->end > fn->first ? an->offsets[fn->end - 1] : fn->offset;
-            adead_fail(failure, ADEAD_MISSING_END, at, "control would run past the last instruction of the function at 0x%X", fn->offset);
+            adead_fail(failure, ADEAD_MISSING_END, at, "control would run past the last instruction of the function at 0x%X",
+                       fn->offset);
             adead_hint(failure, "end it with return, halt, gpu.end, jump or trap");
             return ADEAD_MISSING_END;
         }
@@ -132,13 +137,14 @@ static adead_status find_functions(adead_analysis *an, adead_failure *failure)
     return ADEAD_OK;
 }
 
-static adead_status check_jump(const adead_analysis *an, const adead_function *fn, const adead_instruction *in, uint32_t target,
-                               adead_failure *failure)
+static adead_status check_jump(const adead_analysis *an, const adead_function *fn, const adead_instruction *in,
+                               uint32_t target, adead_failure *failure)
 {
     uint32_t index = adead_find_instruction(an, fn->first, fn->end, target);
     if (index == UINT32_MAX)
-        return adead_fail(failure, ADEAD_JUMP_TARGET, in->offset, "%s leads to 0x%X, where no instruction of this function starts",
-                          adead_ops[in->op].mnemonic, target);
+        return adead_fail(failure, ADEAD_JUMP_TARGET, in->offset,
+                          "%s leads to 0x%X, where no instruction of this function starts", adead_ops[in->op].mnemonic,
+                          target);
     return ADEAD_OK;
 }
 
@@ -149,8 +155,8 @@ static bool window_fits(const adead_function *fn, const adead_function *callee, 
     return base <= fn->registers && size <= fn->registers - base;
 }
 
-static adead_status check_call(const adead_analysis *an, const adead_function *fn, const adead_instruction *in, uint32_t word,
-                               adead_failure *failure)
+static adead_status check_call(const adead_analysis *an, const adead_function *fn, const adead_instruction *in,
+                               uint32_t word, adead_failure *failure)
 {
     uint32_t callee = adead_find_function(an, adead_word(in, word)), base = adead_word(in, word + 1);
     if (callee == UINT32_MAX)
@@ -158,12 +164,14 @@ static adead_status check_call(const adead_analysis *an, const adead_function *f
                           adead_ops[in->op].mnemonic, adead_word(in, word));
     if (!window_fits(fn, &an->functions[callee], base, in->op == ADEAD_OP_CALL))
         return adead_fail(failure, ADEAD_REGISTER_RANGE, in->offset,
-                          "the arguments or results of the call from r%u on do not fit into the function's %u registers", base, fn->registers);
+                          "the arguments or results of the call from r%u on do not fit into the function's %u registers",
+                          base, fn->registers);
     return ADEAD_OK;
 }
 
 /* The widest function of that type in the table decides. */
-static adead_status check_indirect(const adead_analysis *an, const adead_function *fn, const adead_instruction *in, adead_failure *failure)
+static adead_status check_indirect(const adead_analysis *an, const adead_function *fn, const adead_instruction *in,
+                                   adead_failure *failure)
 {
     uint32_t base = adead_word(in, 1), type = adead_word(in, 2), low = 0, high = an->image->table_count;
     while (low < high) {
@@ -175,29 +183,33 @@ static adead_status check_indirect(const adead_analysis *an, const adead_functio
     uint32_t entry = an->widths[low].entry;
     if (window_fits(fn, &an->functions[an->table[entry]], base, true)) return ADEAD_OK;
     return adead_fail(failure, ADEAD_REGISTER_RANGE, in->offset,
-                      "table entry %u has type %u, but its arguments or results from r%u on do not fit into %u registers", entry, type, base,
-                      fn->registers);
+                      "table entry %u has type %u, but its arguments or results from r%u on do not fit into %u registers",
+                      entry, type, base, fn->registers);
 }
 
-static adead_status bad_operand(const adead_instruction *in, uint32_t position, uint64_t value, const char *what, adead_failure *failure)
+static adead_status bad_operand(const adead_instruction *in, uint32_t position, uint64_t value, const char *what,
+                                adead_failure *failure)
 {
-    return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset, "operand %u of %s is %llu: %s", position + 1, adead_ops[in->op].mnemonic,
-                      (unsigned long long)value, what);
+    return adead_fail(failure, ADEAD_BAD_OPERAND, in->offset, "operand %u of %s is %llu: %s", position + 1,
+                      adead_ops[in->op].mnemonic, (unsigned long long)value, what);
 }
 
-static adead_status check_port_axis(const adead_instruction *in, const adead_port *ports, uint32_t count, uint32_t word, bool output,
-                                    adead_failure *failure)
+static adead_status check_port_axis(const adead_instruction *in, const adead_port *ports, uint32_t count, uint32_t word,
+                                    bool output, adead_failure *failure)
 {
     uint32_t port = adead_word(in, word), axis = adead_word(in, word + 1);
-    if (port >= count) return bad_operand(in, word, port, output ? "the program has no such output" : "the program has no such input", failure);
+    if (port >= count)
+        return bad_operand(in, word, port, output ? "the program has no such output" : "the program has no such input",
+                           failure);
     if (axis >= ports[port].rank) return bad_operand(in, word + 1, axis, "there is no such axis", failure);
-    if (output && ports[port].dims[axis] != 0) return bad_operand(in, word + 1, axis, "that axis has a declared size", failure);
+    if (output && ports[port].dims[axis] != 0)
+        return bad_operand(in, word + 1, axis, "that axis has a declared size", failure);
     return ADEAD_OK;
 }
 
 /* One case per operand kind: a new kind without a case here does not compile (-Wswitch). */
-static adead_status check_operand(adead_analysis *an, const adead_function *fn, const adead_instruction *in, adead_operand_kind kind,
-                                  uint32_t word, adead_failure *failure)
+static adead_status check_operand(adead_analysis *an, const adead_function *fn, const adead_instruction *in,
+                                  adead_operand_kind kind, uint32_t word, adead_failure *failure)
 {
     uint32_t value = adead_word(in, word);
     switch (kind) {
@@ -237,10 +249,12 @@ static adead_status check_operand(adead_analysis *an, const adead_function *fn, 
     case ADEAD_KIND_BUFFER_ALLOC:
     case ADEAD_KIND_BUFFER_FREE:
         if (value < ADEAD_BUFFERS_MAX) return ADEAD_OK;
-        return adead_fail(failure, ADEAD_BUFFER_RANGE, in->offset, "buffer %u: the highest number is %u", value, ADEAD_BUFFERS_MAX - 1);
+        return adead_fail(failure, ADEAD_BUFFER_RANGE, in->offset, "buffer %u: the highest number is %u", value,
+                          ADEAD_BUFFERS_MAX - 1);
     case ADEAD_KIND_BYTE: return value <= 255 ? ADEAD_OK : bad_operand(in, word, value, "a byte is at most 255", failure);
     case ADEAD_KIND_ACTIVATION:
-        return value < ADEAD_ACTIVATION_COUNT ? ADEAD_OK : bad_operand(in, word, value, "no activation has this number", failure);
+        return value < ADEAD_ACTIVATION_COUNT ? ADEAD_OK
+                                              : bad_operand(in, word, value, "no activation has this number", failure);
     case ADEAD_KIND_FLAGS:
         return (value & ~adead_tensor_flags(adead_tensor_of(in->op))) == 0
                    ? ADEAD_OK : bad_operand(in, word, value, "a flag that this operation does not have", failure);
@@ -276,11 +290,13 @@ static void note_facts(adead_analysis *an, uint32_t value, adead_op op)
 
 typedef enum buffer_state { BUFFER_NEVER, BUFFER_ALIVE, BUFFER_FREED } buffer_state;
 
-static adead_status check_lifetime(const adead_instruction *in, char kind, uint32_t b, uint8_t *states, adead_failure *failure)
+static adead_status check_lifetime(const adead_instruction *in, char kind, uint32_t b, uint8_t *states,
+                                   adead_failure *failure)
 {
     if (kind == ADEAD_KIND_BUFFER_ALLOC) {
         if (states[b] == BUFFER_ALIVE)
-            return adead_fail(failure, ADEAD_BUFFER_IN_USE, in->offset, "buffer %u is allocated again without being freed", b);
+            return adead_fail(failure, ADEAD_BUFFER_IN_USE, in->offset, "buffer %u is allocated again without being freed",
+                              b);
         states[b] = BUFFER_ALIVE;
         return ADEAD_OK;
     }
@@ -305,7 +321,8 @@ static adead_status check_lifetimes(const adead_analysis *an, adead_failure *fai
     for (uint32_t i = fn->first; i < fn->end && !(adead_ops[an->ops[i]].flags & OPF_CONTROL); i++) {
         adead_instruction in = adead_instruction_at(an, i);
         if (in.op == ADEAD_OP_GPU_SHUTDOWN)
-            for (uint32_t b = 0; b < ADEAD_BUFFERS_MAX; b++) states[b] = states[b] == BUFFER_ALIVE ? BUFFER_FREED : states[b];
+            for (uint32_t b = 0; b < ADEAD_BUFFERS_MAX; b++)
+                states[b] = states[b] == BUFFER_ALIVE ? BUFFER_FREED : states[b];
         uint32_t word = 0;
         for (const char *kind = adead_ops[in.op].operands; *kind; kind++) {
             bool is_buffer = strchr("bwax", *kind) != NULL;
@@ -323,15 +340,17 @@ static adead_status check_port(const adead_image *image, const adead_port *port,
 {
     if (port->place == ADEAD_PLACE_BUFFER) {
         if (port->where < ADEAD_BUFFERS_MAX) return ADEAD_OK;
-        return adead_fail(failure, ADEAD_BAD_DECLARATION, ADEAD_NO_OFFSET, "%s '%s' is in buffer %llu: the highest number is %u", what,
-                          port->name, (unsigned long long)port->where, ADEAD_BUFFERS_MAX - 1);
+        return adead_fail(failure, ADEAD_BAD_DECLARATION, ADEAD_NO_OFFSET,
+                          "%s '%s' is in buffer %llu: the highest number is %u", what, port->name,
+                          (unsigned long long)port->where, ADEAD_BUFFERS_MAX - 1);
     }
     uint64_t bytes = adead_dtype_size(port->dtype), end;
     for (uint32_t i = 0; i < port->rank; i++) /* an open size counts as 0 here and is checked when it is known */
         if (!adead_mul_u64(bytes, port->dims[i], &bytes)) bytes = UINT64_MAX;
     if (!adead_add_u64(port->where, bytes, &end) || (!adead_image_is_legacy(image) && end > image->memory_maximum))
-        return adead_fail(failure, ADEAD_BAD_DECLARATION, ADEAD_NO_OFFSET, "%s '%s' lies at 0x%llX, outside the program's %llu bytes of memory",
-                          what, port->name, (unsigned long long)port->where, (unsigned long long)image->memory_maximum);
+        return adead_fail(failure, ADEAD_BAD_DECLARATION, ADEAD_NO_OFFSET,
+                          "%s '%s' lies at 0x%llX, outside the program's %llu bytes of memory", what, port->name,
+                          (unsigned long long)port->where, (unsigned long long)image->memory_maximum);
     return ADEAD_OK;
 }
 
@@ -353,8 +372,8 @@ static adead_status check_table(adead_analysis *an, adead_failure *failure)
     for (uint32_t i = 0; i < image->table_count; i++) {
         an->table[i] = adead_find_function(an, image->table[i]);
         if (an->table[i] == UINT32_MAX)
-            return adead_fail(failure, ADEAD_BAD_DECLARATION, image->table[i], "table entry %u is 0x%X, where no function starts", i,
-                              image->table[i]);
+            return adead_fail(failure, ADEAD_BAD_DECLARATION, image->table[i],
+                              "table entry %u is 0x%X, where no function starts", i, image->table[i]);
         const adead_function *fn = &an->functions[an->table[i]];
         an->widths[i] = (adead_table_width){fn->type, fn->params > fn->results ? fn->params : fn->results, i};
     }
@@ -371,18 +390,21 @@ static adead_status check_declarations(adead_analysis *an, adead_failure *failur
         for (uint32_t j = 0; j < i && !status; j++)
             if (image->inputs[i].place == ADEAD_PLACE_BUFFER && image->inputs[j].place == ADEAD_PLACE_BUFFER &&
                 image->inputs[i].where == image->inputs[j].where)
-                status = adead_fail(failure, ADEAD_BAD_DECLARATION, ADEAD_NO_OFFSET, "inputs '%s' and '%s' are in the same buffer %llu",
-                                    image->inputs[j].name, image->inputs[i].name, (unsigned long long)image->inputs[i].where);
+                status = adead_fail(failure, ADEAD_BAD_DECLARATION, ADEAD_NO_OFFSET,
+                                    "inputs '%s' and '%s' are in the same buffer %llu", image->inputs[j].name,
+                                    image->inputs[i].name, (unsigned long long)image->inputs[i].where);
     }
-    for (uint32_t i = 0; i < image->output_count && !status; i++) status = check_port(image, &image->outputs[i], "output", failure);
+    for (uint32_t i = 0; i < image->output_count && !status; i++)
+        status = check_port(image, &image->outputs[i], "output", failure);
     if (status) return status;
 
     an->entry = adead_find_function(an, image->entry);
     if (an->entry == UINT32_MAX)
-        return adead_fail(failure, ADEAD_BAD_DECLARATION, image->entry, "the program's entry 0x%llX is not the start of a function",
-                          (unsigned long long)image->entry);
+        return adead_fail(failure, ADEAD_BAD_DECLARATION, image->entry,
+                          "the program's entry 0x%llX is not the start of a function", (unsigned long long)image->entry);
     if (an->functions[an->entry].params != 0)
-        return adead_fail(failure, ADEAD_BAD_DECLARATION, image->entry, "the entry function has %u parameters, but nobody gives it arguments",
+        return adead_fail(failure, ADEAD_BAD_DECLARATION, image->entry,
+                          "the entry function has %u parameters, but nobody gives it arguments",
                           an->functions[an->entry].params);
     return check_table(an, failure);
 }
@@ -391,13 +413,15 @@ static adead_status analyse(adead_analysis *an, adead_failure *failure)
 {
     if (an->image->code_size == 0) return adead_fail(failure, ADEAD_EMPTY_PROGRAM, 0, "the program has no instructions");
     if (an->image->code_size > ADEAD_MAX_CODE)
-        return adead_fail(failure, ADEAD_TOO_LARGE, ADEAD_NO_OFFSET, "the program has more than %u bytes of code", ADEAD_MAX_CODE);
+        return adead_fail(failure, ADEAD_TOO_LARGE, ADEAD_NO_OFFSET, "the program has more than %u bytes of code",
+                          ADEAD_MAX_CODE);
     adead_status status = scan(an, false, failure);
     if (status) return status;
     an->offsets = adead_arena_array(&an->arena, an->instruction_count, sizeof *an->offsets, 4);
     an->ops = adead_arena_array(&an->arena, an->instruction_count, sizeof *an->ops, 2);
     if (!an->offsets || !an->ops) return out_of_memory(failure);
-    if ((status = scan(an, true, failure)) || (status = find_functions(an, failure)) || (status = check_declarations(an, failure)))
+    if ((status = scan(an, true, failure)) || (status = find_functions(an, failure)) ||
+        (status = check_declarations(an, failure)))
         return status;
     for (uint32_t f = 0; f < an->function_count; f++) {
         const adead_function *fn = &an->functions[f];

@@ -1,7 +1,7 @@
 /* The machine: verified code, and the instances that run it.
  *
- * Vocabulary. *Code* (`adead_code`) is a verified and translated image: immutable, shared by any number of machines and threads.
- * A *machine* (`adead_machine`) is one running state: tasks with their registers, memory and buffers, and a device.
+ * Vocabulary. *Code* (`adead_code`) is a verified and translated image: immutable, shared by any number of machines and
+ * threads. A *machine* (`adead_machine`) is one running state: tasks with their registers, memory and buffers, and a device.
  *
  *     image --adead_code_create--> code --adead_machine_create--> machine --run--> outputs
  *
@@ -41,25 +41,27 @@ enum { ADEAD_BUFFERS_MAX = 1024 };
 /* 256 MiB, no fuel limit, 1024 buffers, 65,536 calls, 256 tasks. */
 extern const adead_machine_limits adead_machine_limits_default;
 
-/* Makes a machine in state READY on a device (borrowed: the caller keeps it open, and does not use it during a run). `backend` and
- * `reference` are the tables of the device's backend and of `ref`, to which operations fall back that the backend does not support.
- * Errors: NO_MEMORY, OUT_OF_MEMORY (declared memory above the limit), IMPORT_MISSING. */
+/* Makes a machine in state READY on a device (borrowed: the caller keeps it open, and does not use it during a run).
+ * `backend` and `reference` are the tables of the device's backend and of `ref`, to which operations fall back that the
+ * backend does not support. Errors: NO_MEMORY, OUT_OF_MEMORY (declared memory above the limit), IMPORT_MISSING. */
 adead_status adead_machine_create(const adead_code *code, const adead_machine_limits *limits, const adead_backend *backend,
                                   adead_device *device, const adead_backend *reference, adead_device *reference_device,
                                   const adead_host *host, adead_machine **machine, adead_failure *failure);
 void adead_machine_destroy(adead_machine *machine);
 
-adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uint32_t dtype, uint32_t rank, const uint64_t *dims,
-                                     const void *data, adead_failure *failure);
+adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uint32_t dtype, uint32_t rank,
+                                     const uint64_t *dims, const void *data, adead_failure *failure);
 adead_status adead_machine_write_memory(adead_machine *machine, uint64_t address, const void *data, uint64_t bytes,
                                         adead_failure *failure);
-adead_status adead_machine_read_memory(adead_machine *machine, uint64_t address, void *data, uint64_t bytes, adead_failure *failure);
+adead_status adead_machine_read_memory(adead_machine *machine, uint64_t address, void *data, uint64_t bytes,
+                                       adead_failure *failure);
 /* Where WRITE goes; NULL drops the bytes. The sink returns false to refuse. */
 void adead_machine_set_stream(adead_machine *machine, adead_sink sink, void *context);
 adead_status adead_machine_run(adead_machine *machine, adead_failure *failure);
-/* Dims (rank of them) and bytes of an output after a run that ended well; the bytes belong to the machine until its next call. */
-adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, uint64_t dims[ADEAD_MAX_RANK], const void **data,
-                                      uint64_t *bytes, adead_failure *failure);
+/* Dims (rank of them) and bytes of an output after a run that ended well; the bytes belong to the machine until its next
+ * call. */
+adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, uint64_t dims[ADEAD_MAX_RANK],
+                                      const void **data, uint64_t *bytes, adead_failure *failure);
 adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure);
 uint64_t     adead_machine_fuel_used(const adead_machine *machine);
 
@@ -73,8 +75,9 @@ adead_status adead_machine_set_profile(adead_machine *machine, bool on, adead_fa
 /* Entries with a count, in descending order of time (ties: ascending opcode); returns how many; NULL when not profiled. */
 uint32_t adead_machine_profile(const adead_machine *machine, const adead_profile_entry **entries);
 
-/* Checks one tensor operation as the machine does and runs it on the device or, where that does not support it, on the reference:
- * for callers that have no program (the simple calls of the public header). Errors: SHAPE_TRAP, OUT_OF_BOUNDS, OVERLAP, 5xx. */
+/* Checks one tensor operation as the machine does and runs it on the device or, where that does not support it, on the
+ * reference: for callers that have no program (the simple calls of the public header). Errors: SHAPE_TRAP, OUT_OF_BOUNDS,
+ * OVERLAP, 5xx. */
 adead_status adead_tensor_execute(const adead_backend *backend, adead_device *device, const adead_backend *reference,
                                   adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure);
 

@@ -76,5 +76,6 @@ static void readme_shows_the_first_program(void)
     CHECK_STR(out, "Hello, world!\n");
 }
 
-TEST_MAIN("examples", T(hello_matmul_multiplies) T(run_program_reads_a_blank_image) T(readme_shows_what_the_digits_program_prints)
-                          T(readme_shows_the_digest) T(readme_shows_the_first_program))
+TEST_MAIN("examples",
+          T(hello_matmul_multiplies) T(run_program_reads_a_blank_image) T(readme_shows_what_the_digits_program_prints)
+              T(readme_shows_the_digest) T(readme_shows_the_first_program))

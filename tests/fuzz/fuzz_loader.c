@@ -71,7 +71,8 @@ static void write_and_read(adead_program *program)
     if (succeeded(adead_program_write(program, ADEAD_PROGRAM_TEXT, collect, &out)))
         read_back(&out, digest, false, "what was written as text reads back as something else");
     out.size = 0;
-    if (!has_native && succeeded(adead_program_verify(program)) && succeeded(adead_program_disassemble(program, collect, &out)))
+    if (!has_native && succeeded(adead_program_verify(program)) &&
+        succeeded(adead_program_disassemble(program, collect, &out)))
         read_back(&out, digest, true, "the disassembly of a verified program assembles to something else");
     free(out.data);
 }

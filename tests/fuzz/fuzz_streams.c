@@ -1,8 +1,9 @@
-/* Generated instruction streams: nearly every one passes the verifier, which mutated bytes hardly ever do. Each is run with small
- * limits in the fast and in the plain dispatch loop, which must agree on status, place, sentence, fuel, stream and memory.
+/* Generated instruction streams: nearly every one passes the verifier, which mutated bytes hardly ever do. Each is run with
+ * small limits in the fast and in the plain dispatch loop, which must agree on status, place, sentence, fuel, stream and
+ * memory.
  *
- * The input's bytes are the choices, taken in order, so that mutation of the input is mutation of the program; when they are used
- * up, choices go on as a function of the input's hash. Now and then an operand is anything at all, for the verifier.
+ * The input's bytes are the choices, taken in order, so that mutation of the input is mutation of the program; when they are
+ * used up, choices go on as a function of the input's hash. Now and then an operand is anything at all, for the verifier.
  */
 #include "tests/harness/fuzz.h"
 #include "vm/base/base.h"
@@ -12,7 +13,8 @@ extern const adead_backend adead_backend_ref;
 
 enum { CODE_ROOM = 1 << 14, INSTRUCTIONS_MAX = 400, FUNCTIONS = 3, REGISTERS = 10, BUFFERS = 4, PATCHES_MAX = 2000 };
 
-/* ---- Choices ------------------------------------------------------------------------------------------------------------- */
+/* ---- Choices -------------------------------------------------------------------------------------------------------------
+ */
 
 static struct { const uint8_t *data; size_t size, at; uint64_t random; } input;
 
@@ -31,9 +33,13 @@ static uint32_t choose(uint32_t count)
     return (uint32_t)(fuzz_random(&input.random) % count);
 }
 
-/* ---- Programs -------------------------------------------------------------------------------------------------------------- */
+/* ---- Programs
+ * -------------------------------------------------------------------------------------------------------------- */
 
-typedef struct patch { uint32_t at, function; bool call; } patch; /* a word to be the offset of some instruction, or function */
+typedef struct patch {
+    uint32_t at, function;
+    bool     call;
+} patch; /* a word to be the offset of some instruction, or function */
 
 static struct {
     uint8_t  code[CODE_ROOM + 2048];
@@ -44,8 +50,10 @@ static struct {
     uint32_t patch_count;
 } program;
 
-static const uint32_t numbers[] = {0, 1, 2, 3, 4, 7, 8, 31, 32, 64, 255, 256, 4095, 4096, 8192, 65535, 65536, 0x7FFFFFFF, 0x80000000,
-                                   0x3F800000, 0x40490FDB, 0x7FC00000, 0xFF800000, 0xFFFFFFFE, 0xFFFFFFFF};
+static const uint32_t numbers[] = {0,          1,          2,          3,          4,          7,          8,
+                                   31,         32,         64,         255,        256,        4095,       4096,
+                                   8192,       65535,      65536,      0x7FFFFFFF, 0x80000000, 0x3F800000, 0x40490FDB,
+                                   0x7FC00000, 0xFF800000, 0xFFFFFFFE, 0xFFFFFFFF};
 
 static uint32_t any_number(void) { return numbers[choose(sizeof numbers / sizeof numbers[0])]; }
 
@@ -93,10 +101,11 @@ static void emit(adead_op op, uint32_t function)
 
 /* Half of what is emitted comes from here: what makes values, memory and control meet. */
 static const adead_op frequent[] = {
-    ADEAD_OP_I32_CONST, ADEAD_OP_I64_ADD_IMM, ADEAD_OP_I32_ADD_IMM, ADEAD_OP_MOVE, ADEAD_OP_LOAD, ADEAD_OP_STORE, ADEAD_OP_LOAD32_U,
-    ADEAD_OP_STORE32, ADEAD_OP_F64_MUL, ADEAD_OP_F64_ADD, ADEAD_OP_F64_SUB, ADEAD_OP_I32_XOR, ADEAD_OP_I32_ROTR, ADEAD_OP_CALL,
-    ADEAD_OP_JUMP_I32_LT_S_IMM, ADEAD_OP_JUMP_I64_LT_S, ADEAD_OP_JUMP_IF, ADEAD_OP_SPAWN, ADEAD_OP_YIELD, ADEAD_OP_CHANNEL, ADEAD_OP_SEND,
-    ADEAD_OP_WRITE, ADEAD_OP_ALLOC, ADEAD_OP_BUFFER_ADDRESS, ADEAD_OP_I64_CONST,
+    ADEAD_OP_I32_CONST,     ADEAD_OP_I64_ADD_IMM, ADEAD_OP_I32_ADD_IMM, ADEAD_OP_MOVE,           ADEAD_OP_LOAD,
+    ADEAD_OP_STORE,         ADEAD_OP_LOAD32_U,    ADEAD_OP_STORE32,     ADEAD_OP_F64_MUL,        ADEAD_OP_F64_ADD,
+    ADEAD_OP_F64_SUB,       ADEAD_OP_I32_XOR,     ADEAD_OP_I32_ROTR,    ADEAD_OP_CALL,           ADEAD_OP_JUMP_I32_LT_S_IMM,
+    ADEAD_OP_JUMP_I64_LT_S, ADEAD_OP_JUMP_IF,     ADEAD_OP_SPAWN,       ADEAD_OP_YIELD,          ADEAD_OP_CHANNEL,
+    ADEAD_OP_SEND,          ADEAD_OP_WRITE,       ADEAD_OP_ALLOC,       ADEAD_OP_BUFFER_ADDRESS, ADEAD_OP_I64_CONST,
 };
 
 static adead_op any_op(void)
@@ -104,7 +113,8 @@ static adead_op any_op(void)
     if (choose(2)) return frequent[choose(sizeof frequent / sizeof frequent[0])];
     uint32_t op = choose(256) * 256u + choose(256);
     op %= ADEAD_OP_COUNT;
-    return op == ADEAD_OP_FUNC || op == ADEAD_OP_GPU_FFN || op == ADEAD_OP_TRAP || op == ADEAD_OP_HALT ? ADEAD_OP_NOP : (adead_op)op;
+    return op == ADEAD_OP_FUNC || op == ADEAD_OP_GPU_FFN || op == ADEAD_OP_TRAP || op == ADEAD_OP_HALT ? ADEAD_OP_NOP
+                                                                                                       : (adead_op)op;
 }
 
 static void build_function(uint32_t function)
@@ -118,7 +128,8 @@ static void build_function(uint32_t function)
         for (uint32_t b = 0; b < BUFFERS; b++) {
             const uint32_t words[] = {16 * choose(20), b};
             program.offsets[program.count++] = program.size;
-            program.size += (uint32_t)adead_encode(adead_ops[ADEAD_OP_GPU_ALLOC].value, words, 2, program.code + program.size);
+            program.size +=
+                (uint32_t)adead_encode(adead_ops[ADEAD_OP_GPU_ALLOC].value, words, 2, program.code + program.size);
         }
     for (uint32_t left = 1 + choose(100); left > 0 && program.count < INSTRUCTIONS_MAX; left--) emit(any_op(), function);
     emit(ends[choose(4)], function);
@@ -132,11 +143,13 @@ static void build(void)
     for (uint32_t i = 0; i < program.patch_count; i++) {
         const patch *p = &program.patches[i];
         uint32_t     first = program.first[p->function], count = program.first[p->function + 1] - first;
-        adead_store_u32(program.code + p->at, p->call ? program.starts[p->function] : program.offsets[first + choose(count)]);
+        adead_store_u32(program.code + p->at,
+                        p->call ? program.starts[p->function] : program.offsets[first + choose(count)]);
     }
 }
 
-/* ---- Runs -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Runs
+ * -------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct outcome { adead_status status; uint64_t fuel, offset, stream, memory; char message[320]; } outcome;
 
@@ -149,7 +162,10 @@ static bool hash(void *context, const void *bytes, uint64_t size)
     return true;
 }
 
-static void ignore(void *context, uint64_t offset, uint32_t task, const char *text) { (void)context, (void)offset, (void)task, (void)text; }
+static void ignore(void *context, uint64_t offset, uint32_t task, const char *text)
+{
+    (void)context, (void)offset, (void)task, (void)text;
+}
 
 static void run(const adead_code *code, bool plain, outcome *o)
 {
@@ -160,7 +176,8 @@ static void run(const adead_code *code, bool plain, outcome *o)
     adead_failure              failure = {0};
     memset(o, 0, sizeof *o);
     if (!device && adead_backend_ref.open(&options, &device, NULL)) abort();
-    o->status = adead_machine_create(code, &limits, &adead_backend_ref, device, &adead_backend_ref, device, &adead_host_default, &machine, &failure);
+    o->status = adead_machine_create(code, &limits, &adead_backend_ref, device, &adead_backend_ref, device,
+                                     &adead_host_default, &machine, &failure);
     if (o->status) abort();
     adead_machine_set_stream(machine, hash, &o->stream);
     if (plain) adead_machine_set_trace(machine, ignore, NULL);
@@ -168,7 +185,8 @@ static void run(const adead_code *code, bool plain, outcome *o)
     o->fuel = adead_machine_fuel_used(machine);
     o->offset = failure.offset;
     snprintf(o->message, sizeof o->message, "%s", failure.message);
-    for (uint32_t i = 0; i < machine->task_count; i++) hash(&o->memory, machine->tasks[i]->linear.host, machine->tasks[i]->linear.bytes);
+    for (uint32_t i = 0; i < machine->task_count; i++)
+        hash(&o->memory, machine->tasks[i]->linear.host, machine->tasks[i]->linear.bytes);
     hash(&o->memory, machine->tasks[0]->globals, sizeof machine->tasks[0]->globals);
     hash(&o->memory, machine->tasks[0]->register_base, REGISTERS * sizeof(uint64_t));
     adead_machine_destroy(machine);
@@ -180,8 +198,15 @@ static void run(const adead_code *code, bool plain, outcome *o)
 
 static void target(const uint8_t *data, size_t size)
 {
-    static adead_port     in = {.name = "x", .dtype = ADEAD_DTYPE_U8, .rank = 1, .place = ADEAD_PLACE_MEMORY, .where = 64, .has_default = true,
-                                .default_dims = {8}, .default_bytes = (const uint8_t *)"\1\2\3\4\5\6\7\10", .default_size = 8};
+    static adead_port     in = {.name = "x",
+                                .dtype = ADEAD_DTYPE_U8,
+                                .rank = 1,
+                                .place = ADEAD_PLACE_MEMORY,
+                                .where = 64,
+                                .has_default = true,
+                                .default_dims = {8},
+                                .default_bytes = (const uint8_t *)"\1\2\3\4\5\6\7\10",
+                                .default_size = 8};
     static adead_port     out = {.name = "y", .dtype = ADEAD_DTYPE_U8, .rank = 1, .place = ADEAD_PLACE_MEMORY};
     static const uint64_t memory = 16384;
     uint32_t              table[2 * FUNCTIONS];
@@ -189,16 +214,26 @@ static void target(const uint8_t *data, size_t size)
     choose_from(data, size);
     build();
     for (int i = 0; i < 2 * FUNCTIONS; i++) table[i] = program.starts[i % FUNCTIONS];
-    const adead_image image = {.format = ADEAD_FORMAT_ADEAD2, .code = program.code, .code_size = program.size, .memory_initial = memory,
-                               .memory_maximum = 3 * memory, .table = table, .table_count = 2 * FUNCTIONS, .inputs = &in, .input_count = 1,
-                               .outputs = &out, .output_count = 1};
+    const adead_image image = {.format = ADEAD_FORMAT_ADEAD2,
+                               .code = program.code,
+                               .code_size = program.size,
+                               .memory_initial = memory,
+                               .memory_maximum = 3 * memory,
+                               .table = table,
+                               .table_count = 2 * FUNCTIONS,
+                               .inputs = &in,
+                               .input_count = 1,
+                               .outputs = &out,
+                               .output_count = 1};
     if (adead_code_create(&image, &adead_host_default, &code, NULL)) return;
     for (int plain = 0; plain < 2; plain++) run(code, plain, &outcomes[plain]);
     adead_code_destroy(code);
     if (memcmp(&outcomes[0], &outcomes[1], sizeof(outcome)) == 0) return;
     for (int i = 0; i < 2; i++)
-        fprintf(stderr, "%s: status %d at 0x%" PRIX64 ", fuel %" PRIu64 ", stream %016" PRIX64 ", memory %016" PRIX64 ", %s\n",
-                i ? "plain" : "fast", outcomes[i].status, outcomes[i].offset, outcomes[i].fuel, outcomes[i].stream, outcomes[i].memory, outcomes[i].message);
+        fprintf(stderr,
+                "%s: status %d at 0x%" PRIX64 ", fuel %" PRIu64 ", stream %016" PRIX64 ", memory %016" PRIX64 ", %s\n",
+                i ? "plain" : "fast", outcomes[i].status, outcomes[i].offset, outcomes[i].fuel, outcomes[i].stream,
+                outcomes[i].memory, outcomes[i].message);
     abort();
 }
 

@@ -1,5 +1,5 @@
-/* What tests of the machine share: instruction streams built one call an instruction, and runs on the reference backend whose
- * whole outcome (status, fuel, message, stream, memory) can be compared between the two dispatch loops.
+/* What tests of the machine share: instruction streams built one call an instruction, and runs on the reference backend
+ * whose whole outcome (status, fuel, message, stream, memory) can be compared between the two dispatch loops.
  *
  *     stream s = {0};
  *     EMIT(&s, I32_CONST, 0, 7);
@@ -15,7 +15,8 @@
 
 extern const adead_backend adead_backend_ref;
 
-/* ---- Streams ----------------------------------------------------------------------------------------------------------- */
+/* ---- Streams -----------------------------------------------------------------------------------------------------------
+ */
 
 enum { STREAM_SIZE = 1 << 16, STREAM_INSTRUCTIONS = 1 << 13 };
 
@@ -60,9 +61,11 @@ static inline adead_image image_of(const stream *s)
                          .memory_maximum = 1 << 20};
 }
 
-/* ---- Runs -------------------------------------------------------------------------------------------------------------- */
+/* ---- Runs --------------------------------------------------------------------------------------------------------------
+ */
 
-static const adead_machine_limits test_limits = {.fuel = 1000000, .memory = 1 << 20, .buffers = 64, .call_depth = 1000, .tasks = 16};
+static const adead_machine_limits test_limits = {
+    .fuel = 1000000, .memory = 1 << 20, .buffers = 64, .call_depth = 1000, .tasks = 16};
 
 /* A machine on `ref`, with everything needed to take it down again. */
 typedef struct bench {
@@ -103,8 +106,8 @@ static inline adead_status bench_open(bench *b, const adead_image *image, const 
     adead_status status = adead_code_create(image, &adead_host_default, &b->code, &b->failure);
     if (!status) status = adead_backend_ref.open(&options, &b->device, &b->failure);
     if (!status)
-        status = adead_machine_create(b->code, limits ? limits : &test_limits, &adead_backend_ref, b->device, &adead_backend_ref, b->device,
-                                      &adead_host_default, &b->machine, &b->failure);
+        status = adead_machine_create(b->code, limits ? limits : &test_limits, &adead_backend_ref, b->device,
+                                      &adead_backend_ref, b->device, &adead_host_default, &b->machine, &b->failure);
     if (!status) {
         adead_machine_set_stream(b->machine, bench_sink, b);
         return ADEAD_OK;
@@ -121,7 +124,10 @@ static inline void bench_ignore_trace(void *context, uint64_t offset, uint32_t t
 }
 
 /* The PLAIN loop is used by any traced run. */
-static inline void bench_set_plain(bench *b, bool plain) { adead_machine_set_trace(b->machine, plain ? bench_ignore_trace : NULL, NULL); }
+static inline void bench_set_plain(bench *b, bool plain)
+{
+    adead_machine_set_trace(b->machine, plain ? bench_ignore_trace : NULL, NULL);
+}
 
 /* Everything of a run that a program or its user can see. */
 typedef struct outcome {
@@ -151,12 +157,13 @@ static inline outcome bench_run(bench *b)
 
 static inline bool same_outcome(const outcome *a, const outcome *b)
 {
-    return a->status == b->status && a->fuel == b->fuel && a->failure.code == b->failure.code && a->failure.offset == b->failure.offset &&
-           strcmp(a->failure.message, b->failure.message) == 0 && memcmp(a->digest, b->digest, 32) == 0;
+    return a->status == b->status && a->fuel == b->fuel && a->failure.code == b->failure.code &&
+           a->failure.offset == b->failure.offset && strcmp(a->failure.message, b->failure.message) == 0 &&
+           memcmp(a->digest, b->digest, 32) == 0;
 }
 
-/* Runs an image in both loops, from scratch each time, and compares them; `keep` (may be NULL) is the first one's bench, to be closed by
- * the caller. Both must agree, or the test fails with both messages. */
+/* Runs an image in both loops, from scratch each time, and compares them; `keep` (may be NULL) is the first one's bench, to
+ * be closed by the caller. Both must agree, or the test fails with both messages. */
 static inline outcome run_both(const adead_image *image, const adead_machine_limits *limits, bench *keep)
 {
     outcome outcomes[2] = {{0}, {0}};
@@ -176,8 +183,10 @@ static inline outcome run_both(const adead_image *image, const adead_machine_lim
         } else bench_close(&b);
     }
     if (!same_outcome(&outcomes[0], &outcomes[1]))
-        test_report(__FILE__, __LINE__, "the loops differ: fast %d, fuel %" PRIu64 ", 0x%" PRIX64 " '%s'; plain %d, fuel %" PRIu64
-                    ", 0x%" PRIX64 " '%s'", outcomes[0].status, outcomes[0].fuel, outcomes[0].failure.offset, outcomes[0].failure.message,
+        test_report(__FILE__, __LINE__,
+                    "the loops differ: fast %d, fuel %" PRIu64 ", 0x%" PRIX64 " '%s'; plain %d, fuel %" PRIu64 ", 0x%" PRIX64
+                    " '%s'",
+                    outcomes[0].status, outcomes[0].fuel, outcomes[0].failure.offset, outcomes[0].failure.message,
                     outcomes[1].status, outcomes[1].fuel, outcomes[1].failure.offset, outcomes[1].failure.message);
     return outcomes[0];
 }
@@ -192,24 +201,25 @@ static inline outcome run_stream(const stream *s)
 static inline uint64_t bench_u64(const bench *b, uint64_t address)
 {
     uint64_t v = 0;
-    if (adead_machine_read_memory(b->machine, address, &v, 8, NULL)) test_report(__FILE__, __LINE__, "no memory at 0x%" PRIX64, address);
+    if (adead_machine_read_memory(b->machine, address, &v, 8, NULL))
+        test_report(__FILE__, __LINE__, "no memory at 0x%" PRIX64, address);
     return v;
 }
 
-#define CHECK_OUTCOME(o, expected_status, expected_offset, text)                                                              \
+#define CHECK_OUTCOME(o, expected_status, expected_offset, text) \
     do {                                                                                                                    \
         outcome check_o = (o);                                                                                              \
-        CHECK(check_o.status == ADEAD_##expected_status, "%s (%s) at 0x%" PRIX64, adead_status_name(check_o.status),         \
+        CHECK(check_o.status == ADEAD_##expected_status, "%s (%s) at 0x%" PRIX64, adead_status_name(check_o.status), \
               check_o.failure.message, check_o.failure.offset);                                                            \
         CHECK(check_o.failure.code == check_o.status, "the record says %d", check_o.failure.code);                          \
-        CHECK(check_o.failure.offset == (uint64_t)(expected_offset), "offset 0x%" PRIX64 ": %s", check_o.failure.offset,     \
+        CHECK(check_o.failure.offset == (uint64_t)(expected_offset), "offset 0x%" PRIX64 ": %s", check_o.failure.offset, \
               check_o.failure.message);                                                                                     \
-        CHECK(strstr(check_o.failure.message, text) != NULL, "\"%s\" does not say \"%s\"", check_o.failure.message, text);   \
+        CHECK(strstr(check_o.failure.message, text) != NULL, "\"%s\" does not say \"%s\"", check_o.failure.message, text); \
     } while (0)
 #define CHECK_DONE(o)                                                                                                       \
     do {                                                                                                                    \
         outcome check_o = (o);                                                                                              \
-        CHECK(check_o.status == ADEAD_OK, "%s: %s", adead_status_name(check_o.status), check_o.failure.message);             \
+        CHECK(check_o.status == ADEAD_OK, "%s: %s", adead_status_name(check_o.status), check_o.failure.message); \
     } while (0)
 
 #endif

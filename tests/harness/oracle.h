@@ -1,5 +1,5 @@
-/* IEEE 754 arithmetic out of integers alone: what tests of floating-point instructions compare with. Exact values of up to 128
- * bits and a sticky bit, rounded once to nearest even. No floating-point operation occurs here.
+/* IEEE 754 arithmetic out of integers alone: what tests of floating-point instructions compare with. Exact values of up to
+ * 128 bits and a sticky bit, rounded once to nearest even. No floating-point operation occurs here.
  */
 #ifndef ADEAD_TESTS_ORACLE_H
 #define ADEAD_TESTS_ORACLE_H
@@ -15,7 +15,10 @@ static const real_format format_f32 = {23, 8}, format_f64 = {52, 11};
 typedef enum real_kind { REAL_ZERO, REAL_FINITE, REAL_INFINITE, REAL_NAN } real_kind;
 typedef struct real { bool negative; real_kind kind; int exponent; uint64_t mantissa; } real; /* mantissa * 2^exponent */
 
-static inline int real_lowest(real_format f) { return 2 - (1 << (f.exponent - 1)) - f.mantissa; } /* of the smallest subnormal */
+static inline int real_lowest(real_format f)
+{
+    return 2 - (1 << (f.exponent - 1)) - f.mantissa;
+} /* of the smallest subnormal */
 static inline uint64_t real_sign_bit(real_format f) { return (uint64_t)1 << (f.mantissa + f.exponent); }
 static inline uint64_t real_infinity(real_format f) { return (((uint64_t)1 << f.exponent) - 1) << f.mantissa; }
 static inline uint64_t real_nan(real_format f) { return real_infinity(f) | (uint64_t)1 << (f.mantissa - 1); }

@@ -1,8 +1,8 @@
 /* The smallest test harness that can say what failed: include it in one C file per suite.
  *
- * A suite prints one line per test, "PASS suite.test", "FAIL suite.test: file:line: message" or "SKIP suite.test: reason", then
- * "suite: N passed, N failed, N skipped", and exits 1 if anything failed. tests/runner.zig adds the suites up.
- * Floats are compared by bits only; there is deliberately no tolerance here.
+ * A suite prints one line per test, "PASS suite.test", "FAIL suite.test: file:line: message" or "SKIP suite.test: reason",
+ * then "suite: N passed, N failed, N skipped", and exits 1 if anything failed. tests/runner.zig adds the suites up. Floats
+ * are compared by bits only; there is deliberately no tolerance here.
  */
 #ifndef ADEAD_TEST_H
 #define ADEAD_TEST_H

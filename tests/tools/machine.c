@@ -32,7 +32,8 @@ static adead_status run(const adead_image *image, adead_failure *failure)
     adead_machine *machine = NULL;
     adead_status   status = adead_code_create(image, &adead_host_default, &code, failure);
     if (!status)
-        status = adead_machine_create(code, &adead_machine_limits_default, &none, NULL, &none, NULL, &adead_host_default, &machine, failure);
+        status = adead_machine_create(code, &adead_machine_limits_default, &none, NULL, &none, NULL, &adead_host_default,
+                                      &machine, failure);
     if (!status) {
         adead_machine_set_stream(machine, print, stdout);
         status = adead_machine_run(machine, failure);

@@ -1,8 +1,9 @@
 /* The limits on size: `sizes LIBRARY.so MACHINE`, both built for release and stripped.
  *
  * The shared library as a file stays under 1,000,000 bytes and exports nothing but adead_ names. The machine without
- * backends, linked into a program that loads, verifies and runs (tests/tools/machine.c), occupies less than 128 KiB of memory
- * (text, constants and initialised data). Both numbers are printed. Reads 64-bit ELF itself, so that no binutils are needed.
+ * backends, linked into a program that loads, verifies and runs (tests/tools/machine.c), occupies less than 128 KiB of
+ * memory (text, constants and initialised data). Both numbers are printed. Reads 64-bit ELF itself, so that no binutils are
+ * needed.
  */
 #include "tests/harness/test.h"
 

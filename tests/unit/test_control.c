@@ -1,7 +1,7 @@
 /* Control flow, calls, fused steps, fuel and traps of the machine, each run in both dispatch loops and compared.
  *
- * Fuel is checked against a model made from the run's own trace: instructions are paid for run by run, so with any limit the machine
- * stops where the model says, having done exactly the stores of that prefix.
+ * Fuel is checked against a model made from the run's own trace: instructions are paid for run by run, so with any limit the
+ * machine stops where the model says, having done exactly the stores of that prefix.
  */
 #include "tests/harness/machine.h"
 
@@ -25,7 +25,8 @@ static uint64_t answer(void)
     return v;
 }
 
-/* ---- Jumps ------------------------------------------------------------------------------------------------------------- */
+/* ---- Jumps -------------------------------------------------------------------------------------------------------------
+ */
 
 static void jumps(void)
 {
@@ -79,7 +80,8 @@ static void jump_tables(void)
         uint32_t n = sizes[i];
         for (uint64_t index = 0; index < n + 3; index += n > 9 && index < n - 3 ? 23 : 1) {
             CHECK_EQ(table_answer(index, n), 1000 + (index < n - 1 ? index : n - 1));
-            CHECK_EQ(table_answer(index | 0xABCD00000000u, n), 1000 + (index < n - 1 ? index : n - 1)); /* the upper half does not count */
+            CHECK_EQ(table_answer(index | 0xABCD00000000u, n),
+                     1000 + (index < n - 1 ? index : n - 1)); /* the upper half does not count */
         }
         CHECK_EQ(table_answer(0x7FFFFFFF, n), 1000 + n - 1);
         CHECK_EQ(table_answer(0x80000000, n), 1000 + n - 1);
@@ -97,7 +99,8 @@ static void return_from_the_entry_ends(void)
     CHECK_EQ(run_stream(&s).fuel, 3);
 }
 
-/* ---- Calls ------------------------------------------------------------------------------------------------------------- */
+/* ---- Calls -------------------------------------------------------------------------------------------------------------
+ */
 
 /* 2 arguments, 3 results; the callee sees zeros in its other registers even where an earlier call left something. */
 static void arguments_and_results(void)
@@ -248,7 +251,8 @@ static void indirect_recursion_has_a_limit(void)
     CHECK_OUTCOME(run_both(&image, &limits, NULL), STACK_OVERFLOW, again, "call.indirect");
 }
 
-/* ---- Fused steps: two instructions that the fast loop executes in one ------------------------------------------------------- */
+/* ---- Fused steps: two instructions that the fast loop executes in one
+ * ------------------------------------------------------- */
 
 static const struct { adead_op first, then; uint32_t step; } pairs[] = {
 #define FUSED(first, then, slot) {ADEAD_OP_##first, ADEAD_OP_##then, ADEAD_STEP_##first##_##then},
@@ -257,14 +261,35 @@ static const struct { adead_op first, then; uint32_t step; } pairs[] = {
 };
 enum { PAIRS = sizeof pairs / sizeof pairs[0], VARIANTS = 8, PROGRAMS = 40 };
 
-static const uint64_t pair_values[] = {0, 1, 2, 7, 31, 32, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, UINT64_MAX, 0x7FFFFFFFFFFFFFFFu, 0x8000000000000000u,
-                                       0x3FF0000000000000u, 0xBFF0000000000001u, 0x7FF0000000000000u, 0xFFF0000000000000u, 0x7FF8000000001234u,
-                                       0x7FEFFFFFFFFFFFFFu, 0x3CA0000000000000u, 0x3FF0000000000001u, 0xAAAAAAAA7FFFFFFEu, 0x000FFFFFFFFFFFFFu};
-static const uint32_t pair_immediates[] = {0, 1, 2, 31, 32, 33, 32767, 32768, LOW(-1), LOW(-32768), LOW(-32769), 0x7FFFFFFF, 0x80000000};
+static const uint64_t pair_values[] = {0,
+                                       1,
+                                       2,
+                                       7,
+                                       31,
+                                       32,
+                                       0x7FFFFFFF,
+                                       0x80000000,
+                                       0xFFFFFFFF,
+                                       UINT64_MAX,
+                                       0x7FFFFFFFFFFFFFFFu,
+                                       0x8000000000000000u,
+                                       0x3FF0000000000000u,
+                                       0xBFF0000000000001u,
+                                       0x7FF0000000000000u,
+                                       0xFFF0000000000000u,
+                                       0x7FF8000000001234u,
+                                       0x7FEFFFFFFFFFFFFFu,
+                                       0x3CA0000000000000u,
+                                       0x3FF0000000000001u,
+                                       0xAAAAAAAA7FFFFFFEu,
+                                       0x000FFFFFFFFFFFFFu};
+static const uint32_t pair_immediates[] = {0,     1,       2,           31,          32,         33,        32767,
+                                           32768, LOW(-1), LOW(-32768), LOW(-32769), 0x7FFFFFFF, 0x80000000};
 
 static uint32_t one_of(uint64_t *seed, uint32_t count) { return (uint32_t)(test_random(seed) % count); }
 
-/* Emits the instruction with registers 1 to 4 (often r1, so that results are used) and gives its jump operand's word, or UINT32_MAX. */
+/* Emits the instruction with registers 1 to 4 (often r1, so that results are used) and gives its jump operand's word, or
+ * UINT32_MAX. */
 static uint32_t emit_random(adead_op op, uint64_t *seed, uint32_t callee)
 {
     uint32_t words[4], n = 0, jump = UINT32_MAX;
@@ -284,7 +309,8 @@ static uint32_t emit_random(adead_op op, uint64_t *seed, uint32_t callee)
 
 static bool touches_memory(adead_op op) { return strchr(adead_ops[op].operands, 'o') != NULL; }
 
-/* Random values; perhaps a jump between the two; the two; a mark that a jump of the second leaves out; all registers stored. */
+/* Random values; perhaps a jump between the two; the two; a mark that a jump of the second leaves out; all registers stored.
+ */
 static void emit_pair(int pair, uint64_t *seed, uint32_t callee, uint32_t address)
 {
     bool memory = touches_memory(pairs[pair].first) || touches_memory(pairs[pair].then);
@@ -295,7 +321,8 @@ static void emit_pair(int pair, uint64_t *seed, uint32_t callee, uint32_t addres
     EMIT(&s, I32_CONST, 6, one_of(seed, 2));
     uint32_t jump = EMIT(&s, JUMP_IF, 6, s.offsets[1]);
     emit_random(pairs[pair].first, seed, callee);
-    stream_patch(&s, jump, 1, one_of(seed, 3) ? s.size : s.offsets[s.count - 1]); /* to the second or, not unlike a fall, the first */
+    stream_patch(&s, jump, 1,
+                 one_of(seed, 3) ? s.size : s.offsets[s.count - 1]); /* to the second or, not unlike a fall, the first */
     uint32_t then = s.size, word = emit_random(pairs[pair].then, seed, callee);
     EMIT(&s, I64_ADD_IMM, 5, 5, 1);
     if (word != UINT32_MAX) stream_patch(&s, then, word, s.size);
@@ -324,8 +351,8 @@ static void fused_pairs(void)
                 fused += b.code->fast.steps[i].handler == adead_step_handler(pairs[pair].step, ADEAD_FLAVOUR_FAST);
             done += o.status == ADEAD_OK;
             bench_close(&b);
-            CHECK(!test_state.bad, "pair %s, %s, program %d", adead_ops[pairs[pair].first].mnemonic, adead_ops[pairs[pair].then].mnemonic,
-                  (int)program);
+            CHECK(!test_state.bad, "pair %s, %s, program %d", adead_ops[pairs[pair].first].mnemonic,
+                  adead_ops[pairs[pair].then].mnemonic, (int)program);
             CHECK(o.status == ADEAD_OK || o.status == ADEAD_OUT_OF_BOUNDS, "%s", o.failure.message);
         }
         CHECK(fused > 20 && done > 3, "%s, %s: %d fused, %d programs done", adead_ops[pairs[pair].first].mnemonic,
@@ -355,7 +382,8 @@ static void fused_pairs_trap_at_the_second(void)
     CHECK_EQ(o.fuel, 2);
 }
 
-/* ---- Fuel -------------------------------------------------------------------------------------------------------------- */
+/* ---- Fuel --------------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t fuel_of(void)
 {
@@ -570,7 +598,8 @@ static void turns_do_not_show(void)
     }
 }
 
-/* ---- Traps: every code, with its place and a sentence that has the particulars --------------------------------------------- */
+/* ---- Traps: every code, with its place and a sentence that has the particulars
+ * --------------------------------------------- */
 
 static bool seen[1000];
 
@@ -600,18 +629,24 @@ static void traps_of_arithmetic(void)
 {
     TRAPS(TRAP, "number -7", at = EMIT(&s, TRAP, LOW(-7)););
     TRAPS(DIVISION_BY_ZERO, "i64.rem_s r1, r1, r1", at = EMIT(&s, I64_REM_S, 1, 1, 1););
-    TRAPS(INTEGER_OVERFLOW, "i64.div_s r3, r1, r2", CONST64(&s, 1, (uint64_t)1 << 63); CONST64(&s, 2, -1); at = EMIT(&s, I64_DIV_S, 3, 1, 2););
-    TRAPS(INTEGER_OVERFLOW, "i32.trunc_f64_s r1, r1", CONST64(&s, 1, 0x41E0000000000000u); at = EMIT(&s, I32_TRUNC_F64_S, 1, 1););
-    TRAPS(BAD_CONVERSION, "i32.trunc_f32_u r1, r1", EMIT(&s, F32_CONST, 1, 0x7FC00000); at = EMIT(&s, I32_TRUNC_F32_U, 1, 1););
+    TRAPS(INTEGER_OVERFLOW, "i64.div_s r3, r1, r2", CONST64(&s, 1, (uint64_t)1 << 63); CONST64(&s, 2, -1);
+          at = EMIT(&s, I64_DIV_S, 3, 1, 2););
+    TRAPS(INTEGER_OVERFLOW, "i32.trunc_f64_s r1, r1", CONST64(&s, 1, 0x41E0000000000000u);
+          at = EMIT(&s, I32_TRUNC_F64_S, 1, 1););
+    TRAPS(BAD_CONVERSION, "i32.trunc_f32_u r1, r1", EMIT(&s, F32_CONST, 1, 0x7FC00000);
+          at = EMIT(&s, I32_TRUNC_F32_U, 1, 1););
 }
 
 static void traps_of_memory(void)
 {
     TRAPS(OUT_OF_BOUNDS, "0x10000 + 8 lies outside the 65536 bytes", CONST64(&s, 1, 65536); at = EMIT(&s, LOAD, 2, 1, 8););
     TRAPS(OUT_OF_BOUNDS, "0xFFFFFFFFFFFFFFFF + 1 lies", CONST64(&s, 1, -1); at = EMIT(&s, STORE8, 2, 1, 1););
-    TRAPS(OUT_OF_BOUNDS, "16 bytes at address 0xFFF8", CONST64(&s, 1, 65528); CONST64(&s, 2, 16); at = EMIT(&s, MEMORY_FILL, 1, 0, 2););
-    TRAPS(OUT_OF_BOUNDS, "2 bytes at address 0xFFFF", CONST64(&s, 1, 65535); CONST64(&s, 2, 2); at = EMIT(&s, MEMORY_COPY, 0, 1, 2););
-    TRAPS(OUT_OF_BOUNDS, "2 bytes at address 0xFFFF", CONST64(&s, 1, 65535); CONST64(&s, 2, 2); at = EMIT(&s, MEMORY_COPY, 1, 0, 2););
+    TRAPS(OUT_OF_BOUNDS, "16 bytes at address 0xFFF8", CONST64(&s, 1, 65528); CONST64(&s, 2, 16);
+          at = EMIT(&s, MEMORY_FILL, 1, 0, 2););
+    TRAPS(OUT_OF_BOUNDS, "2 bytes at address 0xFFFF", CONST64(&s, 1, 65535); CONST64(&s, 2, 2);
+          at = EMIT(&s, MEMORY_COPY, 0, 1, 2););
+    TRAPS(OUT_OF_BOUNDS, "2 bytes at address 0xFFFF", CONST64(&s, 1, 65535); CONST64(&s, 2, 2);
+          at = EMIT(&s, MEMORY_COPY, 1, 0, 2););
     TRAPS(OUT_OF_BOUNDS, "0 bytes at address 0x10001", CONST64(&s, 1, 65537); at = EMIT(&s, WRITE, 1, 0););
     TRAPS(OUT_OF_BOUNDS, "buffer 3 has 8 bytes, not 9", EMIT(&s, GPU_ALLOC, 8, 3); at = EMIT(&s, GPU_MEMSET, 3, 1, 9););
     TRAPS(OUT_OF_BOUNDS, "9 bytes at address 0xFFF8", EMIT(&s, GPU_ALLOC, 9, 3); at = EMIT(&s, GPU_COPY_H2D, 65528, 3, 9););
@@ -619,9 +654,10 @@ static void traps_of_memory(void)
     TRAPS(OUT_OF_MEMORY, "above the 0 bytes left", EMIT(&s, GPU_ALLOC, 1048576, 3); at = EMIT(&s, GPU_ALLOC, 1, 4););
     TRAPS(BAD_HANDLE, "no allocated run starts at address 0x1000", CONST64(&s, 1, 4096); at = EMIT(&s, FREE, 1););
     TRAPS(BUFFER_STATE, "buffer 5 was never allocated", EMIT(&s, JUMP, s.size + 9); at = EMIT(&s, BUFFER_SIZE, 1, 5););
-    TRAPS(BUFFER_STATE, "buffer 5 was freed before", EMIT(&s, GPU_ALLOC, 4, 5); EMIT(&s, GPU_FREE, 5); EMIT(&s, JUMP, s.size + 9);
-          at = EMIT(&s, GPU_FREE, 5););
-    TRAPS(BUFFER_STATE, "buffer 5 is allocated again", EMIT(&s, GPU_ALLOC, 4, 5); EMIT(&s, JUMP, s.size + 9); at = EMIT(&s, GPU_ALLOC, 4, 5););
+    TRAPS(BUFFER_STATE, "buffer 5 was freed before", EMIT(&s, GPU_ALLOC, 4, 5); EMIT(&s, GPU_FREE, 5);
+          EMIT(&s, JUMP, s.size + 9); at = EMIT(&s, GPU_FREE, 5););
+    TRAPS(BUFFER_STATE, "buffer 5 is allocated again", EMIT(&s, GPU_ALLOC, 4, 5); EMIT(&s, JUMP, s.size + 9);
+          at = EMIT(&s, GPU_ALLOC, 4, 5););
     TRAPS(BUFFER_STATE, "limited to buffers 0 to 63", at = EMIT(&s, GPU_ALLOC, 4, 64););
     TRAPS(BUFFER_STATE, "buffer 64 was never allocated", EMIT(&s, JUMP, s.size + 9); at = EMIT(&s, BUFFER_ADDRESS, 1, 64););
 }
@@ -655,8 +691,9 @@ static void traps_of_the_rest(void)
 #undef STATUS
 }
 
-TEST_MAIN("control", T(jumps) T(loops) T(jump_tables) T(return_from_the_entry_ends) T(arguments_and_results) T(recursion_has_a_limit)
-          T(registers_have_a_limit) T(the_implicit_function_calls_itself) T(indirect_calls) T(indirect_recursion_has_a_limit)
-          T(fused_pairs) T(fused_pairs_trap_at_the_second) T(fuel_counts_instructions) T(work_costs_more) T(work_may_be_the_end)
-          T(traps_pay_up_to_the_instruction) T(every_limit_stops_at_a_run) T(turns_do_not_show) T(traps_of_arithmetic)
-          T(traps_of_memory) T(traps_of_the_rest))
+TEST_MAIN("control", T(jumps) T(loops) T(jump_tables) T(return_from_the_entry_ends) T(arguments_and_results)
+                         T(recursion_has_a_limit) T(registers_have_a_limit) T(the_implicit_function_calls_itself)
+                             T(indirect_calls) T(indirect_recursion_has_a_limit) T(fused_pairs)
+                                 T(fused_pairs_trap_at_the_second) T(fuel_counts_instructions) T(work_costs_more)
+                                     T(work_may_be_the_end) T(traps_pay_up_to_the_instruction) T(every_limit_stops_at_a_run)
+                                         T(turns_do_not_show) T(traps_of_arithmetic) T(traps_of_memory) T(traps_of_the_rest))

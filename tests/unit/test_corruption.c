@@ -1,9 +1,10 @@
-/* Single-byte corruption of every sample program: of its text, of its binary form, and of its code alone, which no digest protects.
- * Each must be refused, trap, or run within its limits, and the two dispatch loops must agree on what happened; a crash, a read
- * outside or undefined behaviour is what the sanitizers see here.
+/* Single-byte corruption of every sample program: of its text, of its binary form, and of its code alone, which no digest
+ * protects. Each must be refused, trap, or run within its limits, and the two dispatch loops must agree on what happened; a
+ * crash, a read outside or undefined behaviour is what the sanitizers see here.
  *
- * Positions are sampled evenly, the same at each run, and each test says which part it tried; with ADEAD_FULL=1 every byte is
- * turned in five ways, with a larger fuel limit, which takes hours. Run from the repository root, or with its path in ADEAD_ROOT.
+ * Positions are sampled evenly, the same at each run, and each test says which part it tried; with ADEAD_FULL=1 every byte
+ * is turned in five ways, with a larger fuel limit, which takes hours. Run from the repository root, or with its path in
+ * ADEAD_ROOT.
  */
 #include "tests/harness/machine.h"
 
@@ -16,7 +17,8 @@ static unsigned      program_count;
 static adead_device *device;
 static bool          full;
 
-/* ---- The programs ---------------------------------------------------------------------------------------------------------- */
+/* ---- The programs
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b) { return strcmp(a, b); } /* the name comes first */
 
@@ -48,13 +50,15 @@ static void all_programs_are_there(void)
     for (unsigned i = 0; i < program_count; i++) {
         adead_image   image;
         adead_failure f;
-        CHECK(adead_image_read(&image, programs[i].bytes, programs[i].size, &adead_host_default, &f) == ADEAD_OK, "%s: %s", programs[i].name, f.message);
+        CHECK(adead_image_read(&image, programs[i].bytes, programs[i].size, &adead_host_default, &f) == ADEAD_OK, "%s: %s",
+              programs[i].name, f.message);
         CHECK(adead_verify(&image, &adead_host_default, NULL, &f) == ADEAD_OK, "%s: %s", programs[i].name, f.message);
         adead_image_close(&image);
     }
 }
 
-/* ---- What may happen --------------------------------------------------------------------------------------------------------- */
+/* ---- What may happen
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct seen_run { adead_status status; uint64_t fuel, stream, memory; adead_failure failure; } seen_run;
 
@@ -69,14 +73,16 @@ static seen_run run_code(const adead_code *code, const adead_machine_limits *lim
 {
     seen_run       r = {.stream = 0xCBF29CE484222325u};
     adead_machine *machine = NULL;
-    r.status = adead_machine_create(code, limits, &adead_backend_ref, device, &adead_backend_ref, device, &adead_host_default, &machine, &r.failure);
+    r.status = adead_machine_create(code, limits, &adead_backend_ref, device, &adead_backend_ref, device,
+                                    &adead_host_default, &machine, &r.failure);
     if (r.status) return r;
     adead_machine_set_stream(machine, hash_stream, &r.stream);
     if (plain) adead_machine_set_trace(machine, bench_ignore_trace, NULL);
     r.status = adead_machine_run(machine, &r.failure);
     r.fuel = adead_machine_fuel_used(machine);
     const adead_memory *linear = &machine->tasks[0]->linear;
-    for (uint64_t i = 0; i + 8 <= linear->bytes; i += 8) r.memory = (r.memory ^ adead_load_u64((uint8_t *)linear->host + i)) * 0x100000001B3u;
+    for (uint64_t i = 0; i + 8 <= linear->bytes; i += 8)
+        r.memory = (r.memory ^ adead_load_u64((uint8_t *)linear->host + i)) * 0x100000001B3u;
     adead_machine_destroy(machine);
     return r;
 }
@@ -86,31 +92,37 @@ static bool may_end_a_run(adead_status status) { return status == ADEAD_OK || st
 /* Verifies and runs, in both loops. Gives what happened, or reports. */
 static adead_status try_image(const adead_image *image, bool both, const char *name, uint64_t at)
 {
-    adead_machine_limits limits = {.fuel = full ? 200000 : 2000, .memory = 1 << 20, .buffers = 64, .call_depth = 100, .tasks = 8};
+    adead_machine_limits limits = {
+        .fuel = full ? 200000 : 2000, .memory = 1 << 20, .buffers = 64, .call_depth = 100, .tasks = 8};
     adead_code          *code = NULL;
     adead_failure        f = {0};
     if (image->memory_initial > limits.memory) limits.memory = image->memory_initial;
     adead_status status = adead_code_create(image, &adead_host_default, &code, &f);
     if (status) {
-        if ((status / 100 != 3 && status != ADEAD_TRAILING_BYTES) || f.code != status) test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": verifier says %d", name, at, status);
+        if ((status / 100 != 3 && status != ADEAD_TRAILING_BYTES) || f.code != status)
+            test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": verifier says %d", name, at, status);
         return status;
     }
     seen_run fast = run_code(code, &limits, false);
     if (!may_end_a_run(fast.status) && fast.status != ADEAD_IMPORT_MISSING)
         test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": %d, %s", name, at, fast.status, fast.failure.message);
-    if (fast.fuel > limits.fuel) test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": used %" PRIu64 " fuel", name, at, fast.fuel);
+    if (fast.fuel > limits.fuel)
+        test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": used %" PRIu64 " fuel", name, at, fast.fuel);
     if (both) {
         seen_run plain = run_code(code, &limits, true);
-        if (fast.status != plain.status || fast.fuel != plain.fuel || fast.stream != plain.stream || fast.memory != plain.memory ||
-            fast.failure.offset != plain.failure.offset || strcmp(fast.failure.message, plain.failure.message) != 0)
-            test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": the loops differ: %d, fuel %" PRIu64 ", %s; %d, fuel %" PRIu64 ", %s", name, at,
-                        fast.status, fast.fuel, fast.failure.message, plain.status, plain.fuel, plain.failure.message);
+        if (fast.status != plain.status || fast.fuel != plain.fuel || fast.stream != plain.stream ||
+            fast.memory != plain.memory || fast.failure.offset != plain.failure.offset ||
+            strcmp(fast.failure.message, plain.failure.message) != 0)
+            test_report(__FILE__, __LINE__,
+                        "%s, byte %" PRIu64 ": the loops differ: %d, fuel %" PRIu64 ", %s; %d, fuel %" PRIu64 ", %s", name,
+                        at, fast.status, fast.fuel, fast.failure.message, plain.status, plain.fuel, plain.failure.message);
     }
     adead_code_destroy(code);
     return fast.status;
 }
 
-/* ---- Corruption ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Corruption
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* The corrupted value number `which` of a byte; the same as before for some bytes, which are then skipped. */
 static uint8_t corrupted(uint8_t byte, int which, uint64_t at)
@@ -145,8 +157,8 @@ static void count(tally *t, adead_status status)
 
 static void say(const char *what, const tally *t, uint64_t total)
 {
-    printf("  %s: %" PRIu64 " of %" PRIu64 " corruptions: %" PRIu64 " refused, %" PRIu64 " trapped, %" PRIu64 " ran\n", what, t->tried, total,
-           t->refused, t->trapped, t->done);
+    printf("  %s: %" PRIu64 " of %" PRIu64 " corruptions: %" PRIu64 " refused, %" PRIu64 " trapped, %" PRIu64 " ran\n", what,
+           t->tried, total, t->refused, t->trapped, t->done);
 }
 
 /* A file of any format, byte by byte. */
@@ -162,7 +174,8 @@ static void corrupt_file(const char *name, uint8_t *bytes, uint64_t size, tally 
         bytes[at] = corrupted(was, (int)(i % VALUES), at);
         if (bytes[at] != was) {
             adead_status status = adead_image_read(&image, bytes, size, &adead_host_default, &f);
-            if (status && (status / 100 != 2 || f.code != status)) test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": %d, %s", name, at, status, f.message);
+            if (status && (status / 100 != 2 || f.code != status))
+                test_report(__FILE__, __LINE__, "%s, byte %" PRIu64 ": %d, %s", name, at, status, f.message);
             if (!status) {
                 status = try_image(&image, false, name, at);
                 adead_image_close(&image);
@@ -177,7 +190,8 @@ static void texts(void)
 {
     tally    t = {0};
     uint64_t total = 0;
-    for (unsigned i = 0; i < program_count; i++) corrupt_file(programs[i].name, programs[i].bytes, programs[i].size, &t, &total);
+    for (unsigned i = 0; i < program_count; i++)
+        corrupt_file(programs[i].name, programs[i].bytes, programs[i].size, &t, &total);
     CHECK(t.refused > 1000);
     say("texts", &t, total);
 }
@@ -202,10 +216,12 @@ static void binaries(void)
         adead_image   image;
         adead_failure f = {0};
         binary.size = 0;
-        if (adead_image_read(&image, programs[i].bytes, programs[i].size, &adead_host_default, &f)) test_report(__FILE__, __LINE__, "%s", f.message);
+        if (adead_image_read(&image, programs[i].bytes, programs[i].size, &adead_host_default, &f))
+            test_report(__FILE__, __LINE__, "%s", f.message);
         else {
             adead_format format = adead_image_is_legacy(&image) ? ADEAD_FORMAT_AGPU1 : ADEAD_FORMAT_ADEAD2;
-            if (adead_image_write(&image, format, &adead_host_default, append, &binary, &f)) test_report(__FILE__, __LINE__, "%s", f.message);
+            if (adead_image_write(&image, format, &adead_host_default, append, &binary, &f))
+                test_report(__FILE__, __LINE__, "%s", f.message);
             adead_image_close(&image);
             corrupt_file(programs[i].name, binary.data, binary.size, &t, &total);
         }

@@ -1,8 +1,9 @@
-/* Every instruction that computes: results of both dispatch loops, bit for bit, against an oracle that shares no arithmetic with
- * the machine (integers by __int128 and single bits, floats by tests/harness/oracle.h), over adversarial operands, all pairs
- * of them, aliased registers and random ones. Loads and stores against a byte-wise model at every edge of memory.
+/* Every instruction that computes: results of both dispatch loops, bit for bit, against an oracle that shares no arithmetic
+ * with the machine (integers by __int128 and single bits, floats by tests/harness/oracle.h), over adversarial operands, all
+ * pairs of them, aliased registers and random ones. Loads and stores against a byte-wise model at every edge of memory.
  *
- * `every_instruction_has_a_test` fails when an instruction of the table has neither an oracle here nor a line in `elsewhere`.
+ * `every_instruction_has_a_test` fails when an instruction of the table has neither an oracle here nor a line in
+ * `elsewhere`.
  */
 #include "opcodes/docs.h"
 #include "tests/harness/machine.h"
@@ -10,12 +11,16 @@
 #include "vm/base/softfloat.h"
 #include "vm/tensor.h"
 
-/* ---- The oracle -------------------------------------------------------------------------------------------------------- */
+/* ---- The oracle --------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct integer { uint64_t bits, mask, top; } integer;
 
 static bool bit(uint64_t v, uint64_t i) { return v >> i & 1; }
-static __int128 as_signed(integer t, uint64_t v) { return (v & t.top) ? (__int128)(v & t.mask) - (__int128)t.mask - 1 : (__int128)(v & t.mask); }
+static __int128 as_signed(integer t, uint64_t v)
+{
+    return (v & t.top) ? (__int128)(v & t.mask) - (__int128)t.mask - 1 : (__int128)(v & t.mask);
+}
 
 static uint64_t count_bits(integer t, uint64_t v, int from_top)
 {
@@ -37,7 +42,9 @@ static uint64_t move_bits(integer t, uint64_t v, int64_t by, bool rotate, bool f
     uint64_t out = 0;
     for (int64_t i = 0; i < (int64_t)t.bits; i++) {
         int64_t from = i + by;
-        bool    one = rotate ? bit(v, (uint64_t)(from + (int64_t)t.bits) % t.bits) : from < 0 || from >= (int64_t)t.bits ? fill : bit(v, (uint64_t)from);
+        bool    one = rotate                                ? bit(v, (uint64_t)(from + (int64_t)t.bits) % t.bits)
+                      : from < 0 || from >= (int64_t)t.bits ? fill
+                                                            : bit(v, (uint64_t)from);
         out |= (uint64_t)one << i;
     }
     return out;
@@ -51,7 +58,8 @@ static uint64_t extend(integer t, uint64_t v, uint64_t bits)
 
 static adead_status divide(integer t, uint64_t x, uint64_t y, bool is_signed, bool remainder, uint64_t *out)
 {
-    __int128 a = is_signed ? as_signed(t, x) : (__int128)(x & t.mask), b = is_signed ? as_signed(t, y) : (__int128)(y & t.mask);
+    __int128 a = is_signed ? as_signed(t, x) : (__int128)(x & t.mask),
+             b = is_signed ? as_signed(t, y) : (__int128)(y & t.mask);
     if (b == 0) return ADEAD_DIVISION_BY_ZERO;
     if (!remainder && is_signed && b == -1 && (x & t.mask) == t.top) return ADEAD_INTEGER_OVERFLOW;
     *out = (uint64_t)(remainder ? a % b : a / b) & t.mask;
@@ -61,14 +69,15 @@ static adead_status divide(integer t, uint64_t x, uint64_t y, bool is_signed, bo
 /* a < b, a <= b: for comparisons and compare-and-jump alike. */
 static bool less(integer t, uint64_t a, uint64_t b, bool is_signed, bool or_equal)
 {
-    __int128 x = is_signed ? as_signed(t, a) : (__int128)(a & t.mask), y = is_signed ? as_signed(t, b) : (__int128)(b & t.mask);
+    __int128 x = is_signed ? as_signed(t, a) : (__int128)(a & t.mask),
+             y = is_signed ? as_signed(t, b) : (__int128)(b & t.mask);
     return or_equal ? x <= y : x < y;
 }
 
 enum { NO_ORACLE = -1 };
 
-/* x, y, z: the registers read, in order; imm: the immediate as 64 bits (32-bit ones sign-extended). A jump's result is whether it is
- * taken. Gives a trap's status, 0 or NO_ORACLE. */
+/* x, y, z: the registers read, in order; imm: the immediate as 64 bits (32-bit ones sign-extended). A jump's result is
+ * whether it is taken. Gives a trap's status, 0 or NO_ORACLE. */
 #define INTEGER_ORACLE(T, width)                                                                     \
     case ADEAD_OP_##T##_ADD: R((x + y) & M)                                                          \
     case ADEAD_OP_##T##_SUB: R((x - y) & M)                                                          \
@@ -159,7 +168,9 @@ static int oracle_32(adead_op op, uint64_t x, uint64_t y, uint64_t z, uint64_t i
     FLOAT_ORACLE(F32, format_f32)
     TRUNCATION_ORACLE(I32, 32, F32, format_f32)
     TRUNCATION_ORACLE(I64, 64, F32, format_f32)
-    case ADEAD_OP_F32_FMA: R(adead_f32_bits(adead_fmaf_soft(adead_bits_f32((uint32_t)x), adead_bits_f32((uint32_t)y), adead_bits_f32((uint32_t)z))))
+    case ADEAD_OP_F32_FMA:
+        R(adead_f32_bits(
+            adead_fmaf_soft(adead_bits_f32((uint32_t)x), adead_bits_f32((uint32_t)y), adead_bits_f32((uint32_t)z))))
     case ADEAD_OP_I32_WRAP_I64: R(x & M)
     case ADEAD_OP_I64_EXTEND_I32_S: R(extend(t64, x, 32))
     case ADEAD_OP_I64_EXTEND_I32_U: R(x & M)
@@ -203,45 +214,182 @@ static int oracle(adead_op op, const uint64_t source[3], uint64_t imm, uint64_t 
     return status != NO_ORACLE ? status : oracle_64(op, source[0], source[1], source[2], imm, out);
 }
 
-/* ---- Operands ---------------------------------------------------------------------------------------------------------- */
+/* ---- Operands ----------------------------------------------------------------------------------------------------------
+ */
 
 #define NEAR(v) (v) - 2, (v) - 1, (v), (v) + 1
 #define JUNK(v) 0xDEADBEEF00000000u | (v) /* what stands in the upper half must not matter to 32-bit instructions */
 
 static const uint64_t specials[] = {
     /* integers of 64 and of 32 bits */
-    0, 1, 2, 3, 5, 7, 10, 31, 32, 33, 63, 64, 65, UINT64_MAX, UINT64_MAX - 1, 0x5555555555555555u, 0xAAAAAAAAAAAAAAAAu,
-    NEAR((uint64_t)1 << 31), NEAR((uint64_t)1 << 32), NEAR((uint64_t)1 << 53), NEAR((uint64_t)1 << 63), 0x80, 0x8000, 0x7FFF, 0xFFFF, 0xFF80,
-    JUNK(0x7FFFFFFFu), JUNK(0x80000000u), JUNK(0x80000001u), JUNK(0xFFFFFFFFu), JUNK(0xFFFFFFFEu), JUNK(0u), JUNK(1u), 0xFFFFFFFF00000000u,
-    0x0020000000000003u, 0x7FFFFFFFFFFFFDFFu, 0x7FFFFFFFFFFFFE00u, 0xFFFFFFFFFFFFFBFFu, 0xFFFFFFFFFFFFFC00u, 0x01000001, 0x01000003,
-    0x7FFFFFBFu, 0x7FFFFFC0u, 0x7FFFFFFFBFFFFFFFu, 0x7FFFFFC000000000u, 0x0000008000004000u,
+    0,
+    1,
+    2,
+    3,
+    5,
+    7,
+    10,
+    31,
+    32,
+    33,
+    63,
+    64,
+    65,
+    UINT64_MAX,
+    UINT64_MAX - 1,
+    0x5555555555555555u,
+    0xAAAAAAAAAAAAAAAAu,
+    NEAR((uint64_t)1 << 31),
+    NEAR((uint64_t)1 << 32),
+    NEAR((uint64_t)1 << 53),
+    NEAR((uint64_t)1 << 63),
+    0x80,
+    0x8000,
+    0x7FFF,
+    0xFFFF,
+    0xFF80,
+    JUNK(0x7FFFFFFFu),
+    JUNK(0x80000000u),
+    JUNK(0x80000001u),
+    JUNK(0xFFFFFFFFu),
+    JUNK(0xFFFFFFFEu),
+    JUNK(0u),
+    JUNK(1u),
+    0xFFFFFFFF00000000u,
+    0x0020000000000003u,
+    0x7FFFFFFFFFFFFDFFu,
+    0x7FFFFFFFFFFFFE00u,
+    0xFFFFFFFFFFFFFBFFu,
+    0xFFFFFFFFFFFFFC00u,
+    0x01000001,
+    0x01000003,
+    0x7FFFFFBFu,
+    0x7FFFFFC0u,
+    0x7FFFFFFFBFFFFFFFu,
+    0x7FFFFFC000000000u,
+    0x0000008000004000u,
     /* f32: zeros, ones, subnormals, limits, infinities, NaNs with payload, quiet and signalling, ties, limits of integers */
-    0x80000000u, 0x3F800000u, JUNK(0xBF800000u), JUNK(0x00000001u), 0x80000001u, 0x007FFFFFu, 0x00800000u, 0x00800001u, JUNK(0x7F7FFFFFu),
-    0xFF7FFFFFu, JUNK(0x7F800000u), JUNK(0xFF800000u), 0x7FC00000u, JUNK(0x7FC12345u), JUNK(0xFFC00001u), 0x7F800001u, JUNK(0xFFBFFFFFu),
-    0x3F000000u, 0x3EFFFFFFu, 0x3FC00000u, 0xBFC00000u, 0x40200000u, 0x3F7FFFFFu, 0x3F800001u, 0x4AFFFFFFu, 0x4B000000u, 0x4B000001u,
-    0x4B7FFFFFu, 0x4EFFFFFFu, 0x4F000000u, 0xCF000000u, 0xCF000001u, 0x4F7FFFFFu, 0x4F800000u, 0x5EFFFFFFu, 0x5F000000u, 0xDF000000u,
-    0xDF000001u, 0x5F7FFFFFu, 0x5F800000u, 0xBF7FFFFFu, 0x33800000u, 0x34000000u, 0x4B3C614Eu, 0x40490FDBu, 0x1FFFFFFFu, 0x20000000u,
+    0x80000000u,
+    0x3F800000u,
+    JUNK(0xBF800000u),
+    JUNK(0x00000001u),
+    0x80000001u,
+    0x007FFFFFu,
+    0x00800000u,
+    0x00800001u,
+    JUNK(0x7F7FFFFFu),
+    0xFF7FFFFFu,
+    JUNK(0x7F800000u),
+    JUNK(0xFF800000u),
+    0x7FC00000u,
+    JUNK(0x7FC12345u),
+    JUNK(0xFFC00001u),
+    0x7F800001u,
+    JUNK(0xFFBFFFFFu),
+    0x3F000000u,
+    0x3EFFFFFFu,
+    0x3FC00000u,
+    0xBFC00000u,
+    0x40200000u,
+    0x3F7FFFFFu,
+    0x3F800001u,
+    0x4AFFFFFFu,
+    0x4B000000u,
+    0x4B000001u,
+    0x4B7FFFFFu,
+    0x4EFFFFFFu,
+    0x4F000000u,
+    0xCF000000u,
+    0xCF000001u,
+    0x4F7FFFFFu,
+    0x4F800000u,
+    0x5EFFFFFFu,
+    0x5F000000u,
+    0xDF000000u,
+    0xDF000001u,
+    0x5F7FFFFFu,
+    0x5F800000u,
+    0xBF7FFFFFu,
+    0x33800000u,
+    0x34000000u,
+    0x4B3C614Eu,
+    0x40490FDBu,
+    0x1FFFFFFFu,
+    0x20000000u,
     /* f64: the same */
-    0x8000000000000000u, 0x3FF0000000000000u, 0xBFF0000000000000u, 0x8000000000000001u, 0x000FFFFFFFFFFFFFu, 0x0010000000000000u,
-    0x0010000000000001u, 0x7FEFFFFFFFFFFFFFu, 0xFFEFFFFFFFFFFFFFu, 0x7FF0000000000000u, 0xFFF0000000000000u, 0x7FF8000000000000u,
-    0x7FF8000012345678u, 0xFFF8000000000001u, 0x7FF0000000000001u, 0xFFF7FFFFFFFFFFFFu, 0x3FE0000000000000u, 0x3FDFFFFFFFFFFFFFu,
-    0x3FF8000000000000u, 0xBFF8000000000000u, 0x4004000000000000u, 0x3FEFFFFFFFFFFFFFu, 0xBFEFFFFFFFFFFFFFu, 0x3FF0000000000001u,
-    0x432FFFFFFFFFFFFFu, 0x4330000000000000u, 0x4330000000000001u, 0x433FFFFFFFFFFFFFu, 0x4340000000000000u, 0x41DFFFFFFFC00000u,
-    0x41DFFFFFFFE00000u, 0x41E0000000000000u, 0xC1E0000000000000u, 0xC1E0000000100000u, 0xC1E0000000200000u, 0x41EFFFFFFFE00000u,
-    0x41EFFFFFFFFFFFFFu, 0x41F0000000000000u, 0x43DFFFFFFFFFFFFFu, 0x43E0000000000000u, 0xC3E0000000000000u, 0xC3E0000000000001u,
-    0x43EFFFFFFFFFFFFFu, 0x43F0000000000000u, 0x3CA0000000000000u, 0x3CB0000000000000u, 0x400921FB54442D18u,
+    0x8000000000000000u,
+    0x3FF0000000000000u,
+    0xBFF0000000000000u,
+    0x8000000000000001u,
+    0x000FFFFFFFFFFFFFu,
+    0x0010000000000000u,
+    0x0010000000000001u,
+    0x7FEFFFFFFFFFFFFFu,
+    0xFFEFFFFFFFFFFFFFu,
+    0x7FF0000000000000u,
+    0xFFF0000000000000u,
+    0x7FF8000000000000u,
+    0x7FF8000012345678u,
+    0xFFF8000000000001u,
+    0x7FF0000000000001u,
+    0xFFF7FFFFFFFFFFFFu,
+    0x3FE0000000000000u,
+    0x3FDFFFFFFFFFFFFFu,
+    0x3FF8000000000000u,
+    0xBFF8000000000000u,
+    0x4004000000000000u,
+    0x3FEFFFFFFFFFFFFFu,
+    0xBFEFFFFFFFFFFFFFu,
+    0x3FF0000000000001u,
+    0x432FFFFFFFFFFFFFu,
+    0x4330000000000000u,
+    0x4330000000000001u,
+    0x433FFFFFFFFFFFFFu,
+    0x4340000000000000u,
+    0x41DFFFFFFFC00000u,
+    0x41DFFFFFFFE00000u,
+    0x41E0000000000000u,
+    0xC1E0000000000000u,
+    0xC1E0000000100000u,
+    0xC1E0000000200000u,
+    0x41EFFFFFFFE00000u,
+    0x41EFFFFFFFFFFFFFu,
+    0x41F0000000000000u,
+    0x43DFFFFFFFFFFFFFu,
+    0x43E0000000000000u,
+    0xC3E0000000000000u,
+    0xC3E0000000000001u,
+    0x43EFFFFFFFFFFFFFu,
+    0x43F0000000000000u,
+    0x3CA0000000000000u,
+    0x3CB0000000000000u,
+    0x400921FB54442D18u,
     /* demotion: ties, the edge to infinity, the edge to subnormal and to zero */
-    0x3FF0000010000000u, 0x3FF0000030000000u, 0x3FF0000010000001u, 0x47EFFFFFE0000000u, 0x47EFFFFFEFFFFFFFu, 0x47EFFFFFF0000000u,
-    0x380FFFFFE0000000u, 0x380FFFFFF0000000u, 0x36A0000000000000u, 0x3690000000000000u, 0x3690000000000001u, 0x36B8000000000000u,
-    0x1FF0000000000000u, 0x20B0000000000000u,
+    0x3FF0000010000000u,
+    0x3FF0000030000000u,
+    0x3FF0000010000001u,
+    0x47EFFFFFE0000000u,
+    0x47EFFFFFEFFFFFFFu,
+    0x47EFFFFFF0000000u,
+    0x380FFFFFE0000000u,
+    0x380FFFFFF0000000u,
+    0x36A0000000000000u,
+    0x3690000000000000u,
+    0x3690000000000001u,
+    0x36B8000000000000u,
+    0x1FF0000000000000u,
+    0x20B0000000000000u,
 };
 enum { SPECIALS = sizeof specials / sizeof specials[0] };
 
-static const uint32_t immediates[] = {0, 1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000,
-                                      0x80000001, 0xFFFF7FFF, 0xFFFF8000, 0xFFFFFFE0, 0xFFFFFFFE, 0xFFFFFFFF, 0x3F800000, 0x7FC00001};
+static const uint32_t immediates[] = {0,          1,          2,          3,          31,         32,         33,
+                                      63,         64,         65,         127,        0x7FFF,     0x8000,     0xFFFF,
+                                      0x10000,    0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFF7FFF, 0xFFFF8000, 0xFFFFFFE0,
+                                      0xFFFFFFFE, 0xFFFFFFFF, 0x3F800000, 0x7FC00001};
 enum { IMMEDIATES = sizeof immediates / sizeof immediates[0] };
 
-/* Any bits; or a special one, perhaps with some bits turned; or floats of like size, so that rounding and cancellation happen. */
+/* Any bits; or a special one, perhaps with some bits turned; or floats of like size, so that rounding and cancellation
+ * happen. */
 static uint64_t any_operand(uint64_t *seed)
 {
     uint64_t r = test_random(seed), v = test_random(seed);
@@ -257,7 +405,8 @@ static uint64_t any_operand(uint64_t *seed)
     }
 }
 
-/* ---- Running one instruction in both loops -------------------------------------------------------------------------------- */
+/* ---- Running one instruction in both loops
+ * -------------------------------------------------------------------------------- */
 
 enum { FRAME = 65535, RESULT = 60 };
 
@@ -315,7 +464,8 @@ static form form_of(adead_op op)
 }
 
 /* Registers of an instruction: result first, then sources. Aliased in every way, and at the end of the frame. */
-static const uint16_t assignments[][4] = {{4, 1, 2, 3}, {1, 1, 2, 3}, {2, 1, 2, 3}, {3, 1, 2, 3}, {4, 1, 1, 1}, {1, 1, 1, 1}, {65534, 65533, 2, 65532}};
+static const uint16_t assignments[][4] = {
+    {4, 1, 2, 3}, {1, 1, 2, 3}, {2, 1, 2, 3}, {3, 1, 2, 3}, {4, 1, 1, 1}, {1, 1, 1, 1}, {65534, 65533, 2, 65532}};
 enum { ASSIGNMENTS = sizeof assignments / sizeof assignments[0] };
 
 /* One try: the instruction with these registers and this immediate, and behind it what shows where it went. */
@@ -344,12 +494,14 @@ static uint32_t emit_attempt(stream *s, adead_op op, const uint16_t *registers, 
     return step;
 }
 
-static void show(adead_op op, bool plain, const attempt *a, const uint64_t *source, uint64_t got, adead_status got_status, uint64_t expected, int status)
+static void show(adead_op op, bool plain, const attempt *a, const uint64_t *source, uint64_t got, adead_status got_status,
+                 uint64_t expected, int status)
 {
-    test_report(__FILE__, __LINE__, "%s (%s loop, registers %u %u %u %u) of %016" PRIX64 " %016" PRIX64 " %016" PRIX64 ", imm %" PRIX64
-                ": %016" PRIX64 " status %d, expected %016" PRIX64 " status %d", adead_ops[op].mnemonic, plain ? "plain" : "fast",
-                a->registers[0], a->registers[1], a->registers[2], a->registers[3], source[0], source[1], source[2], a->imm, got, got_status,
-                expected, status);
+    test_report(__FILE__, __LINE__,
+                "%s (%s loop, registers %u %u %u %u) of %016" PRIX64 " %016" PRIX64 " %016" PRIX64 ", imm %" PRIX64
+                ": %016" PRIX64 " status %d, expected %016" PRIX64 " status %d",
+                adead_ops[op].mnemonic, plain ? "plain" : "fast", a->registers[0], a->registers[1], a->registers[2],
+                a->registers[3], source[0], source[1], source[2], a->imm, got, got_status, expected, status);
 }
 
 static const uint16_t watched[] = {0, 1, 2, 3, 4, 5, RESULT, 65531, 65532, 65533, 65534};
@@ -445,7 +597,8 @@ static void floats(void) { values("FLOAT"); }
 static void conversions(void) { values("CONVERT"); }
 static void moves(void) { values("MOVE"); }
 
-/* ---- The oracle itself: cases whose results are known from elsewhere ------------------------------------------------------ */
+/* ---- The oracle itself: cases whose results are known from elsewhere
+ * ------------------------------------------------------ */
 
 static void oracle_of_floats_is_right(void)
 {
@@ -469,20 +622,24 @@ static void oracle_of_floats_is_right(void)
     CHECK_EQ(real_from_signed(format_f64, INT64_MIN), 0xC3E0000000000000u);
 }
 
-/* ---- Loads and stores -------------------------------------------------------------------------------------------------- */
+/* ---- Loads and stores --------------------------------------------------------------------------------------------------
+ */
 
 typedef struct access { adead_op op; int bytes; bool store, is_signed; int width; } access;
 
 static const access accesses[] = {
-    {ADEAD_OP_LOAD, 8, false, false, 64},        {ADEAD_OP_LOAD8_U, 1, false, false, 64},    {ADEAD_OP_LOAD16_U, 2, false, false, 64},
-    {ADEAD_OP_LOAD32_U, 4, false, false, 64},    {ADEAD_OP_I32_LOAD8_S, 1, false, true, 32}, {ADEAD_OP_I32_LOAD16_S, 2, false, true, 32},
-    {ADEAD_OP_I64_LOAD8_S, 1, false, true, 64},  {ADEAD_OP_I64_LOAD16_S, 2, false, true, 64}, {ADEAD_OP_I64_LOAD32_S, 4, false, true, 64},
-    {ADEAD_OP_STORE, 8, true, false, 64},        {ADEAD_OP_STORE8, 1, true, false, 64},      {ADEAD_OP_STORE16, 2, true, false, 64},
+    {ADEAD_OP_LOAD, 8, false, false, 64},        {ADEAD_OP_LOAD8_U, 1, false, false, 64},
+    {ADEAD_OP_LOAD16_U, 2, false, false, 64},    {ADEAD_OP_LOAD32_U, 4, false, false, 64},
+    {ADEAD_OP_I32_LOAD8_S, 1, false, true, 32},  {ADEAD_OP_I32_LOAD16_S, 2, false, true, 32},
+    {ADEAD_OP_I64_LOAD8_S, 1, false, true, 64},  {ADEAD_OP_I64_LOAD16_S, 2, false, true, 64},
+    {ADEAD_OP_I64_LOAD32_S, 4, false, true, 64}, {ADEAD_OP_STORE, 8, true, false, 64},
+    {ADEAD_OP_STORE8, 1, true, false, 64},       {ADEAD_OP_STORE16, 2, true, false, 64},
     {ADEAD_OP_STORE32, 4, true, false, 64},
 };
 enum { ACCESSES = sizeof accesses / sizeof accesses[0], MEMORY = 8192 };
 
-static const uint32_t access_offsets[] = {0, 1, 3, 8, 4095, MEMORY - 8, MEMORY - 1, MEMORY, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF};
+static const uint32_t access_offsets[] = {0,          1,      3,          8,          4095,      MEMORY - 8,
+                                          MEMORY - 1, MEMORY, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF};
 enum { ACCESS_OFFSETS = sizeof access_offsets / sizeof access_offsets[0] };
 
 static void try_access(lab *l, const access *a, uint32_t step, uint64_t address, uint32_t offset, bool plain)
@@ -502,9 +659,12 @@ static void try_access(lab *l, const access *a, uint32_t step, uint64_t address,
     }
     if (a->is_signed) value = extend(a->width == 32 ? t32 : t64, value, (uint64_t)a->bytes * 8);
     adead_status status = lab_run(l, plain, step);
-    CHECK(status == (inside ? ADEAD_OK : ADEAD_OUT_OF_BOUNDS), "%s of 0x%" PRIX64 " + %u: %d", adead_ops[a->op].mnemonic, address, offset, status);
-    CHECK(r[2] == (a->store || !inside ? junk : value), "%s of 0x%" PRIX64 " + %u: %" PRIX64, adead_ops[a->op].mnemonic, address, offset, r[2]);
-    CHECK(memcmp(model, memory, MEMORY) == 0, "%s of 0x%" PRIX64 " + %u touched other bytes", adead_ops[a->op].mnemonic, address, offset);
+    CHECK(status == (inside ? ADEAD_OK : ADEAD_OUT_OF_BOUNDS), "%s of 0x%" PRIX64 " + %u: %d", adead_ops[a->op].mnemonic,
+          address, offset, status);
+    CHECK(r[2] == (a->store || !inside ? junk : value), "%s of 0x%" PRIX64 " + %u: %" PRIX64, adead_ops[a->op].mnemonic,
+          address, offset, r[2]);
+    CHECK(memcmp(model, memory, MEMORY) == 0, "%s of 0x%" PRIX64 " + %u touched other bytes", adead_ops[a->op].mnemonic,
+          address, offset);
 }
 
 static void loads_and_stores(void)
@@ -528,8 +688,12 @@ static void loads_and_stores(void)
         for (int j = 0; j < ACCESS_OFFSETS; j++)
             for (int plain = 0; plain < 2; plain++) {
                 for (int k = -10; k <= 10; k++) {
-                    const uint64_t around[] = {0, MEMORY, (uint64_t)1 << 31, (uint64_t)1 << 32, (uint64_t)1 << 63, MEMORY - access_offsets[j], 4096};
-                    for (int m = 0; m < 7; m++) try_access(&l, &accesses[i], steps[i][j], around[m] + (uint64_t)(int64_t)k, access_offsets[j], plain);
+                    const uint64_t around[] = {
+                        0,   MEMORY, (uint64_t)1 << 31, (uint64_t)1 << 32, (uint64_t)1 << 63, MEMORY - access_offsets[j],
+                        4096};
+                    for (int m = 0; m < 7; m++)
+                        try_access(&l, &accesses[i], steps[i][j], around[m] + (uint64_t)(int64_t)k, access_offsets[j],
+                                   plain);
                 }
                 if (test_state.bad) return lab_close(&l);
             }
@@ -561,35 +725,37 @@ static void globals(void)
     bench_close(&b);
 }
 
-/* ---- Completeness ------------------------------------------------------------------------------------------------------ */
+/* ---- Completeness ------------------------------------------------------------------------------------------------------
+ */
 
 /* Instructions whose effect is not a value of their operands: where they are tested. */
-static const struct { adead_op op; const char *suite; } elsewhere[] = {
+static const struct { adead_op op; const char *suite;
+} elsewhere[] = {
 #define IN(suite, name) {ADEAD_OP_##name, suite},
 #define CONTROL(name) IN("control", name)
 #define MACHINE(name) IN("machine", name)
 #define TASKS(name) IN("tasks", name)
 #define TENSORS(name) IN("tensor_checks", name)
 #define HERE(name) IN("interpreter", name)
-    CONTROL(NOP) CONTROL(FUNC) CONTROL(JUMP) CONTROL(JUMP_TABLE) CONTROL(CALL) CONTROL(CALL_INDIRECT) CONTROL(RETURN) CONTROL(TRAP)
-    CONTROL(HALT) CONTROL(GPU_END) CONTROL(GPU_NOP)
-    HERE(LOAD) HERE(STORE) HERE(LOAD8_U) HERE(LOAD16_U) HERE(LOAD32_U) HERE(I32_LOAD8_S) HERE(I32_LOAD16_S) HERE(I64_LOAD8_S)
-    HERE(I64_LOAD16_S) HERE(I64_LOAD32_S) HERE(STORE8) HERE(STORE16) HERE(STORE32) HERE(GLOBAL_GET) HERE(GLOBAL_SET)
-    MACHINE(ALLOC) MACHINE(FREE) MACHINE(MEMORY_SIZE) MACHINE(MEMORY_GROW) MACHINE(MEMORY_COPY) MACHINE(MEMORY_FILL) MACHINE(BUFFER_ALLOC)
-    MACHINE(BUFFER_SIZE) MACHINE(BUFFER_ADDRESS) MACHINE(WRITE) MACHINE(INPUT_DIM) MACHINE(OUTPUT_DIM) MACHINE(GPU_INIT)
-    MACHINE(GPU_SHUTDOWN) MACHINE(GPU_ALLOC) MACHINE(GPU_FREE) MACHINE(GPU_COPY_H2D) MACHINE(GPU_COPY_D2H) MACHINE(GPU_MEMSET)
-    MACHINE(GPU_SYNC) MACHINE(GPU_BARRIER) MACHINE(VK_INIT) MACHINE(VK_ALLOC) MACHINE(VK_FREE) MACHINE(VK_COMPUTE) MACHINE(VK_SUBMIT)
-    MACHINE(VK_SYNC)
-    TASKS(SPAWN) TASKS(YIELD) TASKS(JOIN) TASKS(CHANNEL) TASKS(SEND) TASKS(RECEIVE)
-    IN("verifier", GPU_FFN)
-};
+    CONTROL(NOP) CONTROL(FUNC) CONTROL(JUMP) CONTROL(JUMP_TABLE) CONTROL(CALL) CONTROL(CALL_INDIRECT) CONTROL(RETURN)
+        CONTROL(TRAP) CONTROL(HALT) CONTROL(GPU_END) CONTROL(GPU_NOP) HERE(LOAD) HERE(STORE) HERE(LOAD8_U) HERE(LOAD16_U)
+            HERE(LOAD32_U) HERE(I32_LOAD8_S) HERE(I32_LOAD16_S) HERE(I64_LOAD8_S) HERE(I64_LOAD16_S) HERE(I64_LOAD32_S)
+                HERE(STORE8) HERE(STORE16) HERE(STORE32) HERE(GLOBAL_GET) HERE(GLOBAL_SET) MACHINE(ALLOC) MACHINE(FREE)
+                    MACHINE(MEMORY_SIZE) MACHINE(MEMORY_GROW) MACHINE(MEMORY_COPY) MACHINE(MEMORY_FILL) MACHINE(BUFFER_ALLOC)
+                        MACHINE(BUFFER_SIZE) MACHINE(BUFFER_ADDRESS) MACHINE(WRITE) MACHINE(INPUT_DIM) MACHINE(OUTPUT_DIM)
+                            MACHINE(GPU_INIT) MACHINE(GPU_SHUTDOWN) MACHINE(GPU_ALLOC) MACHINE(GPU_FREE)
+                                MACHINE(GPU_COPY_H2D) MACHINE(GPU_COPY_D2H) MACHINE(GPU_MEMSET) MACHINE(GPU_SYNC)
+                                    MACHINE(GPU_BARRIER) MACHINE(VK_INIT) MACHINE(VK_ALLOC) MACHINE(VK_FREE)
+                                        MACHINE(VK_COMPUTE) MACHINE(VK_SUBMIT) MACHINE(VK_SYNC) TASKS(SPAWN) TASKS(YIELD)
+                                            TASKS(JOIN) TASKS(CHANNEL) TASKS(SEND) TASKS(RECEIVE) IN("verifier", GPU_FFN)};
 
 static void every_instruction_has_a_test(void)
 {
     for (int op = 0; op < ADEAD_OP_COUNT; op++) {
         int places = has_oracle((adead_op)op) + (adead_tensor_of((adead_op)op) != ADEAD_TENSOR_NONE);
         for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) places += (int)elsewhere[i].op == op;
-        CHECK(places == 1, "%s has %d tests: give it an oracle here, or a line in `elsewhere` and a test there", adead_ops[op].mnemonic, places);
+        CHECK(places == 1, "%s has %d tests: give it an oracle here, or a line in `elsewhere` and a test there",
+              adead_ops[op].mnemonic, places);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Machines from the outside: inputs and outputs, memory and buffers against naive models, limits, reset, profile and trace, a device
- * whose memory the host cannot address, and a run in which the host's memory may end at any allocation.
+/* Machines from the outside: inputs and outputs, memory and buffers against naive models, limits, reset, profile and trace,
+ * a device whose memory the host cannot address, and a run in which the host's memory may end at any allocation.
  */
 #include "tests/harness/machine.h"
 
@@ -18,7 +18,8 @@ static void begin(uint32_t registers)
         CHECK(strstr((failure_record).message, text) != NULL, "\"%s\" does not say \"%s\"", (failure_record).message, text); \
     } while (0)
 
-/* ---- Inputs and outputs ------------------------------------------------------------------------------------------------- */
+/* ---- Inputs and outputs -------------------------------------------------------------------------------------------------
+ */
 
 static const float default_floats[6] = {1, 2, 3, 4, 5, 6};
 
@@ -43,8 +44,15 @@ static void build_ports(ports_program *p)
     KEEP(&s, 7, 0, 128);
     EMIT(&s, HALT);
     *p = (ports_program){
-        .in = {{.name = "x", .rank = 2, .dims = {0, 3}, .place = ADEAD_PLACE_BUFFER, .where = 2, .has_default = true, .default_dims = {2, 3},
-                .default_bytes = (const uint8_t *)default_floats, .default_size = 24},
+        .in = {{.name = "x",
+                .rank = 2,
+                .dims = {0, 3},
+                .place = ADEAD_PLACE_BUFFER,
+                .where = 2,
+                .has_default = true,
+                .default_dims = {2, 3},
+                .default_bytes = (const uint8_t *)default_floats,
+                .default_size = 24},
                {.name = "n", .dtype = ADEAD_DTYPE_I64, .place = ADEAD_PLACE_MEMORY, .where = 64}},
         .out = {{.name = "y", .rank = 2, .dims = {0, 3}, .place = ADEAD_PLACE_BUFFER, .where = 3},
                 {.name = "rows", .dtype = ADEAD_DTYPE_I64, .place = ADEAD_PLACE_MEMORY, .where = 128}},
@@ -118,11 +126,16 @@ static void wrong_inputs_are_refused(void)
     const uint64_t wrong[2] = {2, 4}, huge[2] = {UINT64_MAX / 2, 3}, large[2] = {100000, 3};
     build_ports(&p);
     CHECK_EQ(bench_open(&b, &p.image, NULL), ADEAD_OK);
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F64, 2, wrong, default_floats, &f), TYPE_MISMATCH, f, "'x' is f32, not f64");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 1, wrong, default_floats, &f), SHAPE_MISMATCH, f, "2 dimensions, not 1");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, wrong, default_floats, &f), SHAPE_MISMATCH, f, "is 3, not 4");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, huge, default_floats, &f), OUT_OF_MEMORY, f, "'x' is larger");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, large, default_floats, &f), OUT_OF_MEMORY, f, "1048576");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F64, 2, wrong, default_floats, &f), TYPE_MISMATCH, f,
+                 "'x' is f32, not f64");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 1, wrong, default_floats, &f), SHAPE_MISMATCH, f,
+                 "2 dimensions, not 1");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, wrong, default_floats, &f), SHAPE_MISMATCH, f,
+                 "is 3, not 4");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, huge, default_floats, &f), OUT_OF_MEMORY, f,
+                 "'x' is larger");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, large, default_floats, &f), OUT_OF_MEMORY, f,
+                 "1048576");
     bench_close(&b);
 }
 
@@ -173,7 +186,8 @@ static void outputs_that_do_not_fit(void)
         CHECK_DONE(bench_run(&b));
         adead_status status = adead_machine_get_output(b.machine, 0, dims, &data, &bytes, &f);
         bench_close(&b);
-        CHECK(status == (which == 1 || which == 2 || which == 5 ? ADEAD_INVALID_STATE : ADEAD_SHAPE_MISMATCH), "%d: %d", which, status);
+        CHECK(status == (which == 1 || which == 2 || which == 5 ? ADEAD_INVALID_STATE : ADEAD_SHAPE_MISMATCH), "%d: %d",
+              which, status);
         CHECK(strstr(f.message, "output 'y'") != NULL, "%s", f.message);
     }
 }
@@ -181,7 +195,8 @@ static void outputs_that_do_not_fit(void)
 /* An input behind the initial memory makes it grow, up to the maximum and the limit. */
 static void inputs_reach_into_new_memory(void)
 {
-    adead_port     in = {.name = "x", .dtype = ADEAD_DTYPE_U8, .rank = 1, .dims = {0}, .place = ADEAD_PLACE_MEMORY, .where = 70000};
+    adead_port in = {
+        .name = "x", .dtype = ADEAD_DTYPE_U8, .rank = 1, .dims = {0}, .place = ADEAD_PLACE_MEMORY, .where = 70000};
     static uint8_t bytes[1 << 20];
     bench          b;
     for (int i = 0; i < 1 << 20; i++) bytes[i] = (uint8_t)(i * 7);
@@ -208,7 +223,8 @@ static void inputs_reach_into_new_memory(void)
     CHECK(strstr(o.failure.message, "0x11170") != NULL, "%s", o.failure.message);
 }
 
-/* ---- Linear memory ------------------------------------------------------------------------------------------------------ */
+/* ---- Linear memory ------------------------------------------------------------------------------------------------------
+ */
 
 enum { MODEL_BLOCKS = 64, STATIC_BLOCKS = 8, STEPS = 220 };
 
@@ -333,7 +349,10 @@ static void copies_and_fills(void)
     begin(8);
     for (int i = 0; i < 300; i++) {
         uint64_t length = test_random(&random) % 3000, to = test_random(&random) % (65536 - length + 1);
-        uint64_t from = i % 3 ? test_random(&random) % (65536 - length + 1) : to < 100 ? 0 : to - 100, value = test_random(&random);
+        uint64_t from = i % 3      ? test_random(&random) % (65536 - length + 1)
+                        : to < 100 ? 0
+                                   : to - 100,
+                 value = test_random(&random);
         if (from > 65536 - length) from = 65536 - length;
         CONST64(&s, 1, to);
         CONST64(&s, 2, i % 2 ? from : value);
@@ -353,7 +372,13 @@ static void copies_and_fills(void)
 
 static void sizes_of_memory(void)
 {
-    static const struct { adead_format format; uint64_t initial, maximum, limit; adead_status status; uint64_t blocks; int64_t grown; } cases[] = {
+    static const struct {
+        adead_format format;
+        uint64_t     initial, maximum, limit;
+        adead_status status;
+        uint64_t     blocks;
+        int64_t      grown;
+    } cases[] = {
         {ADEAD_FORMAT_AGPU1, 0, 0, 10 * 4096 + 4095, ADEAD_OK, 10, -1}, /* legacy: the whole limit, in whole blocks */
         {ADEAD_FORMAT_AGPU1, 0, 0, 100, ADEAD_OK, 0, -1},
         {ADEAD_FORMAT_ADEAD2, 0, 0, 1 << 20, ADEAD_OK, 0, -1},
@@ -454,7 +479,8 @@ static void the_stream_has_its_order(void)
     bench_close(&b);
 }
 
-/* ---- Buffers ------------------------------------------------------------------------------------------------------------ */
+/* ---- Buffers ------------------------------------------------------------------------------------------------------------
+ */
 
 static void buffers(void)
 {
@@ -487,7 +513,8 @@ static void buffers(void)
     EMIT(&s, HALT);
     adead_image image = image_of(&s);
     CHECK_DONE(run_both(&image, NULL, &b));
-    const uint64_t expected[] = {0xABABABAB33445566u, 0xABABABABABABABABu, 0, 0, 24, 0, (uint64_t)6 << 40, (uint64_t)64 << 40, 0};
+    const uint64_t expected[] = {0xABABABAB33445566u, 0xABABABABABABABABu, 0, 0, 24, 0,
+                                 (uint64_t)6 << 40,   (uint64_t)64 << 40,  0};
     for (uint32_t i = 0; i < 9; i++) CHECK_EQ(bench_u64(&b, 64 + 8 * i), expected[i]);
     CHECK_EQ(b.machine->tasks[0]->buffer_bytes, 0);
     bench_close(&b);
@@ -534,13 +561,15 @@ static void vulkan_is_not_there(void)
     const adead_op ops[] = {ADEAD_OP_VK_INIT, ADEAD_OP_VK_COMPUTE, ADEAD_OP_VK_SUBMIT, ADEAD_OP_VK_SYNC};
     for (int i = 0; i < 4; i++) {
         begin(4);
-        uint32_t at = stream_words(&s, adead_ops[ops[i]].value, (const uint32_t[]){0, 1, 1, 1}, ops[i] == ADEAD_OP_VK_COMPUTE ? 4 : 0);
+        uint32_t at =
+            stream_words(&s, adead_ops[ops[i]].value, (const uint32_t[]){0, 1, 1, 1}, ops[i] == ADEAD_OP_VK_COMPUTE ? 4 : 0);
         EMIT(&s, HALT);
         CHECK_OUTCOME(run_stream(&s), BACKEND_UNAVAILABLE, at, "no Vulkan backend");
     }
 }
 
-/* ---- A device whose memory the host cannot address ------------------------------------------------------------------------- */
+/* ---- A device whose memory the host cannot address
+ * ------------------------------------------------------------------------- */
 
 typedef struct far_memory { adead_memory memory; uint8_t *bytes; } far_memory;
 
@@ -561,17 +590,20 @@ static void far_free(adead_device *device, adead_memory *memory)
     free(memory);
 }
 
-static adead_status far_upload(adead_device *device, adead_memory *memory, uint64_t offset, const void *data, uint64_t bytes, adead_failure *failure)
+static adead_status far_upload(adead_device *device, adead_memory *memory, uint64_t offset, const void *data, uint64_t bytes,
+                               adead_failure *failure)
 {
     (void)device, (void)failure;
     memcpy(((far_memory *)memory)->bytes + offset, data, bytes);
     return ADEAD_OK;
 }
 
-static adead_status far_download(adead_device *device, adead_memory *memory, uint64_t offset, void *data, uint64_t bytes, adead_failure *failure)
+static adead_status far_download(adead_device *device, adead_memory *memory, uint64_t offset, void *data, uint64_t bytes,
+                                 adead_failure *failure)
 {
     (void)device;
-    if (((far_memory *)memory)->bytes[0] == 0xEE) return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "the cable fell out");
+    if (((far_memory *)memory)->bytes[0] == 0xEE)
+        return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "the cable fell out");
     memcpy(data, ((far_memory *)memory)->bytes + offset, bytes);
     return ADEAD_OK;
 }
@@ -588,22 +620,28 @@ static adead_status far_run(adead_device *device, const adead_tensor_op *op, ade
     return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "asked for what it does not support");
 }
 
-static const adead_backend far_backend = {.interface = ADEAD_BACKEND_INTERFACE, .size = sizeof far_backend, .name = "far", .alloc = far_alloc,
-                                          .free = far_free, .upload = far_upload, .download = far_download, .supports = far_supports,
+static const adead_backend far_backend = {.interface = ADEAD_BACKEND_INTERFACE,
+                                          .size = sizeof far_backend,
+                                          .name = "far",
+                                          .alloc = far_alloc,
+                                          .free = far_free,
+                                          .upload = far_upload,
+                                          .download = far_download,
+                                          .supports = far_supports,
                                           .run = far_run};
 
 static adead_machine *far_machine(bench *b, const adead_image *image)
 {
     adead_machine *machine = NULL;
     if (bench_open(b, image, NULL)) return NULL;
-    adead_status status = adead_machine_create(b->code, &test_limits, &far_backend, NULL, &adead_backend_ref, b->device, &adead_host_default,
-                                               &machine, &b->failure);
+    adead_status status = adead_machine_create(b->code, &test_limits, &far_backend, NULL, &adead_backend_ref, b->device,
+                                               &adead_host_default, &machine, &b->failure);
     return status ? NULL : machine;
 }
 
 static void memory_of_a_far_device(void)
 {
-    adead_port    out = {.name = "y", .dtype = ADEAD_DTYPE_U8, .rank = 1, .dims = {8}, .place = ADEAD_PLACE_BUFFER, .where = 1};
+    adead_port out = {.name = "y", .dtype = ADEAD_DTYPE_U8, .rank = 1, .dims = {8}, .place = ADEAD_PLACE_BUFFER, .where = 1};
     bench         b;
     adead_failure f;
     uint64_t      dims[ADEAD_MAX_RANK], bytes;
@@ -644,7 +682,8 @@ static void memory_of_a_far_device(void)
     bench_close(&b);
 }
 
-/* ---- Profile and trace ----------------------------------------------------------------------------------------------------- */
+/* ---- Profile and trace
+ * ----------------------------------------------------------------------------------------------------- */
 
 typedef struct lines { uint64_t count, offsets; char last[128]; } lines;
 
@@ -685,7 +724,8 @@ static void profile_and_trace(void)
     for (uint32_t i = 0; i < n; i++) {
         total += entries[i].count;
         if (i) CHECK(entries[i - 1].nanoseconds >= entries[i].nanoseconds);
-        CHECK_EQ(entries[i].count, entries[i].op == ADEAD_OP_I32_ADD_IMM || entries[i].op == ADEAD_OP_JUMP_I32_LT_S_IMM ? 100 : 1);
+        CHECK_EQ(entries[i].count,
+                 entries[i].op == ADEAD_OP_I32_ADD_IMM || entries[i].op == ADEAD_OP_JUMP_I32_LT_S_IMM ? 100 : 1);
     }
     CHECK_EQ(total, o.fuel);
     CHECK_EQ(n, 5);
@@ -716,7 +756,8 @@ static void profile_counts_operations(void)
     bench_close(&b);
 }
 
-/* ---- Same bits again ------------------------------------------------------------------------------------------------------- */
+/* ---- Same bits again
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* Leaves everything behind that a reset has to clear: globals, registers, memory that grew, buffers, channels, tasks. */
 static void build_untidy(void)
@@ -776,7 +817,8 @@ static void a_reset_leaves_nothing(void)
     bench_close(&b);
 }
 
-/* ---- The host's memory ends anywhere ---------------------------------------------------------------------------------------- */
+/* ---- The host's memory ends anywhere
+ * ---------------------------------------------------------------------------------------- */
 
 static const float sweep_default[2] = {1, 2};
 
@@ -796,7 +838,8 @@ static bool sweep(uint64_t fail_at, bool profile, const adead_image *image)
     adead_status         status = adead_code_create(image, &host, &code, &f);
     if (!status) status = adead_backend_ref.open(&options, &device, &f);
     if (!status)
-        status = adead_machine_create(code, &test_limits, &adead_backend_ref, device, &adead_backend_ref, device, &host, &machine, &f);
+        status = adead_machine_create(code, &test_limits, &adead_backend_ref, device, &adead_backend_ref, device, &host,
+                                      &machine, &f);
     if (!status) status = adead_machine_set_input(machine, 0, ADEAD_DTYPE_F32, 1, three, values, &f);
     if (!status && profile) status = adead_machine_set_profile(machine, true, &f);
     for (int run = 0; run < 2 && !status; run++) {
@@ -804,7 +847,8 @@ static bool sweep(uint64_t fail_at, bool profile, const adead_image *image)
         if (!status) status = adead_machine_get_output(machine, 0, dims, &data, &bytes, &f);
         if (!status) status = adead_machine_reset(machine, &f);
     }
-    if (machine && status && adead_machine_reset(machine, NULL) == ADEAD_OK) adead_machine_run(machine, NULL); /* may go on after it */
+    if (machine && status && adead_machine_reset(machine, NULL) == ADEAD_OK)
+        adead_machine_run(machine, NULL); /* may go on after it */
     adead_machine_destroy(machine);
     if (device) adead_backend_ref.close(device);
     adead_code_destroy(code);
@@ -817,8 +861,15 @@ static bool sweep(uint64_t fail_at, bool profile, const adead_image *image)
 
 static void allocation_may_fail_anywhere(void)
 {
-    adead_port in = {.name = "x", .rank = 1, .dims = {0}, .place = ADEAD_PLACE_BUFFER, .where = 9, .has_default = true, .default_dims = {2},
-                     .default_bytes = (const uint8_t *)sweep_default, .default_size = 8};
+    adead_port in = {.name = "x",
+                     .rank = 1,
+                     .dims = {0},
+                     .place = ADEAD_PLACE_BUFFER,
+                     .where = 9,
+                     .has_default = true,
+                     .default_dims = {2},
+                     .default_bytes = (const uint8_t *)sweep_default,
+                     .default_size = 8};
     adead_port out = {.name = "y", .rank = 1, .dims = {2}, .place = ADEAD_PLACE_BUFFER, .where = 1};
     build_untidy();
     adead_image image = image_of(&s);
@@ -832,8 +883,10 @@ static void allocation_may_fail_anywhere(void)
     }
 }
 
-TEST_MAIN("machine", T(inputs_and_outputs) T(missing_input_says_how) T(wrong_inputs_are_refused) T(states) T(outputs_that_do_not_fit)
-          T(inputs_reach_into_new_memory) T(memory_follows_the_naive_model) T(free_wants_what_alloc_gave) T(copies_and_fills)
-          T(sizes_of_memory) T(data_is_there_or_the_program_is_refused) T(the_host_reads_and_writes_memory) T(the_stream_has_its_order)
-          T(buffers) T(buffers_have_a_limit) T(a_limit_of_broken_blocks) T(vulkan_is_not_there) T(memory_of_a_far_device) T(profile_and_trace)
-          T(profile_counts_operations) T(a_reset_leaves_nothing) T(allocation_may_fail_anywhere))
+TEST_MAIN("machine",
+          T(inputs_and_outputs) T(missing_input_says_how) T(wrong_inputs_are_refused) T(states) T(outputs_that_do_not_fit)
+              T(inputs_reach_into_new_memory) T(memory_follows_the_naive_model) T(free_wants_what_alloc_gave)
+                  T(copies_and_fills) T(sizes_of_memory) T(data_is_there_or_the_program_is_refused)
+                      T(the_host_reads_and_writes_memory) T(the_stream_has_its_order) T(buffers) T(buffers_have_a_limit)
+                          T(a_limit_of_broken_blocks) T(vulkan_is_not_there) T(memory_of_a_far_device) T(profile_and_trace)
+                              T(profile_counts_operations) T(a_reset_leaves_nothing) T(allocation_may_fail_anywhere))

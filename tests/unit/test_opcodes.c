@@ -25,7 +25,8 @@ static void names(void)
         for (const char *c = info->mnemonic; *c; c++)
             CHECK(islower((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_' || *c == '.', "%s", info->mnemonic);
         for (int other = 0; other < op; other++) {
-            CHECK(strcmp(adead_op_docs[other].name, adead_op_docs[op].name) != 0, "the name %s is there twice", adead_op_docs[op].name);
+            CHECK(strcmp(adead_op_docs[other].name, adead_op_docs[op].name) != 0, "the name %s is there twice",
+                  adead_op_docs[op].name);
             CHECK(strcmp(adead_ops[other].mnemonic, info->mnemonic) != 0, "the mnemonic %s is there twice", info->mnemonic);
         }
         CHECK_EQ(adead_op_find(info->value), op);
@@ -55,7 +56,8 @@ static void operand_kinds(void)
         for (const char *k = adead_ops[op].operands; *k; k++) {
             words += adead_operand_words(*k);
             CHECK(adead_operand_words(*k) != 0 || k[1] == 0, "%s has operands behind its list", adead_op_docs[op].name);
-            CHECK(strchr("dsriflgnojJcbwaxpzBmtukqheIO", *k) != NULL, "%s: unknown operand '%c'", adead_op_docs[op].name, *k);
+            CHECK(strchr("dsriflgnojJcbwaxpzBmtukqheIO", *k) != NULL, "%s: unknown operand '%c'", adead_op_docs[op].name,
+                  *k);
         }
         CHECK_EQ(adead_op_words((adead_op)op, &has_list), words);
         CHECK_EQ(has_list, strchr(adead_ops[op].operands, 'J') != NULL);
@@ -68,7 +70,8 @@ static void operand_kinds(void)
 static void lock_line(int op, char *out, size_t size)
 {
     const adead_op_info *info = &adead_ops[op];
-    snprintf(out, size, "%08X %s %s", (unsigned)info->value, adead_op_docs[op].name, info->operands[0] ? info->operands : "-");
+    snprintf(out, size, "%08X %s %s", (unsigned)info->value, adead_op_docs[op].name,
+             info->operands[0] ? info->operands : "-");
 }
 
 /* Every line of the lock still stands in the table, unchanged: files written long ago must mean the same for ever. */

@@ -1,5 +1,6 @@
-/* What the machine checks before a backend sees a tensor operation: ranges of every operand, overlap, dims that are absurd, empty or
- * overflow, buffer states and tensor addresses. Each operation of tensor.def is tried in its register form and in its device form.
+/* What the machine checks before a backend sees a tensor operation: ranges of every operand, overlap, dims that are absurd,
+ * empty or overflow, buffer states and tensor addresses. Each operation of tensor.def is tried in its register form and in
+ * its device form.
  *
  * The instruction under test is executed alone, with operands put straight into the task's registers.
  */
@@ -8,9 +9,14 @@
 
 enum { MEMORY = 1 << 16, BUFFER_BYTES = 8192, DIMS_AT = 8, SCALAR_AT = 11, BUFFERS = 6 };
 
-/* ---- What tensor.def says, in the test's own words ----------------------------------------------------------------------------- */
+/* ---- What tensor.def says, in the test's own words
+ * ----------------------------------------------------------------------------- */
 
-typedef struct operand { adead_role role; uint32_t size; int dims[3]; } operand; /* bytes of an element; dims multiplied, -1: none */
+typedef struct operand {
+    adead_role role;
+    uint32_t   size;
+    int        dims[3];
+} operand; /* bytes of an element; dims multiplied, -1: none */
 typedef struct shape { const char *name; int count; operand operands[ADEAD_TENSOR_OPERANDS]; } shape;
 
 #define P1(i) {i, -1, -1}
@@ -44,16 +50,19 @@ static uint64_t bytes_of(adead_tensor_kind kind, int i, const uint64_t dims[3])
 static adead_op instruction(adead_tensor_kind kind, bool device)
 {
     for (int op = 0; op < ADEAD_OP_COUNT; op++)
-        if (adead_tensor_of((adead_op)op) == kind && (strchr(adead_ops[op].operands, 'w') != NULL) == device) return (adead_op)op;
+        if (adead_tensor_of((adead_op)op) == kind && (strchr(adead_ops[op].operands, 'w') != NULL) == device)
+            return (adead_op)op;
     return ADEAD_OP_COUNT;
 }
 
-/* ---- Executing one instruction --------------------------------------------------------------------------------------------- */
+/* ---- Executing one instruction
+ * --------------------------------------------------------------------------------------------- */
 
 /* Operand i's address is in register i, dims are in 8 to 10, the scalar in 11; or buffers 0 to 5 and immediate dims. */
 typedef struct lab { stream s; adead_image image; bench b; } lab;
 
-static bool lab_open_with(lab *l, adead_op op, uint32_t flags, adead_activation activation, const uint64_t dims[3], uint64_t memory)
+static bool lab_open_with(lab *l, adead_op op, uint32_t flags, adead_activation activation, const uint64_t dims[3],
+                          uint64_t memory)
 {
     uint32_t words[16], n = 0, operand_number = 0, dim = 0;
     adead_tensor_kind kind = adead_tensor_of(op);
@@ -87,7 +96,10 @@ static bool lab_open_with(lab *l, adead_op op, uint32_t flags, adead_activation 
     return true;
 }
 
-static bool lab_open(lab *l, adead_op op, uint32_t flags) { return lab_open_with(l, op, flags, ADEAD_ACTIVATION_GELU, (uint64_t[]){1, 1, 1}, MEMORY); }
+static bool lab_open(lab *l, adead_op op, uint32_t flags)
+{
+    return lab_open_with(l, op, flags, ADEAD_ACTIVATION_GELU, (uint64_t[]){1, 1, 1}, MEMORY);
+}
 
 static void lab_dims(lab *l, const uint64_t dims[3])
 {
@@ -110,7 +122,10 @@ static uint64_t *registers(lab *l) { return l->b.machine->tasks[0]->r; }
 static uint8_t *memory_of(lab *l) { return l->b.machine->tasks[0]->linear.host; }
 static uint8_t *buffer_bytes(lab *l, int i) { return l->b.machine->tasks[0]->buffers[i].memory->host; }
 
-static uint32_t all_flags(adead_tensor_kind kind) { return kind == ADEAD_TENSOR_MATMUL_EX ? ADEAD_BIAS | ADEAD_TRANSPOSE_B : adead_tensor_flags(kind); }
+static uint32_t all_flags(adead_tensor_kind kind)
+{
+    return kind == ADEAD_TENSOR_MATMUL_EX ? ADEAD_BIAS | ADEAD_TRANSPOSE_B : adead_tensor_flags(kind);
+}
 
 /* Dims that every operation accepts. */
 static const uint64_t usual[3] = {4, 6, 3};
@@ -122,7 +137,8 @@ static void spread(lab *l, adead_tensor_kind kind)
     for (int i = 0; i < shapes[kind].count; i++) registers(l)[i] = 4096 * (uint64_t)(i + 1);
 }
 
-/* ---- Ranges ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Ranges
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* Each operand right at the end of memory, and a byte further; and the same in a buffer. */
 static void ranges_of_operands(void)
@@ -144,8 +160,8 @@ static void ranges_of_operands(void)
                 registers(&l)[i] = end + 1;
                 adead_status far = lab_run(&l);
                 if (fits != ADEAD_OK || over != ADEAD_OUT_OF_BOUNDS || far != ADEAD_OUT_OF_BOUNDS || !says)
-                    test_report(__FILE__, __LINE__, "%s, operand %d, %s: %d %d %d %s", shapes[k].name, i, in_buffer ? "buffer" : "memory", fits, over,
-                                far, message(&l));
+                    test_report(__FILE__, __LINE__, "%s, operand %d, %s: %d %d %d %s", shapes[k].name, i,
+                                in_buffer ? "buffer" : "memory", fits, over, far, message(&l));
             }
         }
         bench_close(&l.b);
@@ -176,7 +192,8 @@ static void addresses(void)
             registers(&l)[which] = cases[i].address;
             registers(&l)[!which] = 2048;
             adead_status status = lab_run(&l);
-            CHECK(status == cases[i].status && strstr(message(&l), cases[i].text), "0x%" PRIX64 ": %d %s", cases[i].address, status, message(&l));
+            CHECK(status == cases[i].status && strstr(message(&l), cases[i].text), "0x%" PRIX64 ": %d %s", cases[i].address,
+                  status, message(&l));
         }
     bench_close(&l.b);
 }
@@ -205,13 +222,14 @@ static void buffers_that_are_not_there(void)
     }
 }
 
-/* ---- Overlap --------------------------------------------------------------------------------------------------------------- */
+/* ---- Overlap
+ * --------------------------------------------------------------------------------------------------------------- */
 
 /* Only element-wise operations and those that go row by row may write where they read, and only exactly there. */
 static bool may_be_same(adead_tensor_kind kind, int i)
 {
-    static const char *const in_place[] = {"SOFTMAX", "RELU", "SIGMOID", "TANH", "GELU", "GELU_TANH", "SILU", "EXP", "LOG", "SIN", "COS",
-                                           "ERF", "ADD", "SUB", "MUL", "DIV", "SCALE"};
+    static const char *const in_place[] = {"SOFTMAX", "RELU", "SIGMOID", "TANH", "GELU", "GELU_TANH", "SILU", "EXP",  "LOG",
+                                           "SIN",     "COS",  "ERF",     "ADD",  "SUB",  "MUL",       "DIV",  "SCALE"};
     for (size_t n = 0; n < sizeof in_place / sizeof in_place[0]; n++)
         if (strcmp(shapes[kind].name, in_place[n]) == 0) return true;
     return kind == ADEAD_TENSOR_LAYERNORM && i == 0;
@@ -225,7 +243,8 @@ static void overlaps(void)
         int               out = shapes[k].count - 1;
         if (!lab_open(&l, instruction(kind, false), all_flags(kind))) return;
         for (int i = 0; i < out; i++) {
-            uint64_t in_bytes = bytes_of(kind, i, usual), out_bytes = bytes_of(kind, out, usual), at = 4096 * (uint64_t)(i + 1);
+            uint64_t in_bytes = bytes_of(kind, i, usual), out_bytes = bytes_of(kind, out, usual),
+                     at = 4096 * (uint64_t)(i + 1);
             const struct { uint64_t address; bool fine; } tries[] = {
                 {at, may_be_same(kind, i)}, {at + 1, in_bytes <= 1}, {at - 1, out_bytes <= 1}, {at + in_bytes - 1, false},
                 {at + in_bytes, true}, {at - out_bytes, true}, {at - out_bytes + 1, false},
@@ -235,7 +254,8 @@ static void overlaps(void)
                 memset(memory_of(&l) + 4096, 0, 8 * 4096);
                 registers(&l)[out] = tries[t].address;
                 adead_status status = lab_run(&l);
-                bool         right = tries[t].fine ? status == ADEAD_OK : status == ADEAD_OVERLAP && strstr(message(&l), "overlaps operand");
+                bool         right =
+                    tries[t].fine ? status == ADEAD_OK : status == ADEAD_OVERLAP && strstr(message(&l), "overlaps operand");
                 CHECK(right, "%s, result on operand %d, case %d: %d %s", shapes[k].name, i, t, status, message(&l));
             }
         }
@@ -259,12 +279,15 @@ static void inputs_may_coincide(void)
     }
 }
 
-/* ---- Dims ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Dims
+ * ------------------------------------------------------------------------------------------------------------------ */
 
-/* Any dims at all: refused, or done, and never for long. An operation over 2^40 empty rows once would have looped for hours. */
+/* Any dims at all: refused, or done, and never for long. An operation over 2^40 empty rows once would have looped for hours.
+ */
 static void absurd_dims(void)
 {
-    static const uint64_t values[] = {0, 1, 2, 5, 1 << 20, (uint64_t)1 << 32, (uint64_t)1 << 40, ((uint64_t)1 << 40) + 1, (uint64_t)1 << 63, UINT64_MAX};
+    static const uint64_t values[] = {
+        0, 1, 2, 5, 1 << 20, (uint64_t)1 << 32, (uint64_t)1 << 40, ((uint64_t)1 << 40) + 1, (uint64_t)1 << 63, UINT64_MAX};
     static lab            l;
     int                   done = 0, refused = 0;
     for (int k = 0; k < ADEAD_TENSOR_COUNT; k++) {
@@ -278,8 +301,9 @@ static void absurd_dims(void)
                     spread(&l, kind);
                     lab_dims(&l, dims);
                     adead_status status = lab_run(&l);
-                    CHECK(status == ADEAD_OK || status == ADEAD_SHAPE_TRAP || status == ADEAD_OUT_OF_BOUNDS || status == ADEAD_OVERLAP, "%s: %d %s",
-                          shapes[k].name, status, message(&l));
+                    CHECK(status == ADEAD_OK || status == ADEAD_SHAPE_TRAP || status == ADEAD_OUT_OF_BOUNDS ||
+                              status == ADEAD_OVERLAP,
+                          "%s: %d %s", shapes[k].name, status, message(&l));
                     if (status) refused++;
                     else done++;
                 }
@@ -317,8 +341,9 @@ static void nothing_to_add_up(void)
     };
     static lab l;
     for (int i = 0; i < 6; i++) {
-        if (!lab_open_with(&l, instruction(cases[i].kind, false), cases[i].kind == ADEAD_TENSOR_MATMUL_EX ? ADEAD_BIAS : 0, ADEAD_ACTIVATION_NONE,
-                           cases[i].dims, MEMORY)) return;
+        if (!lab_open_with(&l, instruction(cases[i].kind, false), cases[i].kind == ADEAD_TENSOR_MATMUL_EX ? ADEAD_BIAS : 0,
+                           ADEAD_ACTIVATION_NONE, cases[i].dims, MEMORY))
+            return;
         adead_task *task = l.b.machine->tasks[0];
         spread(&l, cases[i].kind);
         lab_dims(&l, cases[i].dims);
@@ -366,8 +391,9 @@ static void heads_divide_columns(void)
         spread(&l, ADEAD_TENSOR_MULTIHEAD);
         lab_dims(&l, (uint64_t[]){2, cases[i].dim, cases[i].heads});
         adead_status status = lab_run(&l);
-        CHECK(status == (cases[i].fine ? ADEAD_OK : ADEAD_SHAPE_TRAP) && (!status || strstr(message(&l), "cannot be divided among")), "%d: %s", i,
-              message(&l));
+        CHECK(status == (cases[i].fine ? ADEAD_OK : ADEAD_SHAPE_TRAP) &&
+                  (!status || strstr(message(&l), "cannot be divided among")),
+              "%d: %s", i, message(&l));
     }
     bench_close(&l.b);
 }
@@ -416,14 +442,17 @@ static void an_absent_bias(void)
     }
 }
 
-/* ---- Fuel ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Fuel
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void work_of_each_operation(void)
 {
     /* For dims 4, 6, 3: the products a reader of the definition would name. */
-    static const struct { const char *name; uint64_t work; } works[] = {
-        {"MATMUL", 72}, {"MATMUL_EX", 72}, {"MATMUL_I8", 72}, {"TRANSPOSE", 24}, {"SOFTMAX", 24}, {"LAYERNORM", 24}, {"SUM", 24}, {"MAX", 24},
-        {"ARGMAX", 24}, {"ATTENTION", 96}, {"MULTIHEAD", 96}, {"EMBEDDING", 24}, {"FFN", 72},
+    static const struct { const char *name; uint64_t work;
+    } works[] = {
+        {"MATMUL", 72},    {"MATMUL_EX", 72}, {"MATMUL_I8", 72}, {"TRANSPOSE", 24}, {"SOFTMAX", 24},
+        {"LAYERNORM", 24}, {"SUM", 24},       {"MAX", 24},       {"ARGMAX", 24},    {"ATTENTION", 96},
+        {"MULTIHEAD", 96}, {"EMBEDDING", 24}, {"FFN", 72},
     };
     for (int k = 0; k < ADEAD_TENSOR_COUNT; k++) {
         uint64_t expected = 4; /* element by element */
@@ -437,7 +466,8 @@ static void work_of_each_operation(void)
     CHECK_EQ(adead_tensor_flops(&big), UINT64_MAX);
 }
 
-/* ---- Both forms, any address: the same bits ---------------------------------------------------------------------------------- */
+/* ---- Both forms, any address: the same bits
+ * ---------------------------------------------------------------------------------- */
 
 static void random_operands(adead_tensor_kind kind, uint8_t operands[ADEAD_TENSOR_OPERANDS][BUFFER_BYTES])
 {
@@ -445,7 +475,8 @@ static void random_operands(adead_tensor_kind kind, uint8_t operands[ADEAD_TENSO
     for (int i = 0; i < shapes[kind].count; i++)
         for (int j = 0; j < BUFFER_BYTES; j += 4) {
             float    v = (float)(int32_t)test_random(&seed) * 0x1p-29f;
-            uint32_t bits = kind == ADEAD_TENSOR_EMBEDDING && i == 1 ? (uint32_t)(test_random(&seed) % 3) : adead_f32_bits(v);
+            uint32_t bits =
+                kind == ADEAD_TENSOR_EMBEDDING && i == 1 ? (uint32_t)(test_random(&seed) % 3) : adead_f32_bits(v);
             adead_store_u32(operands[i] + j, bits);
         }
 }
@@ -465,9 +496,11 @@ static void forms_and_addresses_agree(void)
         for (uint64_t shift = 0; shift < 6; shift++) {
             spread(&l, kind);
             if (shift == 5) /* in buffers */
-                for (int i = 0; i <= out; i++) registers(&l)[i] = (uint64_t)(i + 1) << 40, memcpy(buffer_bytes(&l, i), operands[i], BUFFER_BYTES);
+                for (int i = 0; i <= out; i++)
+                    registers(&l)[i] = (uint64_t)(i + 1) << 40, memcpy(buffer_bytes(&l, i), operands[i], BUFFER_BYTES);
             else
-                for (int i = 0; i <= out; i++) memcpy(memory_of(&l) + (registers(&l)[i] += shift * (uint64_t)(i + 1)), operands[i], 4000);
+                for (int i = 0; i <= out; i++)
+                    memcpy(memory_of(&l) + (registers(&l)[i] += shift * (uint64_t)(i + 1)), operands[i], 4000);
             CHECK(lab_run(&l) == ADEAD_OK, "%s: %s", shapes[k].name, message(&l));
             const uint8_t *result = shift == 5 ? buffer_bytes(&l, out) : memory_of(&l) + registers(&l)[out];
             if (shift == 0) memcpy(expected, result, bytes);
@@ -478,13 +511,15 @@ static void forms_and_addresses_agree(void)
         if (!lab_open_with(&l, device, all_flags(kind), ADEAD_ACTIVATION_GELU, usual, MEMORY)) return;
         for (int i = 0; i <= out; i++) memcpy(buffer_bytes(&l, i), operands[i], BUFFER_BYTES);
         CHECK(lab_run(&l) == ADEAD_OK, "%s: %s", adead_ops[device].mnemonic, message(&l));
-        CHECK(memcmp(expected, buffer_bytes(&l, out), bytes) == 0, "%s differs from its register form", adead_ops[device].mnemonic);
+        CHECK(memcmp(expected, buffer_bytes(&l, out), bytes) == 0, "%s differs from its register form",
+              adead_ops[device].mnemonic);
         bench_close(&l.b);
         pairs++;
     }
     CHECK(pairs >= 22, "%d", pairs);
 }
 
-TEST_MAIN("tensor_checks", T(ranges_of_operands) T(addresses) T(buffers_that_are_not_there) T(overlaps) T(inputs_may_coincide) T(absurd_dims)
-          T(dims_that_overflow) T(nothing_to_add_up) T(no_memory_at_all) T(heads_divide_columns) T(ids_of_embeddings) T(an_absent_bias)
-          T(work_of_each_operation) T(forms_and_addresses_agree))
+TEST_MAIN("tensor_checks",
+          T(ranges_of_operands) T(addresses) T(buffers_that_are_not_there) T(overlaps) T(inputs_may_coincide) T(absurd_dims)
+              T(dims_that_overflow) T(nothing_to_add_up) T(no_memory_at_all) T(heads_divide_columns) T(ids_of_embeddings)
+                  T(an_absent_bias) T(work_of_each_operation) T(forms_and_addresses_agree))

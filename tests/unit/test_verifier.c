@@ -1,5 +1,5 @@
-/* The verifier: every status of its class provoked with the place it must name, from single words turned wrong to whole streams cut
- * at every byte. The machine relies on what is refused here, so what passes is also run.
+/* The verifier: every status of its class provoked with the place it must name, from single words turned wrong to whole
+ * streams cut at every byte. The machine relies on what is refused here, so what passes is also run.
  */
 #include "tests/harness/machine.h"
 #include "vm/tensor.h"
@@ -37,17 +37,19 @@ static bool seen[1000];
         uint64_t     check_at = (uint64_t)(at);                                                                        \
         seen[check_status] = true;                                                                                     \
         CHECK(check_status == ADEAD_##expected, "%s: %s", adead_status_name(check_status), failure.message);           \
-        CHECK(failure.code == check_status && failure.offset == check_at, "0x%" PRIX64 " instead of 0x%" PRIX64 ": %s", failure.offset,  \
-              check_at, failure.message);                                                                              \
+        CHECK(failure.code == check_status && failure.offset == check_at,                                              \
+              "0x%" PRIX64 " instead of 0x%" PRIX64 ": %s", failure.offset, check_at, failure.message); \
         CHECK(strstr(failure.message, text) != NULL, "\"%s\" does not say \"%s\"", failure.message, text);             \
     } while (0)
 #define CHECK_ACCEPTED()                                                                                    \
     do {                                                                                                    \
         adead_status check_status = verify();                                                               \
-        CHECK(check_status == ADEAD_OK, "%s at 0x%" PRIX64 ": %s", adead_status_name(check_status), failure.offset, failure.message); \
+        CHECK(check_status == ADEAD_OK, "%s at 0x%" PRIX64 ": %s", adead_status_name(check_status), failure.offset, \
+              failure.message);                                                                             \
     } while (0)
 
-/* ---- An instance of every instruction ---------------------------------------------------------------------------------------- */
+/* ---- An instance of every instruction
+ * ---------------------------------------------------------------------------------------- */
 
 enum { CALLEE_REGISTERS = 6 };
 
@@ -74,9 +76,11 @@ static uint32_t valid_words(adead_op op, uint32_t words[64])
     return n;
 }
 
-static adead_port ports[2] = {{.name = "x", .rank = 1, .place = ADEAD_PLACE_MEMORY}, {.name = "y", .rank = 1, .place = ADEAD_PLACE_MEMORY}};
+static adead_port ports[2] = {{.name = "x", .rank = 1, .place = ADEAD_PLACE_MEMORY},
+                              {.name = "y", .rank = 1, .place = ADEAD_PLACE_MEMORY}};
 
-/* entry: `trap`, a control instruction, so that buffers' lifetimes are not followed; the instruction; halt. Then a function to call. */
+/* entry: `trap`, a control instruction, so that buffers' lifetimes are not followed; the instruction; halt. Then a function
+ * to call. */
 static uint32_t frame_program(adead_op op, const uint32_t *words, uint32_t count)
 {
     begin(16);
@@ -144,7 +148,10 @@ static adead_status wrong_word(adead_op op, char kind, uint32_t wrong[6])
         memcpy(wrong, (const uint32_t[]){1, 22, callee, callee + 21, UINT32_MAX}, 20);
         return ADEAD_JUMP_TARGET;
     case 'c': memcpy(wrong, (const uint32_t[]){1, 21, callee + 1, callee + 21, UINT32_MAX}, 20); return ADEAD_CALL_TARGET;
-    case 'b': case 'w': case 'a': case 'x': memcpy(wrong, (const uint32_t[]){1024, 65536, UINT32_MAX}, 12); return ADEAD_BUFFER_RANGE;
+    case 'b':
+    case 'w':
+    case 'a':
+    case 'x': memcpy(wrong, (const uint32_t[]){1024, 65536, UINT32_MAX}, 12); return ADEAD_BUFFER_RANGE;
     case 'B': memcpy(wrong, (const uint32_t[]){256, UINT32_MAX}, 8); return ADEAD_BAD_OPERAND;
     case 'h': memcpy(wrong, (const uint32_t[]){ADEAD_ACTIVATION_COUNT, 255, UINT32_MAX}, 12); return ADEAD_BAD_OPERAND;
     case 'e':
@@ -180,15 +187,16 @@ static void every_operand_out_of_its_range(void)
                 stream_patch(&s, at, word, wrong[i]);
                 adead_status status = verify();
                 seen[status] = true;
-                CHECK(status == expected && failure.offset == at, "%s, word %u = %u: %s at 0x%" PRIX64 ": %s", adead_ops[op].mnemonic, word,
-                      wrong[i], adead_status_name(status), failure.offset, failure.message);
+                CHECK(status == expected && failure.offset == at, "%s, word %u = %u: %s at 0x%" PRIX64 ": %s",
+                      adead_ops[op].mnemonic, word, wrong[i], adead_status_name(status), failure.offset, failure.message);
             }
         }
     }
     CHECK(tried > 2000, "%d", tried);
 }
 
-/* ---- Streams ------------------------------------------------------------------------------------------------------------- */
+/* ---- Streams -------------------------------------------------------------------------------------------------------------
+ */
 
 static void streams_cut_anywhere(void)
 {
@@ -202,7 +210,9 @@ static void streams_cut_anywhere(void)
         if (size == 0) CHECK_REFUSED(EMPTY_PROGRAM, 0, "no instructions");
         else if (size != start) CHECK_REFUSED(TRAILING_BYTES, start, "not a whole instruction");
         else if (size == last_function || size == s.offsets[2]) CHECK_ACCEPTED(); /* behind the halt, or behind the trap */
-        else CHECK_REFUSED(MISSING_END, kept == s.count - 1 ? last_function : s.offsets[kept - 1], "run past the last instruction");
+        else
+            CHECK_REFUSED(MISSING_END, kept == s.count - 1 ? last_function : s.offsets[kept - 1],
+                          "run past the last instruction");
         s.size = whole;
     }
     CHECK_ACCEPTED();
@@ -210,7 +220,8 @@ static void streams_cut_anywhere(void)
 
 static void unknown_opcodes(void)
 {
-    static const uint32_t unknown[] = {2, 0xF, 0x23, 0x100FF, 0xC0DA0043 + 0x100, 0xC0DAFFFE, 0xC0DB0000, 0x55000001, 0x56000002, UINT32_MAX};
+    static const uint32_t unknown[] = {2,          0xF,        0x23,       0x100FF,    0xC0DA0043 + 0x100,
+                                       0xC0DAFFFE, 0xC0DB0000, 0x55000001, 0x56000002, UINT32_MAX};
     for (int i = 0; i < 10; i++) {
         begin(4);
         EMIT(&s, NOP);
@@ -266,18 +277,22 @@ static void function_headers(void)
     }
 }
 
-/* Windows of calls: the larger of parameters and results must fit from the base on; a spawned function's results need no room. */
+/* Windows of calls: the larger of parameters and results must fit from the base on; a spawned function's results need no
+ * room. */
 static void windows(void)
 {
-    static const struct { uint32_t params, results, base; bool call, spawn; } cases[] = {
-        {0, 0, 8, true, true}, {0, 0, 9, false, false}, {3, 1, 5, true, true}, {3, 1, 6, false, false}, {1, 3, 5, true, true},
-        {1, 3, 6, false, true}, {8, 8, 0, true, true}, {9, 0, 0, false, false}, {1, 9, 7, false, true},
+    static const struct { uint32_t params, results, base; bool call, spawn;
+    } cases[] = {
+        {0, 0, 8, true, true},   {0, 0, 9, false, false}, {3, 1, 5, true, true},
+        {3, 1, 6, false, false}, {1, 3, 5, true, true},   {1, 3, 6, false, true},
+        {8, 8, 0, true, true},   {9, 0, 0, false, false}, {1, 9, 7, false, true},
     };
     for (int i = 0; i < 9; i++) {
         for (int which = 0; which < 3; which++) {
             begin(8);
-            uint32_t at = which == 0 ? EMIT(&s, CALL, 0, cases[i].base) : which == 1 ? EMIT(&s, CALL_INDIRECT, 0, cases[i].base, 77)
-                                                                                       : EMIT(&s, SPAWN, 0, 0, cases[i].base);
+            uint32_t at = which == 0   ? EMIT(&s, CALL, 0, cases[i].base)
+                          : which == 1 ? EMIT(&s, CALL_INDIRECT, 0, cases[i].base, 77)
+                                       : EMIT(&s, SPAWN, 0, 0, cases[i].base);
             EMIT(&s, HALT);
             uint32_t narrow = FUNCTION(&s, 0, 0, 0, 77);
             EMIT(&s, RETURN);
@@ -311,7 +326,8 @@ static void many_indirect_calls(void)
     CHECK(adead_verify(&big, &adead_host_default, NULL, &failure) == ADEAD_OK, "%s", failure.message);
 }
 
-/* ---- Declarations -------------------------------------------------------------------------------------------------------- */
+/* ---- Declarations --------------------------------------------------------------------------------------------------------
+ */
 
 static void entries_and_tables(void)
 {
@@ -381,7 +397,8 @@ static void imports_are_refused_when_a_machine_is_made(void)
     seen[ADEAD_IMPORT_MISSING] = true;
 }
 
-/* ---- The published program: each instruction left out, and each doubled ------------------------------------------------------ */
+/* ---- The published program: each instruction left out, and each doubled
+ * ------------------------------------------------------ */
 
 enum { PUBLISHED = 13, BYTES = 0x400000 };
 
@@ -416,9 +433,21 @@ static void lifetimes_of_buffers(void)
         {0, 0}, {ADEAD_BUFFER_NOT_ALLOCATED, 3}, {ADEAD_BUFFER_NOT_ALLOCATED, 4}, {ADEAD_BUFFER_NOT_ALLOCATED, 5},
         {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {ADEAD_MISSING_END, 11},
     };
-    static const struct { adead_status status; int at; } twice[PUBLISHED] = {
-        {0, 0}, {ADEAD_BUFFER_IN_USE, 2}, {ADEAD_BUFFER_IN_USE, 3}, {ADEAD_BUFFER_IN_USE, 4}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0},
-        {ADEAD_BUFFER_DOUBLE_FREE, 10}, {ADEAD_BUFFER_DOUBLE_FREE, 11}, {ADEAD_BUFFER_DOUBLE_FREE, 12}, {0, 0},
+    static const struct { adead_status status; int at;
+    } twice[PUBLISHED] = {
+        {0, 0},
+        {ADEAD_BUFFER_IN_USE, 2},
+        {ADEAD_BUFFER_IN_USE, 3},
+        {ADEAD_BUFFER_IN_USE, 4},
+        {0, 0},
+        {0, 0},
+        {0, 0},
+        {0, 0},
+        {0, 0},
+        {ADEAD_BUFFER_DOUBLE_FREE, 10},
+        {ADEAD_BUFFER_DOUBLE_FREE, 11},
+        {ADEAD_BUFFER_DOUBLE_FREE, 12},
+        {0, 0},
     };
     published(-1, -1);
     CHECK_EQ(s.size, 161);
@@ -427,11 +456,13 @@ static void lifetimes_of_buffers(void)
         published(i, -1);
         adead_status status = verify();
         seen[status] = true;
-        CHECK(status == without[i].status && (!status || failure.offset == s.offsets[without[i].at]), "without %d: %d %s", i, status, failure.message);
+        CHECK(status == without[i].status && (!status || failure.offset == s.offsets[without[i].at]), "without %d: %d %s", i,
+              status, failure.message);
         published(-1, i);
         status = verify();
         seen[status] = true;
-        CHECK(status == twice[i].status && (!status || failure.offset == s.offsets[twice[i].at]), "twice %d: %d %s", i, status, failure.message);
+        CHECK(status == twice[i].status && (!status || failure.offset == s.offsets[twice[i].at]), "twice %d: %d %s", i,
+              status, failure.message);
     }
     begin(4);
     EMIT(&s, GPU_ALLOC, 16, 7);
@@ -517,6 +548,7 @@ static void every_status_was_provoked(void)
 }
 
 TEST_MAIN("verifier", T(every_instruction_in_its_valid_form) T(every_wrong_operand_count) T(every_operand_out_of_its_range)
-          T(streams_cut_anywhere) T(unknown_opcodes) T(ends_of_functions) T(function_headers) T(windows) T(many_indirect_calls)
-          T(entries_and_tables) T(declared_ports) T(imports_are_refused_when_a_machine_is_made) T(lifetimes_of_buffers) T(static_shapes)
-          T(facts) T(allocation_may_fail_anywhere) T(every_status_was_provoked))
+                          T(streams_cut_anywhere) T(unknown_opcodes) T(ends_of_functions) T(function_headers) T(windows)
+                              T(many_indirect_calls) T(entries_and_tables) T(declared_ports)
+                                  T(imports_are_refused_when_a_machine_is_made) T(lifetimes_of_buffers) T(static_shapes)
+                                      T(facts) T(allocation_may_fail_anywhere) T(every_status_was_provoked))
