@@ -3,7 +3,7 @@
  * crash, a read outside or undefined behaviour is what the sanitizers see here.
  *
  * Positions are sampled evenly, the same at each run, and each test says which part it tried; with ADEAD_FULL=1 every byte
- * is turned in five ways, with a larger fuel limit, which takes hours. Run from the repository root, or with its path in
+ * is turned in five ways, with a larger fuel limit, which takes long. Run from the repository root, or with its path in
  * ADEAD_ROOT.
  */
 #include "tests/harness/machine.h"
