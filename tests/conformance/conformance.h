@@ -21,10 +21,10 @@ typedef struct subject {
 } subject;
 
 /* Opens "cpu" or "cpu:avx2". False when it is unavailable here; anything else that goes wrong ends the suite. */
-static inline bool open_subject(const char *name, subject *out)
+static inline bool open_subject_with(const char *name, uint32_t threads, subject *out)
 {
     const char          *colon = strchr(name, ':');
-    adead_device_options options = {.host = adead_host_default, .threads = 1, .variant = colon ? colon + 1 : NULL};
+    adead_device_options options = {.host = adead_host_default, .threads = threads, .variant = colon ? colon + 1 : NULL};
     adead_failure        failure = {0};
     out->name = name;
     out->backend = adead_backend_find(name, colon ? (uint64_t)(colon - name) : strlen(name));
@@ -36,6 +36,8 @@ static inline bool open_subject(const char *name, subject *out)
     }
     return false;
 }
+
+static inline bool open_subject(const char *name, subject *out) { return open_subject_with(name, 1, out); }
 
 static inline void close_subject(subject *s) { s->backend->close(s->device); }
 

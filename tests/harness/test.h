@@ -67,7 +67,8 @@ static void test_run(const char *name, void (*body)(void))
     do {                                                                                                               \
         uint64_t check_a = (uint64_t)(actual), check_b = (uint64_t)(expected);                                         \
         if (check_a != check_b) {                                                                                      \
-            test_report(__FILE__, __LINE__, #actual " is %" PRIu64 " (0x%" PRIX64 "), expected %" PRIu64 " (0x%" PRIX64 ")", \
+            test_report(__FILE__, __LINE__,                                                                            \
+                        #actual " is %" PRIu64 " (0x%" PRIX64 "), expected %" PRIu64 " (0x%" PRIX64 ")",               \
                         check_a, check_a, check_b, check_b);                                                           \
             return;                                                                                                    \
         }                                                                                                              \

@@ -15,7 +15,8 @@ static void begin(uint32_t registers)
     do {                                                                                                            \
         adead_status check_status = (call);                                                                         \
         CHECK(check_status == ADEAD_##expected, "%s: %s", adead_status_name(check_status), (failure_record).message); \
-        CHECK(strstr((failure_record).message, text) != NULL, "\"%s\" does not say \"%s\"", (failure_record).message, text); \
+        CHECK(strstr((failure_record).message, text) != NULL, "\"%s\" does not say \"%s\"",                              \
+              (failure_record).message, text);                                                                            \
     } while (0)
 
 /* ---- Inputs and outputs -------------------------------------------------------------------------------------------------

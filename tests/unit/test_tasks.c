@@ -1,5 +1,5 @@
-/* Tasks: the interleaving is part of the result, so it is written down here line by line; what a task sends and that it ended is seen in
- * the next round; nothing is shared; and the limits hold.
+/* Tasks: the interleaving is part of the result, so it is written down here line by line; what a task sends and that it
+ * ended is seen in the next round; nothing is shared; and the limits hold.
  *
  * A task shows itself by `write`: the letter it was given, or digits of what it received.
  */
@@ -57,7 +57,8 @@ static outcome run_tasks(const adead_machine_limits *limits)
         CHECK_STR(shown, text);         \
     } while (0)
 
-/* main starts three tasks that show their letter three times, yielding between, and itself shows M; spawn gives the turn up. */
+/* main starts three tasks that show their letter three times, yielding between, and itself shows M; spawn gives the turn up.
+ */
 static void interleaving(void)
 {
     begin(16);
@@ -81,7 +82,8 @@ static void interleaving(void)
     }
     EMIT(&s, RETURN);
     for (int i = 0; i < 3; i++) stream_patch(&s, spawns[i], 1, worker);
-    /* round 1: M. 2: M a. 3: M a b. 4: m a b c. 5: m a ends, b c. 6: main joins a, waits for b; b ends; c. 7: c ends. 8: ! */
+    /* round 1: M. 2: M a. 3: M a b. 4: m a b c. 5: m a ends, b c. 6: main joins a, waits for b; b ends; c. 7: c ends. 8: !
+     */
     CHECK_SHOWN("M" "Ma" "Mab" "mabc" "mbc" "c" "!");
 }
 
@@ -138,7 +140,8 @@ static void messages_are_seen_in_the_next_round(void)
     CHECK_SHOWN("sw" ".xy" "." "." "z");
 }
 
-/* What a task sends itself waits for the end of the round like everything else; order within a channel is that of sending. */
+/* What a task sends itself waits for the end of the round like everything else; order within a channel is that of sending.
+ */
 static void a_task_sends_to_itself(void)
 {
     begin(16);
@@ -420,7 +423,8 @@ static void traps_name_the_task(void)
         uint32_t at = stream_words(&s, adead_ops[cases[i].op].value, words, count);
         EMIT(&s, RETURN);
         outcome o = run_tasks(NULL);
-        CHECK(o.status == cases[i].status && o.failure.offset == at && strstr(o.failure.message, cases[i].text), "%s", o.failure.message);
+        CHECK(o.status == cases[i].status && o.failure.offset == at && strstr(o.failure.message, cases[i].text), "%s",
+              o.failure.message);
     }
 }
 
@@ -564,7 +568,8 @@ static void every_limit_of_fuel(void)
     }
 }
 
-TEST_MAIN("tasks", T(interleaving) T(numbers_of_tasks) T(messages_are_seen_in_the_next_round) T(a_task_sends_to_itself) T(senders_in_order)
-          T(results_of_joins) T(ends_are_seen_in_the_next_round) T(overdrawn_ends) T(the_end_of_main_is_the_end) T(tasks_share_nothing) T(turns_are_fair) T(quantum) T(deadlocks)
-          T(traps_name_the_task) T(only_main_has_outputs) T(a_channel_has_one_receiver) T(limits_of_tasks) T(many_tasks) T(fuel_of_waiting)
-          T(every_limit_of_fuel))
+TEST_MAIN("tasks", T(interleaving) T(numbers_of_tasks) T(messages_are_seen_in_the_next_round) T(a_task_sends_to_itself)
+                       T(senders_in_order) T(results_of_joins) T(ends_are_seen_in_the_next_round) T(overdrawn_ends)
+                           T(the_end_of_main_is_the_end) T(tasks_share_nothing) T(turns_are_fair) T(quantum) T(deadlocks)
+                               T(traps_name_the_task) T(only_main_has_outputs) T(a_channel_has_one_receiver)
+                                   T(limits_of_tasks) T(many_tasks) T(fuel_of_waiting) T(every_limit_of_fuel))

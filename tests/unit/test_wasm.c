@@ -1,5 +1,6 @@
-/* The correspondence with WebAssembly: tests/unit/wasm_map.def names every instruction of WebAssembly 1.0 once, by its opcode, and
- * says it in instructions that exist; docs/webassembly.md has exactly these lines. The few that are not one to one are run.
+/* The correspondence with WebAssembly: tests/unit/wasm_map.def names every instruction of WebAssembly 1.0 once, by its
+ * opcode, and says it in instructions that exist; docs/webassembly.md has exactly these lines. The few that are not one to
+ * one are run.
  *
  * Run from the repository root, or with its path in ADEAD_ROOT.
  */
@@ -15,8 +16,8 @@ enum { ROWS = sizeof map / sizeof map[0], PAGE_ROOM = 1 << 16 };
 /* The opcodes of version 1.0, as ranges. */
 static bool in_version_1(uint32_t opcode)
 {
-    return opcode <= 0x05 || (opcode >= 0x0B && opcode <= 0x11) || opcode == 0x1A || opcode == 0x1B || (opcode >= 0x20 && opcode <= 0x24) ||
-           (opcode >= 0x28 && opcode <= 0xBF);
+    return opcode <= 0x05 || (opcode >= 0x0B && opcode <= 0x11) || opcode == 0x1A || opcode == 0x1B ||
+           (opcode >= 0x20 && opcode <= 0x24) || (opcode >= 0x28 && opcode <= 0xBF);
 }
 
 static void every_opcode_once(void)
@@ -30,7 +31,8 @@ static void every_opcode_once(void)
     }
     CHECK_EQ(count, 172);
     for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < i; j++) CHECK(strcmp(map[i].name, map[j].name) != 0 && map[i].opcode != map[j].opcode, "%s", map[i].name);
+        for (int j = 0; j < i; j++)
+            CHECK(strcmp(map[i].name, map[j].name) != 0 && map[i].opcode != map[j].opcode, "%s", map[i].name);
 }
 
 static void every_mnemonic_exists(void)
@@ -38,7 +40,8 @@ static void every_mnemonic_exists(void)
     for (int i = 0; i < ROWS; i++)
         for (const char *at = map[i].here; *at;) {
             size_t length = strcspn(at, " ");
-            CHECK(adead_op_find_mnemonic(at, length) != ADEAD_OP_COUNT, "%s: there is no %.*s", map[i].name, (int)length, at);
+            CHECK(adead_op_find_mnemonic(at, length) != ADEAD_OP_COUNT, "%s: there is no %.*s", map[i].name, (int)length,
+                  at);
             at += length + (at[length] == ' ');
         }
 }
@@ -77,8 +80,11 @@ static void the_page_has_these_lines(void)
 /* memory.size and memory.grow in pages, as the table says. */
 static void pages_are_sixteen_blocks(void)
 {
-    static const struct { uint64_t pages; uint32_t result; uint64_t size; } cases[] = {{0, 2, 2}, {3, 2, 5}, {6, 2, 8}, {7, UINT32_MAX, 2},
-                                                                                       {65536, UINT32_MAX, 2}, {UINT32_MAX, UINT32_MAX, 2}};
+    static const struct {
+        uint64_t pages;
+        uint32_t result;
+        uint64_t size;
+    } cases[] = {{0, 2, 2}, {3, 2, 5}, {6, 2, 8}, {7, UINT32_MAX, 2}, {65536, UINT32_MAX, 2}, {UINT32_MAX, UINT32_MAX, 2}};
     for (int i = 0; i < 6; i++) {
         static stream s;
         bench         b;

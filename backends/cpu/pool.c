@@ -1,0 +1,192 @@
+/* The pool of threads. See pool.h.
+ *
+ * One mutex protects everything but the part counter, which is atomic. A job is open from the moment it is announced until
+ * the caller, having run out of parts, closes it; workers that wake up later find it closed and go back to sleep. The caller
+ * then waits for those that are still running a part.
+ */
+#include "pool.h"
+
+#include "vm/base/base.h"
+#include "vm/base/fpenv.h"
+
+#include <stdatomic.h>
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
+typedef SRWLOCK            mutex;
+typedef CONDITION_VARIABLE condition;
+typedef HANDLE             thread;
+#define THREAD_RESULT DWORD WINAPI
+#define MUTEX_INIT SRWLOCK_INIT
+#define CONDITION_INIT CONDITION_VARIABLE_INIT
+static void lock(mutex *m) { AcquireSRWLockExclusive(m); }
+static void unlock(mutex *m) { ReleaseSRWLockExclusive(m); }
+static void wait_for(condition *c, mutex *m) { SleepConditionVariableSRW(c, m, INFINITE, 0); }
+static void wake(condition *c) { WakeAllConditionVariable(c); }
+static bool start(thread *t, LPTHREAD_START_ROUTINE body)
+{
+    *t = CreateThread(NULL, 0, body, NULL, 0, NULL);
+    return *t != NULL;
+}
+static void join(thread t)
+{
+    WaitForSingleObject(t, INFINITE);
+    CloseHandle(t);
+}
+static void prepare_for_fork(void) {}
+#else
+#include <pthread.h>
+
+typedef pthread_mutex_t mutex;
+typedef pthread_cond_t  condition;
+typedef pthread_t       thread;
+#define THREAD_RESULT void *
+#define MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+#define CONDITION_INIT PTHREAD_COND_INITIALIZER
+static void lock(mutex *m) { pthread_mutex_lock(m); }
+static void unlock(mutex *m) { pthread_mutex_unlock(m); }
+static void wait_for(condition *c, mutex *m) { pthread_cond_wait(c, m); }
+static void wake(condition *c) { pthread_cond_broadcast(c); }
+static bool start(thread *t, void *(*body)(void *)) { return pthread_create(t, NULL, body, NULL) == 0; }
+static void join(thread t) { pthread_join(t, NULL); }
+static void prepare_for_fork(void);
+#endif
+
+static struct {
+    mutex     mutex;
+    condition work, done;
+    uint32_t  holders; /* devices */
+    uint32_t  workers; /* threads started */
+    thread    threads[ADEAD_POOL_THREADS_MAX];
+    bool      taken, stopping;
+    /* The job: */
+    adead_pool_part *part;
+    void            *context;
+    uint64_t         count;
+    uint32_t         places;  /* workers that may still join; 0 when the job is closed */
+    uint32_t         joined;  /* workers that did */
+    uint32_t         running; /* of those, not yet finished */
+    uint64_t         jobs;    /* announced so far */
+    _Atomic uint64_t next;
+} pool = {.mutex = MUTEX_INIT, .work = CONDITION_INIT, .done = CONDITION_INIT};
+
+#if !defined(_WIN32)
+/* The child of a fork has one thread and no pool, whatever the parent was doing. Devices it inherited still hold it. */
+static void forget_threads(void)
+{
+    pthread_mutex_init(&pool.mutex, NULL);
+    pthread_cond_init(&pool.work, NULL);
+    pthread_cond_init(&pool.done, NULL);
+    pool.workers = pool.places = pool.joined = pool.running = 0;
+    pool.taken = pool.stopping = false;
+}
+
+static void register_fork_handler(void) { pthread_atfork(NULL, NULL, forget_threads); }
+
+static void prepare_for_fork(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_fork_handler);
+}
+#endif
+
+static void run_parts(adead_pool_part *part, void *context, uint64_t count, uint32_t number)
+{
+    for (;;) {
+        uint64_t i = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed);
+        if (i >= count) return;
+        part(context, i, number);
+    }
+}
+
+static THREAD_RESULT work(void *unused)
+{
+    (void)unused;
+    adead_fpenv_enter(); /* for the thread's whole life */
+    uint64_t seen = 0;
+    lock(&pool.mutex);
+    for (;;) {
+        while (!pool.stopping && (pool.jobs == seen || pool.places == 0)) wait_for(&pool.work, &pool.mutex);
+        if (pool.stopping) break;
+        seen = pool.jobs;
+        pool.places--;
+        pool.running++;
+        uint32_t         number = ++pool.joined;
+        adead_pool_part *part = pool.part;
+        void            *context = pool.context;
+        uint64_t         count = pool.count;
+        unlock(&pool.mutex);
+        run_parts(part, context, count, number);
+        lock(&pool.mutex);
+        if (--pool.running == 0) wake(&pool.done);
+    }
+    unlock(&pool.mutex);
+    return 0;
+}
+
+void adead_pool_retain(void)
+{
+    lock(&pool.mutex);
+    pool.holders++;
+    unlock(&pool.mutex);
+}
+
+void adead_pool_release(void)
+{
+    thread   ending[ADEAD_POOL_THREADS_MAX];
+    uint32_t count = 0;
+    lock(&pool.mutex);
+    if (--pool.holders == 0 && pool.workers != 0) {
+        pool.taken = pool.stopping = true; /* nobody starts a job until the threads are gone */
+        count = pool.workers;
+        memcpy(ending, pool.threads, count * sizeof *ending);
+        pool.workers = 0;
+        wake(&pool.work);
+    }
+    unlock(&pool.mutex);
+    if (count == 0) return;
+    for (uint32_t i = 0; i < count; i++) join(ending[i]);
+    lock(&pool.mutex);
+    pool.taken = pool.stopping = false;
+    unlock(&pool.mutex);
+}
+
+/* Makes the pool the caller's, with the job announced to as many workers as there are; false if it is somebody else's. */
+static bool announce(uint32_t threads, uint64_t count, adead_pool_part *part, void *context)
+{
+    lock(&pool.mutex);
+    if (pool.taken) {
+        unlock(&pool.mutex);
+        return false;
+    }
+    pool.taken = true;
+    prepare_for_fork();
+    while (pool.workers + 1 < threads && start(&pool.threads[pool.workers], work)) pool.workers++;
+    pool.part = part;
+    pool.context = context;
+    pool.count = count;
+    pool.places = (uint32_t)adead_min_u64(threads, pool.workers + 1u) - 1;
+    pool.joined = pool.running = 0;
+    pool.jobs++;
+    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    if (pool.places) wake(&pool.work);
+    unlock(&pool.mutex);
+    return true;
+}
+
+void adead_pool_run(uint32_t threads, uint64_t count, adead_pool_part *part, void *context)
+{
+    threads = (uint32_t)adead_min_u64(adead_min_u64(threads, count), ADEAD_POOL_THREADS_MAX);
+    if (threads <= 1 || !announce(threads, count, part, context)) {
+        for (uint64_t i = 0; i < count; i++) part(context, i, 0);
+        return;
+    }
+    run_parts(part, context, count, 0);
+    lock(&pool.mutex);
+    pool.places = 0;
+    while (pool.running != 0) wait_for(&pool.done, &pool.mutex);
+    pool.taken = false;
+    unlock(&pool.mutex);
+}

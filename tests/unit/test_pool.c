@@ -1,0 +1,145 @@
+/* The pool of threads: every part once, no two parts at once in one thread's working memory, callers side by side, fork,
+ * the floating-point environment of workers, and threads that end with the last device.
+ */
+#include "backends/cpu/pool.h"
+#include "tests/harness/test.h"
+#include "vm/base/base.h"
+
+#include <stdatomic.h>
+
+#if !defined(_WIN32)
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+enum { PARTS = 5000, THREADS = 7 };
+
+typedef struct job {
+    _Atomic uint32_t runs[PARTS];
+    _Atomic uint32_t inside[THREADS];
+    _Atomic uint32_t clashes, strangers;
+} job;
+
+static void count_part(void *context, uint64_t part, uint32_t thread)
+{
+    job *j = context;
+    if (thread >= THREADS) {
+        j->strangers++;
+        return;
+    }
+    if (j->inside[thread]++) j->clashes++;
+    j->runs[part]++;
+    for (volatile int i = 0; i < 50; i++) {}
+    j->inside[thread]--;
+}
+
+/* One job; returns what is wrong with it, or NULL. */
+static const char *run_job(uint32_t threads, uint64_t count)
+{
+    job *j = calloc(1, sizeof *j);
+    adead_pool_run(threads, count, count_part, j);
+    const char *wrong = j->clashes     ? "two parts at once with one thread's number"
+                        : j->strangers ? "a thread number too high"
+                                       : NULL;
+    for (uint64_t i = 0; i < PARTS && !wrong; i++)
+        if (j->runs[i] != (i < count)) wrong = "a part that was not run once";
+    free(j);
+    return wrong;
+}
+
+static void every_part_once(void)
+{
+    adead_pool_retain();
+    static const uint64_t counts[] = {0, 1, 2, 3, 6, 7, 8, 100, PARTS};
+    for (uint32_t threads = 1; threads <= THREADS; threads++)
+        for (unsigned i = 0; i < ADEAD_COUNT(counts); i++) {
+            const char *wrong = run_job(threads, counts[i]);
+            CHECK(!wrong, "%s: %u threads, %u parts", wrong, (unsigned)threads, (unsigned)counts[i]);
+        }
+    for (int i = 0; i < 2000; i++) {
+        const char *wrong = run_job(1 + (uint32_t)i % THREADS, 1 + (uint64_t)i % 9);
+        CHECK(!wrong, "%s: short job %d", wrong, i);
+    }
+    adead_pool_release();
+}
+
+static void subnormal_part(void *context, uint64_t part, uint32_t thread)
+{
+    (void)thread;
+    volatile float tiny = 0x1p-126f;
+    ((float *)context)[part] = tiny * 0.5f;
+}
+
+static void workers_keep_subnormals(void)
+{
+    float results[64] = {0};
+    adead_pool_retain();
+    adead_pool_run(THREADS, ADEAD_COUNT(results), subnormal_part, results);
+    adead_pool_release();
+    for (unsigned i = 0; i < ADEAD_COUNT(results); i++) CHECK_EQ(adead_f32_bits(results[i]), 0x00400000);
+}
+
+#if !defined(_WIN32)
+static void *call_often(void *context)
+{
+    adead_pool_retain();
+    for (int i = 0; i < 200 && !*(const char **)context; i++) *(const char **)context = run_job(3, 1 + (uint64_t)i % 50);
+    adead_pool_release();
+    return NULL;
+}
+
+static void callers_side_by_side(void)
+{
+    pthread_t   threads[4];
+    const char *wrong[4] = {0};
+    for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, call_often, &wrong[i]) == 0);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < 4; i++) CHECK(!wrong[i], "%s", wrong[i]);
+}
+
+static void a_child_starts_its_own(void)
+{
+    adead_pool_retain();
+    CHECK(run_job(3, 100) == NULL);
+    fflush(stdout);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) _exit(run_job(3, 100) ? 1 : 0);
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %d", status);
+    CHECK(run_job(3, 100) == NULL);
+    adead_pool_release();
+}
+
+/* Threads of this process, 0 where the system does not say. */
+static int thread_count(void)
+{
+    int  count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *e; tasks && (e = readdir(tasks));) count += e->d_name[0] != '.';
+    if (tasks) closedir(tasks);
+    return count;
+}
+
+static void threads_end_with_the_last_holder(void)
+{
+    int before = thread_count();
+    if (before == 0) SKIP("cannot run: this system does not list a process's threads");
+    adead_pool_retain();
+    adead_pool_retain();
+    CHECK(run_job(5, 100) == NULL);
+    CHECK_EQ(thread_count(), before + 4);
+    adead_pool_release();
+    CHECK_EQ(thread_count(), before + 4);
+    adead_pool_release();
+    CHECK_EQ(thread_count(), before);
+}
+#define POSIX_TESTS T(callers_side_by_side) T(a_child_starts_its_own) T(threads_end_with_the_last_holder)
+#else
+#define POSIX_TESTS
+#endif
+
+TEST_MAIN("pool", T(every_part_once) T(workers_keep_subnormals) POSIX_TESTS)
