@@ -72,25 +72,33 @@ typedef struct facts {
     cli_error           refused;
 } facts;
 
-static void print_port(cli *c, const char *kind, const adead_tensor *port)
+/* `value` is an input's default, NULL if there is none. */
+static void print_port(cli *c, const char *kind, const adead_tensor *port, const adead_tensor *value)
 {
-    char shape[256];
+    char shape[256], standard[256] = "";
     cli_shape_text(port, shape, sizeof shape);
-    cli_print(c, "%-9s %s %s%s\n", kind, port->name, shape, port->data ? " by default" : "");
+    if (value) cli_shape_text(value, standard, sizeof standard);
+    cli_print(c, "%-9s %s %s%s%s\n", kind, port->name, shape, value ? ", by default " : "", standard);
 }
 
-static void json_port(buffer *b, const adead_tensor *port, bool is_input)
+static void json_shape(buffer *b, const char *key, const adead_tensor *tensor)
+{
+    json_open(b, key, '[');
+    for (uint32_t i = 0; i < tensor->rank; i++) {
+        if (tensor->dims[i] || tensor->data) json_u64(b, NULL, tensor->dims[i]);
+        else json_null(b, NULL);
+    }
+    json_close(b, ']');
+}
+
+static void json_port(buffer *b, const adead_tensor *port, bool is_input, const adead_tensor *value)
 {
     json_open(b, NULL, '{');
     json_string(b, "name", port->name);
     json_string(b, "type", adead_type_name(port->dtype));
-    json_open(b, "shape", '[');
-    for (uint32_t i = 0; i < port->rank; i++) {
-        if (port->dims[i] || port->data) json_u64(b, NULL, port->dims[i]);
-        else json_null(b, NULL);
-    }
-    json_close(b, ']');
-    if (is_input) json_bool(b, "default", port->data != NULL);
+    json_shape(b, "shape", port);
+    if (value) json_shape(b, "default", value);
+    else if (is_input) json_null(b, "default");
     json_close(b, '}');
 }
 
@@ -102,10 +110,12 @@ static void ports(facts *f, const char *kind, port_getter get, uint32_t count)
     snprintf(key, sizeof key, "%ss", kind);
     json_open(&f->c->document, key, '[');
     for (uint32_t i = 0; i < count; i++) {
-        adead_tensor port;
+        adead_tensor port, standard;
         if (get(f->program, i, &port) != ADEAD_OK) break;
-        if (f->c->json) json_port(&f->c->document, &port, get == adead_program_input);
-        else print_port(f->c, kind, &port);
+        bool is_input = get == adead_program_input;
+        bool has_default = is_input && adead_program_input_default(f->program, i, &standard) == ADEAD_OK;
+        if (f->c->json) json_port(&f->c->document, &port, is_input, has_default ? &standard : NULL);
+        else print_port(f->c, kind, &port, has_default ? &standard : NULL);
     }
     json_close(&f->c->document, ']');
 }

@@ -333,22 +333,35 @@ static void declaration_from_port(const adead_port *port, adead_tensor *out)
     out->name = port->name;
     out->dtype = port->dtype;
     out->rank = port->rank;
-    memcpy(out->dims, port->has_default ? port->default_dims : port->dims, port->rank * sizeof out->dims[0]);
-    if (port->has_default) {
-        out->data = port->default_bytes;
-        out->bytes = port->default_size;
-    }
+    memcpy(out->dims, port->dims, port->rank * sizeof out->dims[0]);
+}
+
+static int no_input(const adead_program *program, uint32_t index)
+{
+    return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no input %u: the program declares %u", (unsigned)index,
+                            (unsigned)program->image.input_count);
 }
 
 int adead_program_input(adead_program *program, uint32_t index, adead_tensor *declaration)
 {
     if (!program) return adead_error_null("adead_program_input", "program");
     if (!declaration) return adead_error_null("adead_program_input", "declaration");
-    if (index >= program->image.input_count) {
-        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no input %u: the program declares %u", (unsigned)index,
-                                (unsigned)program->image.input_count);
-    }
+    if (index >= program->image.input_count) return no_input(program, index);
     declaration_from_port(&program->image.inputs[index], declaration);
+    return ADEAD_OK;
+}
+
+int adead_program_input_default(adead_program *program, uint32_t index, adead_tensor *value)
+{
+    if (!program) return adead_error_null("adead_program_input_default", "program");
+    if (!value) return adead_error_null("adead_program_input_default", "value");
+    if (index >= program->image.input_count) return no_input(program, index);
+    const adead_port *port = &program->image.inputs[index];
+    if (!port->has_default) return adead_error_make(ADEAD_MISSING_INPUT, "input '%s' has no default", port->name);
+    declaration_from_port(port, value);
+    memcpy(value->dims, port->default_dims, port->rank * sizeof value->dims[0]);
+    value->data = port->default_bytes;
+    value->bytes = port->default_size;
     return ADEAD_OK;
 }
 

@@ -148,7 +148,7 @@ typedef struct adead_tensor {
     uint32_t    dtype;
     uint32_t    rank;
     uint64_t    dims[ADEAD_RANK_MAX]; /* in a declaration 0 means any size */
-    /* Of a value: the elements, owned by the instance, valid until its next call. NULL in a declaration without default. */
+    /* Of a value: the elements, owned by the instance until its next call (a default: by the program). NULL in a declaration. */
     const void *data;
     uint64_t    bytes; /* size of data */
 } adead_tensor;
@@ -235,10 +235,11 @@ typedef struct adead_program_info {
 } adead_program_info;
 
 ADEAD_API int adead_program_get_info(adead_program *program, adead_program_info *info);
-/* Declared inputs and outputs by index from 0; of an input with a default, data and dims are the default's.
- * INVALID_ARGUMENT past the end. */
+/* Declared inputs and outputs by index from 0, a size given at run time as 0. INVALID_ARGUMENT past the end. */
 ADEAD_API int adead_program_input(adead_program *program, uint32_t index, adead_tensor *declaration);
 ADEAD_API int adead_program_output(adead_program *program, uint32_t index, adead_tensor *declaration);
+/* The value that an input has when the host gives none. MISSING_INPUT if it has no default. */
+ADEAD_API int adead_program_input_default(adead_program *program, uint32_t index, adead_tensor *value);
 /* "library!symbol" of an import, NULL past the end. */
 ADEAD_API const char *adead_program_import(adead_program *program, uint32_t index);
 

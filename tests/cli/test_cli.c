@@ -623,7 +623,7 @@ static void json_documents(void)
         {"asm bad.asm -o j.hex --json", 2, "\"line\":2,\"column\":3"},
         {"convert hello.hex --format binary -o j.bin --json", 0, "\"format\":\"binary\""},
         {"info --json", 0, "\"backends\":[{\"name\":\"ref\""},
-        {"info types.hex --json", 0, "\"inputs\":[{\"name\":\"f32\",\"type\":\"f32\",\"shape\":[2,3],\"default\":true}"},
+        {"info types.hex --json", 0, "\"inputs\":[{\"name\":\"f32\",\"type\":\"f32\",\"shape\":[null,3],\"default\":[2,3]}"},
         {"info types.hex --json", 0, "{\"name\":\"of32\",\"type\":\"f32\",\"shape\":[null,3]}"},
         {"info noend.hex --json", 0, "\"verified\":false,\"refused\":{\"code\":\"MISSING_END\""},
         {"info up.agpu --json", 0, "\"format\":\"agpu\""},
@@ -655,7 +655,7 @@ static void info(void)
     static const char *const shown[] = {"adead ", "  ref ", "available, attested", "65536"};
     for (int i = 0; i < 4; i++) SHOWS(shown[i]);
     WORKS("$A info types.hex");
-    SHOWS("input     f32 f32[2, 3] by default");
+    SHOWS("input     f32 f32[?, 3], by default f32[2, 3]");
     SHOWS("output    of32 f32[?, 3]");
     SHOWS("deterministic");
     WORKS("$A info - <up.agpu");

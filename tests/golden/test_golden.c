@@ -529,7 +529,8 @@ static void run_transformer(const configuration *where, uint64_t rows, float *y)
     adead_tensor x = {0}, output = {0};
     uint64_t dims[2] = {rows, 64};
     run_open(&r, "transformer", where);
-    if (!test_state.bad && (adead_program_input(r.program, 0, &x) || x.rank != 2 || x.dims[0] < rows || x.dims[1] != 64))
+    if (!test_state.bad &&
+        (adead_program_input_default(r.program, 0, &x) || x.rank != 2 || x.dims[0] < rows || x.dims[1] != 64))
         test_report(__FILE__, __LINE__, "the transformer's default input is not %u rows of 64", (unsigned)rows);
     if (!test_state.bad && (adead_instance_set_input(r.instance, "x", ADEAD_F32, 2, dims, x.data) ||
                             adead_instance_run(r.instance) || adead_instance_get_output(r.instance, "y", &output)))

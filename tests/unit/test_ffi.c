@@ -273,6 +273,9 @@ static void program_arguments(void)
     REFUSED(adead_program_input(program, 2, &tensor), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_program_input(program, 0, NULL), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_program_input(NULL, 0, &tensor), ADEAD_INVALID_ARGUMENT);
+    REFUSED(adead_program_input_default(program, 2, &tensor), ADEAD_INVALID_ARGUMENT);
+    REFUSED(adead_program_input_default(program, 0, NULL), ADEAD_INVALID_ARGUMENT);
+    REFUSED(adead_program_input_default(NULL, 0, &tensor), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_program_output(program, 2, &tensor), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_program_output(program, 0, NULL), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_program_output(NULL, 0, &tensor), ADEAD_INVALID_ARGUMENT);
@@ -328,6 +331,11 @@ static void program_facts(void)
     CHECK_EQ(info.outputs, 2);
     CHECK_EQ(info.imports, 0);
     CHECK_EQ(adead_program_input(program, 0, &tensor), ADEAD_OK);
+    CHECK_STR(tensor.name, "a");
+    CHECK_EQ(tensor.rank, 2);
+    CHECK_EQ(tensor.dims[0], 0);
+    CHECK(tensor.data == NULL, "a declaration has no data");
+    CHECK_EQ(adead_program_input_default(program, 0, &tensor), ADEAD_OK);
     CHECK_STR(tensor.name, "a");
     CHECK_EQ(tensor.rank, 2);
     CHECK_EQ(tensor.dims[0], 1);
