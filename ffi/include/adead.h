@@ -148,7 +148,8 @@ typedef struct adead_tensor {
     uint32_t    dtype;
     uint32_t    rank;
     uint64_t    dims[ADEAD_RANK_MAX]; /* in a declaration 0 means any size */
-    /* Of a value: the elements, owned by the instance until its next call (a default: by the program). NULL in a declaration. */
+    /* Of a value: the elements, owned by the instance until its next call, or by the program if it is a default. NULL in a
+     * declaration. */
     const void *data;
     uint64_t    bytes; /* size of data */
 } adead_tensor;
