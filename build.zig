@@ -107,7 +107,7 @@ pub fn build(b: *Build) void {
         .cc = SystemCompiler.withSanitizers(b),
         .selected = b.option([]const u8, "suite", "Run only these, comma-separated: NAME and its variants, or NAME@asan"),
         .fuzz_seconds = b.option(u32, "fuzz-seconds", "Seconds for each target in the step fuzz (default 300)") orelse 300,
-        .all_on_qemu = b.option(bool, "qemu", "Run all unit, conformance and golden suites for aarch64 under qemu") orelse false,
+        .all_on_qemu = b.option(bool, "qemu", "Run unit, conformance and golden suites for aarch64 under qemu") orelse false,
     };
     tests.addSteps();
     addBench(b, setting, static, shared, command);
@@ -665,9 +665,12 @@ const Tests = struct {
         if (host.cpu.arch == .aarch64) return; // There the native suites have shown it already.
         var sources: []const []const u8 = &.{"tests/unit/test_contraction.c"};
         if (!exists(b, sources[0])) return;
-        if (t.all_on_qemu) {
-            sources = filesOf(b, &.{ .{ .path = "tests/unit" }, .{ .path = "tests/conformance" }, .{ .path = "tests/golden" } });
-        }
+        const everything = [_]Folder{
+            .{ .path = "tests/golden" },
+            .{ .path = "tests/conformance" },
+            .{ .path = "tests/unit" },
+        };
+        if (t.all_on_qemu) sources = filesOf(b, &everything);
         const setting: Setting = .{ .target = parseTarget(b, "aarch64-linux-musl"), .optimize = .ReleaseFast };
         const library = if (t.all_on_qemu) staticLibrary(b, setting, "adead", t.library_sources) else null;
         const qemu = b.findProgram(&.{ "qemu-aarch64-static", "qemu-aarch64" }, &.{}) catch null;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #ifdef _WIN32
 #include <direct.h>
 #define make_folder(path) _mkdir(path)
@@ -420,7 +421,7 @@ static const char *program_format(const char *source)
 static bool assemble(const char *command, const char *source, text *result)
 {
     char line[4 * MAX_PATH_LENGTH], made[MAX_PATH_LENGTH];
-    snprintf(made, sizeof made, ".zig-cache/gen-%p.hex", (void *)result);
+    snprintf(made, sizeof made, ".zig-cache/gen-%ld.hex", (long)getpid());
     snprintf(line, sizeof line, "\"%s\" asm \"%s\" -o \"%s\" --format %s", command, source, made, program_format(source));
     fflush(stdout);
     bool good = system(line) == 0 && read_file(made, result);
