@@ -36,6 +36,15 @@ static struct {
     size_t      size;
 } fuzz;
 
+/* SplitMix64. */
+static inline uint64_t fuzz_random(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
 /* The whole file, if it is not longer than the limit; the caller frees it. */
 static bool fuzz_read(const char *path, uint8_t **data, size_t *size, size_t limit)
 {
@@ -122,15 +131,6 @@ static void fuzz_read_samples(const char *folder)
 }
 
 /* ---- Mutation -------------------------------------------------------------------------------------------------- */
-
-/* SplitMix64. */
-static uint64_t fuzz_random(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 /* Replaces `old` bytes at `at` with `added` ones. */
 static void fuzz_splice(size_t at, size_t old, const uint8_t *bytes, size_t added)
