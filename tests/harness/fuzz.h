@@ -223,7 +223,8 @@ static void fuzz_run(fuzz_function function, unsigned seconds)
     char  time_option[64], seed_option[64];
     char  corpus[] = "zig-out/fuzz/corpus", programs[] = "hex/programs", length[] = "-max_len=65536", name[] = "fuzz";
     char  prefix[] = "-artifact_prefix=zig-out/fuzz/", alarm_option[] = "-timeout=20";
-    char *arguments[] = {name, time_option, seed_option, length, prefix, alarm_option, corpus, programs, NULL};
+    char  samples[] = "tests/fuzz/corpus";
+    char *arguments[] = {name, time_option, seed_option, length, prefix, alarm_option, corpus, programs, samples, NULL};
     char **argv = arguments;
     int    argc = (int)(sizeof arguments / sizeof arguments[0]) - 1;
     snprintf(time_option, sizeof time_option, "-max_total_time=%u", seconds);
