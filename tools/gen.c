@@ -4,7 +4,7 @@
  *   gen tables | docs | programs ADEAD | check [ADEAD]        in the root of the checkout; ADEAD is the built command
  *
  * tables: documentation pages, the generated blocks of ffi/include/adead.h, constants of the bindings. docs: the pages
- * alone. programs: every hex/programs/NAME.asm, assembled to NAME.hex. check: makes everything in memory and tells which
+ * alone. programs: what the command writes: docs/cli.md, and every hex/programs/NAME.asm as NAME.hex. check: makes everything in memory and tells which
  * file on disk differs, in the protocol of tests/harness/test.h. Files that are up to date are not touched.
  */
 #include "opcodes/docs.h"
@@ -404,7 +404,7 @@ static void make_zig(text *t)
     put(t, "    _,\n};\n");
 }
 
-/* ---- Hex programs ---------------------------------------------------------------------------------------------------- */
+/* ---- By the command: its manual, and the hex programs ---------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
@@ -417,16 +417,32 @@ static const char *program_format(const char *source)
     return hex ? "hex" : "text";
 }
 
-/* Assembles one program into `result`; false when the command refuses it (it has then said why). */
-static bool assemble(const char *command, const char *source, text *result)
+/* What a shell command writes to its stdout; false when it fails (it has then said why). */
+static bool capture(const char *command, text *result)
 {
-    char line[4 * MAX_PATH_LENGTH], made[MAX_PATH_LENGTH];
-    snprintf(made, sizeof made, ".zig-cache/gen-%ld.hex", (long)getpid());
-    snprintf(line, sizeof line, "\"%s\" asm \"%s\" -o \"%s\" --format %s", command, source, made, program_format(source));
+    char line[5 * MAX_PATH_LENGTH], made[MAX_PATH_LENGTH];
+    snprintf(made, sizeof made, ".zig-cache/gen-%ld.out", (long)getpid());
+    snprintf(line, sizeof line, "%s > \"%s\"", command, made);
     fflush(stdout);
     bool good = system(line) == 0 && read_file(made, result);
     remove(made);
     return good;
+}
+
+/* Delivers what a shell command writes. */
+static void deliver_output(const char *target, const char *command, bool check)
+{
+    text made = {0};
+    if (capture(command, &made)) {
+        deliver(target, &made, check);
+    } else if (check) {
+        printf("FAIL generated.%s: this fails: %s\n", target, command);
+        checked++;
+        failures++;
+    } else {
+        die("this fails: %s", command);
+    }
+    free(made.bytes);
 }
 
 static void deliver_programs(const char *command, bool check)
@@ -443,19 +459,11 @@ static void deliver_programs(const char *command, bool check)
     closedir(dir);
     qsort(names, (size_t)count, sizeof names[0], compare_names);
     for (int i = 0; i < count; i++) {
-        char source[MAX_PATH_LENGTH], target[MAX_PATH_LENGTH];
-        text made = {0};
+        char source[MAX_PATH_LENGTH], target[MAX_PATH_LENGTH], line[4 * MAX_PATH_LENGTH];
         snprintf(source, sizeof source, "%s/%s", folder, names[i]);
         snprintf(target, sizeof target, "%s/%.*s.hex", folder, (int)strlen(names[i]) - 4, names[i]);
-        if (assemble(command, source, &made)) {
-            deliver(target, &made, check);
-        } else if (check) {
-            printf("FAIL generated.%s: %s does not assemble\n", target, source);
-            failures++;
-        } else {
-            die("%s does not assemble", source);
-        }
-        free(made.bytes);
+        snprintf(line, sizeof line, "\"%s\" asm \"%s\" -o - --format %s", command, source, program_format(source));
+        deliver_output(target, line, check);
         free(names[i]);
     }
 }
@@ -486,7 +494,12 @@ int main(int argc, char **argv)
         deliver(products[i].path, &made, check);
         free(made.bytes);
     }
-    if (argc > 2 && (programs || check)) deliver_programs(argv[2], check);
+    if (argc > 2 && (programs || check)) {
+        char manual[2 * MAX_PATH_LENGTH];
+        snprintf(manual, sizeof manual, "\"%s\" help --markdown", argv[2]);
+        deliver_output("docs/cli.md", manual, check);
+        deliver_programs(argv[2], check);
+    }
     if (check) printf("generated: %d passed, %d failed, 0 skipped\n", checked - failures, failures);
     return failures != 0;
 }
