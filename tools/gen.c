@@ -4,8 +4,9 @@
  *   gen tables | docs | programs ADEAD | check [ADEAD]        in the root of the checkout; ADEAD is the built command
  *
  * tables: documentation pages, the generated blocks of ffi/include/adead.h, constants of the bindings. docs: the pages
- * alone. programs: what the command writes: docs/cli.md, and every hex/programs/NAME.asm as NAME.hex. check: makes everything in memory and tells which
- * file on disk differs, in the protocol of tests/harness/test.h. Files that are up to date are not touched.
+ * alone. programs: what the command writes: docs/cli.md, and every hex/programs/NAME.asm as NAME.hex. check: makes
+ * everything in memory and tells which file on disk differs, in the protocol of tests/harness/test.h. Files that are up
+ * to date are not touched.
  */
 #include "opcodes/docs.h"
 
