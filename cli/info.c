@@ -120,6 +120,7 @@ static void ports(facts *f, const char *kind, port_getter get, uint32_t count)
     json_close(&f->c->document, ']');
 }
 
+/* `sha256` is "" for a program that no version-2 container can hold. */
 static void json_contents(facts *f, const char *sha256)
 {
     const adead_program_info *info = &f->info;
@@ -135,7 +136,8 @@ static void json_contents(facts *f, const char *sha256)
     json_string(b, "command", "info");
     json_string(b, "file", f->file);
     json_string(b, "format", cli_format_name(info->format));
-    json_string(b, "sha256", sha256);
+    if (sha256[0]) json_string(b, "sha256", sha256);
+    else json_null(b, "sha256");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) json_u64(b, numbers[i].key, numbers[i].value);
 }
 
@@ -143,7 +145,7 @@ static void print_contents(facts *f, const char *sha256)
 {
     const adead_program_info *info = &f->info;
     cli_print(f->c, "%-9s %s\n%-9s %s\n", "file", f->file, "format", cli_format_name(info->format));
-    cli_print(f->c, "%-9s %s\n", "sha256", sha256);
+    if (sha256[0]) cli_print(f->c, "%-9s %s\n", "sha256", sha256);
     cli_print(f->c, "%-9s %llu bytes", "code", (unsigned long long)info->code_bytes);
     if (f->verified) {
         cli_print(f->c, ", %llu instructions (%llu tensor), %llu functions", (unsigned long long)info->instructions,
@@ -199,7 +201,9 @@ static int info_program(cli *c, adead_program *program, const char *file)
         f.refused = c->error;
     }
     if (adead_program_get_info(program, &f.info) != ADEAD_OK) return cli_fail_library(c, file);
+    static const uint8_t none[32];
     cli_hex_digest(f.info.digest, sha256);
+    if (memcmp(f.info.digest, none, sizeof none) == 0) sha256[0] = 0;
     if (c->json) json_contents(&f, sha256);
     else print_contents(&f, sha256);
     ports(&f, "input", adead_program_input, f.info.inputs);
