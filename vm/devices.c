@@ -6,11 +6,6 @@
 #include "vm/machine.h"
 #include "vm/tensor.h"
 
-static uint64_t charged_bytes(uint64_t bytes)
-{
-    return (bytes / ADEAD_BLOCK_SIZE + (bytes % ADEAD_BLOCK_SIZE != 0)) * ADEAD_BLOCK_SIZE;
-}
-
 adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
 {
     adead_machine *machine = task->machine;
@@ -27,7 +22,7 @@ adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes
         return adead_fail(failure, ADEAD_BUFFER_STATE, ADEAD_NO_OFFSET, "buffer %u is allocated again without being freed",
                           number);
     uint64_t left = machine->limits.memory - task->buffer_bytes;
-    if (bytes > left || charged_bytes(bytes) > left) {
+    if (bytes > left || adead_whole_blocks(bytes) > left) {
         adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
                    "a buffer of %llu bytes is above the %llu bytes left for buffers", (unsigned long long)bytes,
                    (unsigned long long)left);
@@ -37,7 +32,7 @@ adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes
     adead_status status = machine->backend->alloc(machine->device, bytes ? bytes : 1, &buffer->memory, failure);
     if (status) return status;
     buffer->bytes = bytes;
-    task->buffer_bytes += charged_bytes(bytes);
+    task->buffer_bytes += adead_whole_blocks(bytes);
     return ADEAD_OK;
 }
 
@@ -45,7 +40,7 @@ static void release(adead_task *task, adead_buffer *buffer)
 {
     if (!buffer->memory) return;
     task->machine->backend->free(task->machine->device, buffer->memory);
-    task->buffer_bytes -= charged_bytes(buffer->bytes);
+    task->buffer_bytes -= adead_whole_blocks(buffer->bytes);
     *buffer = (adead_buffer){.freed = true};
 }
 
@@ -188,11 +183,8 @@ static adead_status begin_copy(adead_task *task, uint64_t address, uint32_t numb
 {
     *buffer = find_with(task, number, bytes, failure);
     if (!*buffer) return failure->code;
-    if (!adead_in_memory(task, address, bytes))
-        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
-                          "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes,
-                          (unsigned long long)address, (unsigned long long)task->linear.bytes);
-    return pay(task, bytes);
+    adead_status status = adead_memory_check(task, address, bytes, failure);
+    return status ? status : pay(task, bytes);
 }
 
 static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t number, uint64_t bytes,

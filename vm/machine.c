@@ -308,12 +308,9 @@ static adead_status memory_range(adead_machine *machine, uint64_t address, uint6
     if (machine->task_count == 0)
         return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance has no memory; reset it first");
     adead_task *task = machine->tasks[0];
-    if (!adead_in_memory(task, address, bytes))
-        return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
-                          "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes,
-                          (unsigned long long)address, (unsigned long long)task->linear.bytes);
-    *at = (uint8_t *)task->linear.host + address;
-    return ADEAD_OK;
+    adead_status status = adead_memory_check(task, address, bytes, failure);
+    if (!status) *at = (uint8_t *)task->linear.host + address;
+    return status;
 }
 
 adead_status adead_machine_write_memory(adead_machine *machine, uint64_t address, const void *data, uint64_t bytes,

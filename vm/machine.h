@@ -120,6 +120,13 @@ static inline bool adead_in_memory(const adead_task *task, uint64_t address, uin
 {
     return address <= task->linear.bytes && bytes <= task->linear.bytes - address;
 }
+/* The same with the sentence that says what lies where: OUT_OF_BOUNDS. */
+adead_status adead_memory_check(const adead_task *task, uint64_t address, uint64_t bytes, adead_failure *failure);
+/* `bytes` rounded up to whole blocks; below 2^64 - 4096. */
+static inline uint64_t adead_whole_blocks(uint64_t bytes)
+{
+    return (bytes / ADEAD_BLOCK_SIZE + (bytes % ADEAD_BLOCK_SIZE != 0)) * ADEAD_BLOCK_SIZE;
+}
 /* Makes linear memory reach at least to `end`. False when the program's or the host's limit forbids it. */
 bool adead_memory_reach(adead_task *task, uint64_t end);
 adead_status adead_memory_open(adead_task *task, adead_failure *failure);

@@ -6,11 +6,6 @@
  */
 #include "vm/machine.h"
 
-static uint64_t round_to_blocks(uint64_t bytes)
-{
-    return (bytes + ADEAD_BLOCK_SIZE - 1) / ADEAD_BLOCK_SIZE * ADEAD_BLOCK_SIZE;
-}
-
 adead_status adead_memory_open(adead_task *task, adead_failure *failure)
 {
     const adead_image *image = task->analysis->image;
@@ -54,7 +49,7 @@ bool adead_memory_reach(adead_task *task, uint64_t end)
 {
     if (end <= task->linear.bytes) return true;
     if (!task->memory_open || end > task->memory.count * ADEAD_BLOCK_SIZE) return false;
-    uint64_t more = round_to_blocks(end - task->linear.bytes);
+    uint64_t more = adead_whole_blocks(end - task->linear.bytes);
     if (adead_blocks_alloc_at(&task->memory, task->linear.bytes, more)) return false;
     task->linear.bytes += more;
     return true;
@@ -94,15 +89,20 @@ adead_exit adead_do_free(adead_task *task)
     return adead_task_trap(task, ADEAD_BAD_HANDLE);
 }
 
+adead_status adead_memory_check(const adead_task *task, uint64_t address, uint64_t bytes, adead_failure *failure)
+{
+    if (adead_in_memory(task, address, bytes)) return ADEAD_OK;
+    return adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
+                      "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes,
+                      (unsigned long long)address, (unsigned long long)task->linear.bytes);
+}
+
 /* Traps unless [address, address + bytes) is in memory. */
 static bool check_range(adead_task *task, uint64_t address, uint64_t bytes)
 {
-    if (adead_in_memory(task, address, bytes)) return true;
-    adead_fail(&task->machine->failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET,
-               "%llu bytes at address 0x%llX lie outside the %llu bytes of memory", (unsigned long long)bytes,
-               (unsigned long long)address, (unsigned long long)task->linear.bytes);
-    adead_task_trap(task, ADEAD_OUT_OF_BOUNDS);
-    return false;
+    adead_status status = adead_memory_check(task, address, bytes, &task->machine->failure);
+    if (status) adead_task_trap(task, status);
+    return !status;
 }
 
 adead_exit adead_do_memory_copy(adead_task *task)
