@@ -6,24 +6,7 @@
 #ifndef ADEAD_BACKENDS_CPU_H
 #define ADEAD_BACKENDS_CPU_H
 
-#include "opcodes/opcodes.h"
-#include "vm/base/base.h"
-
-typedef float   adead_cpu_f32 __attribute__((aligned(1), may_alias));
-typedef int32_t adead_cpu_i32 __attribute__((aligned(1), may_alias));
-
-/* The block of the canonical sums, which is also how many steps of k a packed panel holds. */
-enum { ADEAD_GEMM_KC = 256, ADEAD_GEMM_MR = 6, ADEAD_GEMM_NR = 16, ADEAD_GEMM_MC = 144, ADEAD_GEMM_NC = 2048 };
-/* Working memory of a gemm, in bytes: a packed panel of A and one of B, aligned to 64. */
-#define ADEAD_GEMM_PACK_BYTES (4ull * ADEAD_GEMM_KC * (ADEAD_GEMM_MC + ADEAD_GEMM_NC))
-
-/* c[i c_row + j] = act(sum over k of a[i a_row + k a_step] b[k b_step + j b_column], then + bias[j] if there is one). */
-typedef struct adead_gemm {
-    const adead_cpu_f32 *a, *b, *bias;
-    adead_cpu_f32       *c;
-    uint64_t             m, n, k, a_row, a_step, b_step, b_column, c_row;
-    adead_activation     activation;
-} adead_gemm;
+#include "gemm.h"
 
 typedef void adead_map(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
 typedef void adead_pairs(const adead_cpu_f32 *a, const adead_cpu_f32 *b, adead_cpu_f32 *y, uint64_t count);
