@@ -1,0 +1,103 @@
+/* One float at a time in portable C: the primitives that every template of the backend `cpu` is written in, under the names
+ * that every instruction set has. What each does is said here once.
+ *
+ * vf holds LANES floats, vi LANES int32, vm a truth value for each lane. VEC_FN stands before every function that uses them,
+ * VEC_INLINE before every one that is to vanish into its callers. Memory is read and written at any alignment; the _first
+ * forms touch the first `count` lanes only (0 to LANES), and read the others as +0.
+ */
+#ifndef ADEAD_CPU_VECTOR_SCALAR_H
+#define ADEAD_CPU_VECTOR_SCALAR_H
+
+#include "backends/cpu/cpu.h"
+
+#include "vm/base/softfloat.h"
+
+#include <math.h> /* sqrtf, which is an instruction */
+
+#define LANES 1
+#define VEC_FN
+#define VEC_INLINE static inline __attribute__((always_inline, unused))
+
+typedef float   vf;
+typedef int32_t vi;
+typedef bool    vm;
+
+/* Memory. v_stream writes past the caches where the instruction set can, to an address that is a multiple of a vector;
+ * v_stream_end comes after the last of them. */
+VEC_INLINE vm   vm_first(uint64_t count) { return count != 0; }
+VEC_INLINE vf   v_load(const adead_cpu_f32 *p) { return *p; }
+VEC_INLINE void v_store(adead_cpu_f32 *p, vf a) { *p = a; }
+VEC_INLINE vf   v_load_first(const adead_cpu_f32 *p, uint64_t count) { return count ? *p : 0.0f; }
+VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count) { if (count) *p = a; }
+VEC_INLINE void v_stream(void *p, vf a) { *(adead_cpu_f32 *)p = a; }
+VEC_INLINE void v_stream_end(void) { }
+
+/* Arithmetic, each rounded once. v_fma is a b + c, v_fnma c - a b; v_min is a < b ? a : b and v_max a > b ? a : b, so that
+ * with a NaN, and of two zeros, it is b. */
+VEC_INLINE vf v_splat(float x) { return x; }
+VEC_INLINE vf v_zero(void) { return 0.0f; }
+VEC_INLINE vf v_add(vf a, vf b) { return a + b; }
+VEC_INLINE vf v_sub(vf a, vf b) { return a - b; }
+VEC_INLINE vf v_mul(vf a, vf b) { return a * b; }
+VEC_INLINE vf v_div(vf a, vf b) { return a / b; }
+VEC_INLINE vf v_sqrt(vf a) { return sqrtf(a); }
+VEC_INLINE vf v_fma(vf a, vf b, vf c) { return adead_fmaf(a, b, c); }
+VEC_INLINE vf v_fnma(vf a, vf b, vf c) { return adead_fmaf(-a, b, c); }
+VEC_INLINE vf v_min(vf a, vf b) { return a < b ? a : b; }
+VEC_INLINE vf v_max(vf a, vf b) { return a > b ? a : b; }
+
+/* Bits. v_andnot is ~a & b. */
+VEC_INLINE vi v_bits(vf a) { return (int32_t)adead_f32_bits(a); }
+VEC_INLINE vf v_from_bits(vi a) { return adead_bits_f32((uint32_t)a); }
+VEC_INLINE vf v_and(vf a, vf b) { return v_from_bits(v_bits(a) & v_bits(b)); }
+VEC_INLINE vf v_or(vf a, vf b) { return v_from_bits(v_bits(a) | v_bits(b)); }
+VEC_INLINE vf v_xor(vf a, vf b) { return v_from_bits(v_bits(a) ^ v_bits(b)); }
+VEC_INLINE vf v_andnot(vf a, vf b) { return v_from_bits(~v_bits(a) & v_bits(b)); }
+
+/* Comparisons, false with a NaN, and masks. vm_lanes has bit i set where lane i is true. */
+VEC_INLINE vm v_lt(vf a, vf b) { return a < b; }
+VEC_INLINE vm v_le(vf a, vf b) { return a <= b; }
+VEC_INLINE vm v_eq(vf a, vf b) { return a == b; }
+VEC_INLINE vm v_unordered(vf a, vf b) { return a != a || b != b; }
+VEC_INLINE vm vi_lt(vi a, vi b) { return a < b; }
+VEC_INLINE vm vi_eq(vi a, vi b) { return a == b; }
+VEC_INLINE vm vm_and(vm a, vm b) { return a && b; }
+VEC_INLINE vm vm_or(vm a, vm b) { return a || b; }
+VEC_INLINE vm vm_not(vm a) { return !a; }
+VEC_INLINE bool     vm_any(vm a) { return a; }
+VEC_INLINE uint32_t vm_lanes(vm a) { return a; }
+VEC_INLINE vf v_select(vm m, vf yes, vf no) { return m ? yes : no; }
+VEC_INLINE vi vi_select(vm m, vi yes, vi no) { return m ? yes : no; }
+
+/* Integers, modulo 2^32. v_to_int cuts off and is defined where the result fits. */
+VEC_INLINE vi vi_load(const adead_cpu_i32 *p) { return *p; }
+VEC_INLINE void vi_store(adead_cpu_i32 *p, vi a) { *p = a; }
+VEC_INLINE vi vi_splat(int32_t x) { return x; }
+VEC_INLINE vi vi_add(vi a, vi b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+VEC_INLINE vi vi_sub(vi a, vi b) { return (int32_t)((uint32_t)a - (uint32_t)b); }
+VEC_INLINE vi vi_and(vi a, vi b) { return a & b; }
+VEC_INLINE vi vi_or(vi a, vi b) { return a | b; }
+VEC_INLINE vi vi_xor(vi a, vi b) { return a ^ b; }
+VEC_INLINE vi vi_shift_left(vi a, int n) { return (int32_t)((uint32_t)a << n); }
+VEC_INLINE vi vi_shift_right(vi a, int n) { return a >> n; } /* arithmetic in all three compilers */
+VEC_INLINE vi vi_shift_right_zeros(vi a, int n) { return (int32_t)((uint32_t)a >> n); }
+VEC_INLINE vf vi_to_float(vi a) { return (float)a; }
+VEC_INLINE vi v_to_int(vf a) { return (int32_t)a; }
+/* In each lane row[index], index 0 to 3. */
+VEC_INLINE vf v_pick(const float row[4], vi index) { return row[index]; }
+
+/* Across lanes: the canonical fold of sixteen lanes, which are 16 / LANES registers, and the largest of a register's lanes
+ * (with a NaN among them, any). */
+VEC_INLINE float v_fold_sum16(const vf *lanes)
+{
+    float lane[8];
+    for (int l = 0; l < 8; l++) lane[l] = lanes[l] + lanes[l + 8];
+    for (int h = 4; h >= 1; h /= 2)
+        for (int l = 0; l < h; l++) lane[l] = lane[l] + lane[l + h];
+    return lane[0];
+}
+VEC_INLINE float v_fold_max(vf a) { return a; }
+
+#include "common.h"
+
+#endif
