@@ -10,9 +10,10 @@ static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 /* numpy itself refuses headers above this many bytes unless told otherwise. */
 enum { HEADER_MAX = 10000, HEADER_ALIGN = 64, GROWTH_DIGITS = 21 };
 
-/* The types this project has, under NumPy's names. */
+/* The types this project has, under NumPy's names; bf16 is written as the package ml_dtypes does. */
 static const struct { const char *descr; uint32_t dtype; } types[] = {
     {"<f4", ADEAD_F32}, {"<f8", ADEAD_F64}, {"<i4", ADEAD_I32}, {"<i8", ADEAD_I64}, {"|u1", ADEAD_U8}, {"|i1", ADEAD_I8},
+    {"<f2", ADEAD_F16}, {"<V2", ADEAD_BF16},
 };
 
 static bool refuse(npy_failure *failure, uint64_t offset, const char *format, ...)
@@ -80,7 +81,7 @@ static bool scan_type(scanner *s, adead_tensor *out)
         return true;
     }
     refuse(s->failure, start, "its type '%s' is not supported", descr);
-    const char *hint = "convert it with array.astype('float32'), or to float64, int32, int64, uint8 or int8";
+    const char *hint = "convert it with array.astype('float32'), or to float64, float16, int32, int64, uint8 or int8";
     if (descr[0] == '>') hint = "it is big-endian: convert it with array.astype(array.dtype.newbyteorder('<'))";
     snprintf(s->failure->hint, sizeof s->failure->hint, "%s", hint);
     return false;

@@ -1,6 +1,7 @@
 /* Values as people write and read them: numbers with units, formats, shapes, elements, digests. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,15 @@ static void float_text(double value, bool single, char *out, size_t size)
     if (value != value) snprintf(out, size, "nan");
 }
 
+/* The value of an f16. */
+static double half_value(uint16_t bits)
+{
+    int    exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double magnitude = exponent == 31 ? (fraction ? NAN : INFINITY)
+                                      : ldexp(exponent ? fraction + 1024 : fraction, (exponent ? exponent : 1) - 25);
+    return bits & 0x8000 ? -magnitude : magnitude;
+}
+
 void cli_element_text(const adead_tensor *tensor, uint64_t index, char *out, size_t size)
 {
     const uint8_t *p = (const uint8_t *)tensor->data + index * adead_type_size(tensor->dtype);
@@ -107,6 +117,20 @@ void cli_element_text(const adead_tensor *tensor, uint64_t index, char *out, siz
         double value;
         memcpy(&value, p, sizeof value);
         float_text(value, false, out, size);
+        return;
+    }
+    case ADEAD_F16:
+    case ADEAD_BF16: {
+        uint16_t value;
+        uint32_t wide;
+        float    single;
+        memcpy(&value, p, sizeof value);
+        wide = (uint32_t)value << 16;
+        memcpy(&single, &wide, sizeof single);
+        /* so many digits tell any two of them apart */
+        if (tensor->dtype == ADEAD_F16) snprintf(out, size, "%.5g", half_value(value));
+        else snprintf(out, size, "%.4g", (double)single);
+        if (strstr(out, "nan")) snprintf(out, size, "nan");
         return;
     }
     case ADEAD_I32: {

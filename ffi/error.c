@@ -100,6 +100,7 @@ uint32_t adead_type_size(uint32_t dtype)
 }
 
 _Static_assert(ADEAD_F32 == (int)ADEAD_DTYPE_F32 && ADEAD_F64 == (int)ADEAD_DTYPE_F64 && ADEAD_I32 == (int)ADEAD_DTYPE_I32 &&
-                   ADEAD_I64 == (int)ADEAD_DTYPE_I64 && ADEAD_U8 == (int)ADEAD_DTYPE_U8 && ADEAD_I8 == (int)ADEAD_DTYPE_I8,
+                   ADEAD_I64 == (int)ADEAD_DTYPE_I64 && ADEAD_U8 == (int)ADEAD_DTYPE_U8 && ADEAD_I8 == (int)ADEAD_DTYPE_I8 &&
+                   ADEAD_F16 == (int)ADEAD_DTYPE_F16 && ADEAD_BF16 == (int)ADEAD_DTYPE_BF16,
                "the public header numbers the types as vm/base/dtype.h does");
 _Static_assert((int)ADEAD_RANK_MAX == (int)ADEAD_MAX_RANK, "one limit on the rank");

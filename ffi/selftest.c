@@ -10,38 +10,13 @@
 /* Bytes of each operand's memory: enough for the largest shape below. GUARD bytes behind an operand are compared as well. */
 enum { OPERAND_BYTES = 256 * 1024, GUARD = 256, FILLS = 3 };
 
-/* ---- The operations, from tensor.def ---- */
-
-typedef struct test_operand { uint8_t role, dtype, extent; } test_operand;
-typedef struct test_row {
-    const char  *dims; /* "m n k" */
-    unsigned     operand_count;
-    test_operand operands[ADEAD_TENSOR_OPERANDS];
-} test_row;
-
-/* A product of dims as 2-bit positions; 3 stands for "no dim". */
-#define P3(i, j, k) ((i) | (j) << 2 | (k) << 4)
-#define P2(i, j) P3(i, j, 3)
-#define P1(i) P3(i, 3, 3)
-#define OPERAND_ROW(role, type, extent) {ADEAD_ROLE_##role, ADEAD_DTYPE_##type, extent},
-#define IN(type, extent) OPERAND_ROW(IN, type, extent)
-#define SAME(type, extent) OPERAND_ROW(SAME, type, extent)
-#define BIAS(type, extent) OPERAND_ROW(BIAS, type, extent)
-#define OUT(type, extent) OPERAND_ROW(OUT, type, extent)
-static const test_row rows[ADEAD_TENSOR_COUNT] = {
-#define TENSOR(name, dims, scalars, work, flops, formula, operands) \
-    {dims, sizeof((test_operand[]){operands}) / sizeof(test_operand), {operands}},
-#include "vm/tensor.def"
-#undef TENSOR
-};
-
 const uint64_t adead_selftest_recorded[ADEAD_TENSOR_COUNT] = {
 #define DIGEST(name, value) [ADEAD_TENSOR_##name] = value,
 #include "selftest.def"
 #undef DIGEST
 };
 
-static const uint32_t shapes[][ADEAD_TENSOR_DIMS] = {
+static const uint32_t shapes[][3] = {
     {1, 1, 1}, {4, 4, 4}, {3, 5, 7},   {17, 33, 300}, {2, 8, 513}, {5, 1, 256}, {16, 16, 257}, {1, 70, 64},
     {9, 2, 0}, {0, 3, 2}, {31, 15, 1}, {8, 600, 6},   {64, 63, 3}, {6, 257, 2}, {4099, 1, 2},
 };
@@ -117,32 +92,31 @@ static adead_status move_out(test_bench *bench, int side, unsigned operand, uint
     return ADEAD_OK;
 }
 
-static uint64_t elements(uint8_t extent, const uint64_t *dims)
+static uint64_t bytes_of(const adead_tensor_op *op, unsigned operand)
 {
-    uint64_t total = 1;
-    for (int i = 0; i < 3; i++)
-        if ((extent >> (2 * i) & 3) != 3) total *= dims[extent >> (2 * i) & 3];
-    return total;
+    const adead_tensor_operand *o = &adead_tensor_row_of(op->kind)->operands[operand];
+    uint64_t                    count = 0;
+    adead_tensor_elements(op, o->extent, &count); /* the shapes are small: this does not overflow */
+    return count * adead_dtype_size(o->dtype);
 }
 
 /* Bytes of an operand and the guard behind it. */
-static uint64_t guarded(const test_operand *operand, const uint64_t *dims)
+static uint64_t guarded(const adead_tensor_op *op, unsigned operand)
 {
-    uint64_t bytes = (elements(operand->extent, dims) * adead_dtype_size(operand->dtype) + GUARD + 3) & ~(uint64_t)3;
-    return adead_min_u64(bytes, OPERAND_BYTES);
+    return adead_min_u64((bytes_of(op, operand) + GUARD + 3) & ~(uint64_t)3, OPERAND_BYTES);
 }
 
 static adead_status run_case(test_bench *bench, const adead_tensor_op *wanted, unsigned fill, adead_failure *failure)
 {
-    const test_row *row = &rows[wanted->kind];
-    adead_status    status = ADEAD_OK;
+    const adead_tensor_row *row = adead_tensor_row_of(wanted->kind);
+    adead_status            status = ADEAD_OK;
     for (unsigned i = 0; i < row->operand_count && status == ADEAD_OK; i++) {
-        uint64_t bytes = guarded(&row->operands[i], wanted->dims);
+        uint64_t bytes = guarded(wanted, i);
         fill_operand(bench->host[2], bytes, row->operands[i].dtype, fill, wanted->dims[2], &bench->seed);
         for (int side = 0; side < 2 && status == ADEAD_OK; side++) status = move_in(bench, side, i, bytes, failure);
     }
     unsigned out = row->operand_count - 1;
-    uint64_t out_bytes = guarded(&row->operands[out], wanted->dims);
+    uint64_t out_bytes = guarded(wanted, out);
     for (int side = 0; side < 2 && status == ADEAD_OK; side++) {
         adead_tensor_op op = *wanted;
         for (unsigned i = 0; i < row->operand_count; i++)
@@ -153,9 +127,9 @@ static adead_status run_case(test_bench *bench, const adead_tensor_op *wanted, u
         if (status == ADEAD_OK) status = move_out(bench, side, out, out_bytes, failure);
     }
     if (status != ADEAD_OK) return status;
-    uint64_t count = elements(row->operands[out].extent, wanted->dims), size = adead_dtype_size(row->operands[out].dtype);
-    adead_sha256_update(&bench->hash, bench->host[0], (size_t)(count * size));
-    bench->cases += count;
+    uint64_t size = adead_dtype_size(row->operands[out].dtype);
+    adead_sha256_update(&bench->hash, bench->host[0], (size_t)bytes_of(wanted, out));
+    bench->cases += bytes_of(wanted, out) / size;
     for (uint64_t i = 0; i + size <= out_bytes; i += size)
         if (memcmp(bench->host[0] + i, bench->host[1] + i, (size_t)size) != 0) bench->mismatches++;
     return ADEAD_OK;
@@ -163,13 +137,24 @@ static adead_status run_case(test_bench *bench, const adead_tensor_op *wanted, u
 
 /* ---- One operation ---- */
 
+/* Two matrices, each with room between its rows, behind the other; both times the same B. */
+static void fit_strides(adead_tensor_op *op)
+{
+    const uint64_t m = op->dims[0], n = op->dims[1], k = op->dims[2];
+    bool           ta = op->flags & ADEAD_TRANSPOSE_A, tb = op->flags & ADEAD_TRANSPOSE_B;
+    uint64_t       lda = (ta ? m : k) + 1, ldb = (tb ? k : n) + 2, ldc = n + 3;
+    const uint64_t strides[] = {2, lda, ldb, ldc, lda * (ta ? k : m), 0, ldc * m};
+    memcpy(op->dims + ADEAD_DIM_BATCH, strides, sizeof strides);
+}
+
 /* Makes a shape of the table one that this operation can have. */
 static void fit_dims(adead_tensor_op *op, const uint32_t *shape)
 {
     unsigned count = 1;
-    for (const char *p = rows[op->kind].dims; *p; p++) count += *p == ' ';
-    for (unsigned i = 0; i < ADEAD_TENSOR_DIMS; i++) op->dims[i] = i < count ? shape[i] : 0;
+    for (const char *p = adead_tensor_row_of(op->kind)->dims; *p; p++) count += *p == ' ';
+    for (unsigned i = 0; i < 3; i++) op->dims[i] = i < count ? shape[i] : 0;
     switch (op->kind) {
+    case ADEAD_TENSOR_MATMUL_STRIDED: fit_strides(op); break;
     case ADEAD_TENSOR_MULTIHEAD:
         op->dims[2] = shape[2] % 4 + 1;
         op->dims[1] = op->dims[2] * (shape[1] % 16 + 1);
@@ -195,8 +180,7 @@ static adead_status run_operation(test_bench *bench, adead_tensor_kind kind, ade
             fit_dims(&op, shapes[s]);
             op.scalar = scalars[number % ADEAD_COUNT(scalars)];
             if (kind == ADEAD_TENSOR_FILL) op.scalar &= 0xFF;
-            if (kind == ADEAD_TENSOR_MATMUL_EX || kind == ADEAD_TENSOR_FFN)
-                op.activation = (adead_activation)(number % ADEAD_ACTIVATION_COUNT);
+            if (adead_tensor_activates(kind)) op.activation = (adead_activation)(number % ADEAD_ACTIVATION_COUNT);
             status = run_case(bench, &op, number % FILLS, failure);
             number++;
         }

@@ -15,6 +15,7 @@
 #define ADEAD_HEX_ASSEMBLE_H
 
 #include "declare.h"
+#include "number.h"
 
 /* Each space has names of its own; those of registers and local labels belong to a function. */
 typedef enum asm_space { ASM_SPACE_GLOBAL = 1, ASM_SPACE_LOCAL, ASM_SPACE_REGISTER, ASM_SPACE_BUFFER } asm_space;
@@ -104,7 +105,7 @@ adead_status asm_unsigned(assembler *a, const char *what, uint64_t limit, uint64
 adead_status asm_declared(void *assembler, const char *what, uint64_t limit, uint64_t *value);
 /* An unsigned number whose names must have values already. */
 adead_status asm_known(assembler *a, const char *what, uint64_t limit, uint64_t *value);
-adead_status asm_float(assembler *a, unsigned width, uint64_t *bits);
+adead_status asm_float(assembler *a, const adead_float_format *format, uint64_t *bits);
 /* `.const NAME EXPR` */
 adead_status asm_constant(assembler *a);
 

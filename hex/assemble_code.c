@@ -145,8 +145,8 @@ static adead_status operand(assembler *a, adead_syntax syntax, uint64_t *value)
     case ADEAD_SYNTAX_LABELS: return asm_unsigned(a, "an offset in the code", UINT32_MAX, value);
     case ADEAD_SYNTAX_I32: return asm_range(a, "a 32-bit integer", UINT64_C(1) << 31, UINT32_MAX, value);
     case ADEAD_SYNTAX_I64: return asm_range(a, "a 64-bit integer", UINT64_C(1) << 63, UINT64_MAX, value);
-    case ADEAD_SYNTAX_F32: return asm_float(a, 32, value);
-    case ADEAD_SYNTAX_F64: return asm_float(a, 64, value);
+    case ADEAD_SYNTAX_F32: return asm_float(a, &adead_float_f32, value);
+    case ADEAD_SYNTAX_F64: return asm_float(a, &adead_float_f64, value);
     case ADEAD_SYNTAX_UNSIGNED: return asm_unsigned(a, "this operand", UINT32_MAX, value);
     case ADEAD_SYNTAX_ADDRESS: return asm_unsigned(a, "an address", UINT32_MAX, value);
     case ADEAD_SYNTAX_BYTE: return asm_unsigned(a, "a byte", 255, value);

@@ -23,18 +23,21 @@ static adead_status open_chunk(assembler *a, asm_chunk **chunk)
     return ADEAD_OK;
 }
 
-/* Whole numbers of `size` bytes, signed or unsigned alike; or floats if `size` is 32 or 64 (bits). */
+/* What a directive of values makes: whole numbers of so many bytes, signed or unsigned alike, or floats. */
+enum { F16_VALUES = 16, BF16_VALUES, F32_VALUES, F64_VALUES };
+static const adead_float_format *const formats[] = {&adead_float_f16, &adead_float_bf16, &adead_float_f32, &adead_float_f64};
+
 static adead_status run_values(assembler *a, unsigned size)
 {
     static const char *const names[9] = {
         "", "a value of 8 bits", "a value of 16 bits", "", "a value of 32 bits", "", "", "", "a value of 64 bits"};
-    bool       is_float = size > 8;
-    unsigned   bytes = is_float ? size / 8 : size;
+    const adead_float_format *format = size >= F16_VALUES ? formats[size - F16_VALUES] : NULL;
+    unsigned   bytes = format ? format->bits / 8 : size;
     asm_chunk *chunk;
     ADEAD_TRY(open_chunk(a, &chunk));
     for (;;) {
         uint64_t value;
-        if (is_float) ADEAD_TRY(asm_float(a, size, &value));
+        if (format) ADEAD_TRY(asm_float(a, format, &value));
         else ADEAD_TRY(asm_range(a, names[size], UINT64_C(1) << (8 * size - 1), UINT64_MAX >> (64 - 8 * size), &value));
         uint8_t *out = asm_emit_data(a, chunk, bytes);
         if (out) memcpy(out, &value, bytes);
@@ -322,11 +325,13 @@ static adead_status run_bytes(assembler *a, unsigned parameter) { (void)paramete
 /* ---- The table ---- */
 
 /* First what makes bytes in data and does not end a `.default`, then what makes code; the rest makes nothing. */
-enum { VALUE_DIRECTIVES = 14, CODE_DIRECTIVES = 16 };
+enum { VALUE_DIRECTIVES = 16, CODE_DIRECTIVES = 18 };
 static const directive directives[] = {
     {".u8", run_values, 1},   {".i8", run_values, 1},   {".u16", run_values, 2},    {".i16", run_values, 2},
     {".u32", run_values, 4},  {".i32", run_values, 4},  {".u64", run_values, 8},    {".i64", run_values, 8},
-    {".f32", run_values, 32}, {".f64", run_values, 64}, {".ascii", run_strings, 0}, {".asciz", run_strings, 1},
+    {".f16", run_values, F16_VALUES}, {".bf16", run_values, BF16_VALUES},
+    {".f32", run_values, F32_VALUES}, {".f64", run_values, F64_VALUES},
+    {".ascii", run_strings, 0}, {".asciz", run_strings, 1},
     {".zero", run_zero, 0},   {".align", run_align, 0}, {".func", run_func, 0},     {".bytes", run_bytes, 0},
     {".memory", run_memory, 0}, {".const", run_const, 0}, {".entry", run_entry, 0}, {".reg", run_reg, 0},
     {".buffer", run_buffer, 0}, {".data", run_data, 0},   {".code", run_code, 0},   {".input", run_port, 0},

@@ -1,7 +1,6 @@
 /* Numbers in assembly text: whole-number expressions, ranges, floating-point literals, constants. */
 #include "assemble.h"
 
-#include "number.h"
 
 static bool add(asm_number a, asm_number b, asm_number *sum)
 {
@@ -165,20 +164,21 @@ adead_status asm_known(assembler *a, const char *what, uint64_t limit, uint64_t 
 
 /* ---- Floating point ---- */
 
-static adead_status float_literal(assembler *a, const adead_token *literal, unsigned width, uint64_t *bits)
+static adead_status float_literal(assembler *a, const adead_token *literal, const adead_float_format *format, uint64_t *bits)
 {
-    adead_float_result result = adead_float_parse(literal->text, literal->length, width, bits);
+    adead_float_result result = adead_float_parse(literal->text, literal->length, format, bits);
     if (result == ADEAD_FLOAT_OK) return ADEAD_OK;
     if (result == ADEAD_FLOAT_MALFORMED)
         return adead_lexer_fail(&a->lexer, "'%.*s' is not a floating-point number",
                                 ADEAD_SHOW(literal->text, literal->length));
-    adead_lexer_fail(&a->lexer, "'%.*s' is too large for f%u", ADEAD_SHOW(literal->text, literal->length), width);
+    adead_lexer_fail(&a->lexer, "'%.*s' is too large for %s", ADEAD_SHOW(literal->text, literal->length),
+                     format->name);
     adead_hint(a->lexer.failure, "infinity is written inf");
     return ADEAD_SYNTAX;
 }
 
 /* A constant's name where a float is needed. Ends on the name. */
-static adead_status float_name(assembler *a, unsigned width, bool *negative, uint64_t *bits)
+static adead_status float_name(assembler *a, const adead_float_format *format, bool *negative, uint64_t *bits)
 {
     adead_token       token = a->lexer.token;
     const asm_symbol *symbol = asm_find(a, ASM_SPACE_GLOBAL, token.text, token.length);
@@ -188,15 +188,15 @@ static adead_status float_name(assembler *a, unsigned width, bool *negative, uin
     if (symbol->kind == ASM_LABEL_CODE || symbol->kind == ASM_LABEL_DATA)
         return adead_lexer_fail(&a->lexer, "'%s' is a label; a floating-point number is needed here", symbol->name);
     *negative = *negative != symbol->value.negative;
-    if (symbol->kind == ASM_FLOAT_CONSTANT) return float_literal(a, &symbol->literal, width, bits);
-    *bits = adead_float_from_u64(symbol->value.magnitude, width);
+    if (symbol->kind == ASM_FLOAT_CONSTANT) return float_literal(a, &symbol->literal, format, bits);
+    *bits = adead_float_from_u64(symbol->value.magnitude, format);
     return ADEAD_OK;
 }
 
-adead_status asm_float(assembler *a, unsigned width, uint64_t *bits)
+adead_status asm_float(assembler *a, const adead_float_format *format, uint64_t *bits)
 {
     adead_lexer *lexer = &a->lexer;
-    uint64_t     sign = UINT64_C(1) << (width - 1);
+    uint64_t     sign = UINT64_C(1) << (format->bits - 1);
     bool         negative = false, is_signed = adead_lexer_is(lexer, '-') || adead_lexer_is(lexer, '+');
     if (is_signed) {
         negative = adead_lexer_is(lexer, '-');
@@ -205,17 +205,17 @@ adead_status asm_float(assembler *a, unsigned width, uint64_t *bits)
     if (adead_token_equals(&lexer->token, "bits") && !is_signed) {
         ADEAD_TRY(adead_lexer_next(lexer));
         ADEAD_TRY(adead_lexer_expect(lexer, '(', "'(' and the bits"));
-        ADEAD_TRY(asm_unsigned(a, "the bits", width == 32 ? UINT32_MAX : UINT64_MAX, bits));
+        ADEAD_TRY(asm_unsigned(a, "the bits", UINT64_MAX >> (64 - format->bits), bits));
         return adead_lexer_expect(lexer, ')', "')'");
     }
     if (adead_token_equals(&lexer->token, "inf")) {
-        *bits = width == 32 ? UINT64_C(0x7F800000) : UINT64_C(0x7FF0000000000000);
+        *bits = adead_float_infinity(format);
     } else if (adead_token_equals(&lexer->token, "nan")) {
-        *bits = width == 32 ? UINT64_C(0x7FC00000) : UINT64_C(0x7FF8000000000000);
+        *bits = adead_float_nan(format);
     } else if (lexer->token.kind == ADEAD_TOKEN_NUMBER) {
-        ADEAD_TRY(float_literal(a, &lexer->token, width, bits));
+        ADEAD_TRY(float_literal(a, &lexer->token, format, bits));
     } else if (lexer->token.kind == ADEAD_TOKEN_NAME) {
-        ADEAD_TRY(float_name(a, width, &negative, bits));
+        ADEAD_TRY(float_name(a, format, &negative, bits));
     } else {
         return adead_lexer_unexpected(lexer, "a floating-point number");
     }
@@ -257,7 +257,7 @@ adead_status asm_constant(assembler *a)
         uint64_t bits;
         result.kind = ASM_FLOAT_CONSTANT;
         result.literal = lexer->token;
-        ADEAD_TRY(float_literal(a, &result.literal, 64, &bits));
+        ADEAD_TRY(float_literal(a, &result.literal, &adead_float_f64, &bits));
         ADEAD_TRY(adead_lexer_next(lexer));
     } else {
         *lexer = start;

@@ -60,7 +60,7 @@ adead_status adead_declare_port(adead_declarer *d, adead_port *port)
     adead_lexer *lexer = d->lexer;
     ADEAD_TRY(adead_declare_identifier(d, "a name for the tensor", &port->name));
     int dtype = lexer->token.kind == ADEAD_TOKEN_NAME ? adead_dtype_parse(lexer->token.text, lexer->token.length) : -1;
-    if (dtype < 0) return adead_lexer_unexpected(lexer, "a data type (f32, f64, i32, i64, u8, i8)");
+    if (dtype < 0) return adead_lexer_unexpected(lexer, "a data type (f32, f64, i32, i64, u8, i8, f16, bf16)");
     port->dtype = (uint32_t)dtype;
     ADEAD_TRY(adead_lexer_next(lexer));
     ADEAD_TRY(adead_declare_dims(d, true, port->dims, &port->rank));

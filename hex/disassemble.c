@@ -204,8 +204,10 @@ static void write_value(disassembler *d, const uint8_t *bytes, uint32_t dtype)
 {
     char text[ADEAD_FLOAT_TEXT];
     switch ((adead_dtype)dtype) {
-    case ADEAD_DTYPE_F32: adead_float_print(adead_load_u32(bytes), 32, text); break;
-    case ADEAD_DTYPE_F64: adead_float_print(adead_load_u64(bytes), 64, text); break;
+    case ADEAD_DTYPE_F32: adead_float_print(adead_load_u32(bytes), &adead_float_f32, text); break;
+    case ADEAD_DTYPE_F64: adead_float_print(adead_load_u64(bytes), &adead_float_f64, text); break;
+    case ADEAD_DTYPE_F16: adead_float_print(adead_load_u16(bytes), &adead_float_f16, text); break;
+    case ADEAD_DTYPE_BF16: adead_float_print(adead_load_u16(bytes), &adead_float_bf16, text); break;
     case ADEAD_DTYPE_I32: snprintf(text, sizeof text, "%d", (int32_t)adead_load_u32(bytes)); break;
     case ADEAD_DTYPE_I64: snprintf(text, sizeof text, "%lld", (long long)adead_load_u64(bytes)); break;
     case ADEAD_DTYPE_I8: snprintf(text, sizeof text, "%d", (int8_t)*bytes); break;

@@ -98,13 +98,18 @@ static void big_add(big *a, const big *b)
 
 /* ---- Text to bits ---------------------------------------------------------------------------------------------------- */
 
+const adead_float_format adead_float_f16 = {"f16", 16, 11, -24};
+const adead_float_format adead_float_bf16 = {"bf16", 16, 8, -133};
+const adead_float_format adead_float_f32 = {"f32", 32, 24, -149};
+const adead_float_format adead_float_f64 = {"f64", 64, 53, -1074};
+
 /* The float nearest to mantissa * 2^exponent, where `sticky` says that the true value is a little more than that (by less
  * than one unit of the mantissa, which then has all 64 bits). */
-static uint64_t round_bits(uint64_t mantissa, int64_t exponent, bool sticky, unsigned width, bool *overflow)
+static uint64_t round_bits(uint64_t mantissa, int64_t exponent, bool sticky, const adead_float_format *format,
+                           bool *overflow)
 {
-    int      precision = width == 32 ? 24 : 53;
-    int64_t  smallest = width == 32 ? -149 : -1074; /* exponent of the smallest subnormal */
-    uint64_t infinity = width == 32 ? UINT64_C(0x7F800000) : UINT64_C(0x7FF0000000000000);
+    int     precision = format->precision;
+    int64_t smallest = format->smallest;
     *overflow = false;
     if (mantissa == 0) return 0;
     int shift = __builtin_clzll(mantissa);
@@ -125,17 +130,17 @@ static uint64_t round_bits(uint64_t mantissa, int64_t exponent, bool sticky, uns
         lowest++;
     }
     if (kept < hidden) return kept; /* subnormal: lowest is the smallest */
-    if (lowest - smallest + 1 >= (width == 32 ? 255 : 2047)) {
+    if (lowest - smallest + 1 >= adead_float_max_exponent(format)) {
         *overflow = true;
-        return infinity;
+        return adead_float_infinity(format);
     }
     return (uint64_t)(lowest - smallest + 1) << (precision - 1) | (kept & (hidden - 1));
 }
 
-uint64_t adead_float_from_u64(uint64_t value, unsigned width)
+uint64_t adead_float_from_u64(uint64_t value, const adead_float_format *format)
 {
     bool overflow;
-    return round_bits(value, 0, false, width, &overflow);
+    return round_bits(value, 0, false, format, &overflow);
 }
 
 static const uint64_t power10[20] = {
@@ -144,14 +149,14 @@ static const uint64_t power10[20] = {
     1000000000000000000u, 10000000000000000000u};
 
 /* digits * 10^exponent where both fit one machine word: a 128-bit product or quotient is exact, or has a remainder. */
-static uint64_t round_small(uint64_t digits, int exponent, unsigned width, bool *overflow)
+static uint64_t round_small(uint64_t digits, int exponent, const adead_float_format *format, bool *overflow)
 {
     if (exponent >= 0) {
         wide     product = (wide)digits * power10[exponent];
         uint64_t high = (uint64_t)(product >> 64);
-        if (high == 0) return round_bits((uint64_t)product, 0, false, width, overflow);
+        if (high == 0) return round_bits((uint64_t)product, 0, false, format, overflow);
         int shift = 64 - __builtin_clzll(high);
-        return round_bits((uint64_t)(product >> shift), shift, (product & (((wide)1 << shift) - 1)) != 0, width, overflow);
+        return round_bits((uint64_t)(product >> shift), shift, (product & (((wide)1 << shift) - 1)) != 0, format, overflow);
     }
     int      shift = __builtin_clzll(digits);
     wide     numerator = (wide)(digits << shift) << 64;
@@ -161,11 +166,11 @@ static uint64_t round_small(uint64_t digits, int exponent, unsigned width, bool 
     uint64_t high = (uint64_t)(quotient >> 64);
     int      extra = high ? 64 - __builtin_clzll(high) : 0;
     if (extra) sticky = sticky || (quotient & (((wide)1 << extra) - 1)) != 0;
-    return round_bits((uint64_t)(quotient >> extra), extra - 64 - shift, sticky, width, overflow);
+    return round_bits((uint64_t)(quotient >> extra), extra - 64 - shift, sticky, format, overflow);
 }
 
 /* value * 10^exponent for any value; `sticky` says that digits were left out below it. */
-static uint64_t round_large(big *value, int64_t exponent, bool sticky, unsigned width, bool *overflow)
+static uint64_t round_large(big *value, int64_t exponent, bool sticky, const adead_float_format *format, bool *overflow)
 {
     big divisor;
     big_set(&divisor, 1);
@@ -189,7 +194,7 @@ static uint64_t round_large(big *value, int64_t exponent, bool sticky, unsigned 
         }
         big_shift(value, 1);
     }
-    return round_bits(quotient, scale - 63, sticky || value->count > 0, width, overflow);
+    return round_bits(quotient, scale - 63, sticky || value->count > 0, format, overflow);
 }
 
 /* The digits of an exponent after `e` or `p`, sign included; saturates. */
@@ -207,7 +212,7 @@ static bool parse_exponent(const char *p, const char *end, int64_t *out)
     return true;
 }
 
-static adead_float_result parse_decimal(const char *p, const char *end, unsigned width, uint64_t *bits)
+static adead_float_result parse_decimal(const char *p, const char *end, const adead_float_format *format, uint64_t *bits)
 {
     big      value;
     uint64_t small = 0;      /* the first 19 significant digits */
@@ -241,14 +246,14 @@ static adead_float_result parse_decimal(const char *p, const char *end, unsigned
     *bits = 0;
     if (digits == 0 || exponent + digits < -400) return ADEAD_FLOAT_OK;
     if (exponent + digits > 400) {
-        *bits = width == 32 ? UINT64_C(0x7F800000) : UINT64_C(0x7FF0000000000000);
+        *bits = adead_float_infinity(format);
         return ADEAD_FLOAT_OVERFLOW;
     }
     if (digits <= 19 && exponent >= -19 && exponent <= 19) {
-        *bits = round_small(small, (int)exponent, width, &overflow);
+        *bits = round_small(small, (int)exponent, format, &overflow);
     } else {
         big_scale(&value, (uint32_t)power10[group_size], group);
-        *bits = round_large(&value, exponent, sticky, width, &overflow);
+        *bits = round_large(&value, exponent, sticky, format, &overflow);
     }
     return overflow ? ADEAD_FLOAT_OVERFLOW : ADEAD_FLOAT_OK;
 }
@@ -260,7 +265,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static adead_float_result parse_hexadecimal(const char *p, const char *end, unsigned width, uint64_t *bits)
+static adead_float_result parse_hexadecimal(const char *p, const char *end, const adead_float_format *format, uint64_t *bits)
 {
     uint64_t mantissa = 0;
     int64_t  exponent = 0, written = 0;
@@ -280,16 +285,16 @@ static adead_float_result parse_hexadecimal(const char *p, const char *end, unsi
         }
     }
     if (!any || (p < end && ((*p | 32) != 'p' || !parse_exponent(p + 1, end, &written)))) return ADEAD_FLOAT_MALFORMED;
-    *bits = round_bits(mantissa, exponent + written, sticky, width, &overflow);
+    *bits = round_bits(mantissa, exponent + written, sticky, format, &overflow);
     return overflow ? ADEAD_FLOAT_OVERFLOW : ADEAD_FLOAT_OK;
 }
 
-adead_float_result adead_float_parse(const char *text, uint64_t length, unsigned width, uint64_t *bits)
+adead_float_result adead_float_parse(const char *text, uint64_t length, const adead_float_format *format, uint64_t *bits)
 {
     const char *end = text + length;
     *bits = 0;
-    if (length > 2 && text[0] == '0' && (text[1] | 32) == 'x') return parse_hexadecimal(text + 2, end, width, bits);
-    return parse_decimal(text, end, width, bits);
+    if (length > 2 && text[0] == '0' && (text[1] | 32) == 'x') return parse_hexadecimal(text + 2, end, format, bits);
+    return parse_decimal(text, end, format, bits);
 }
 
 /* ---- Bits to text ---------------------------------------------------------------------------------------------------- */
@@ -381,16 +386,15 @@ static void place_point(const char *digits, int n, int point, char *out)
     }
 }
 
-void adead_float_print(uint64_t bits, unsigned width, char out[ADEAD_FLOAT_TEXT])
+void adead_float_print(uint64_t bits, const adead_float_format *format, char out[ADEAD_FLOAT_TEXT])
 {
-    int      precision = width == 32 ? 24 : 53, max_exponent = width == 32 ? 255 : 2047;
+    int      precision = format->precision, max_exponent = adead_float_max_exponent(format);
     uint64_t fraction = bits & ((UINT64_C(1) << (precision - 1)) - 1);
     int      biased = (int)(bits >> (precision - 1)) & max_exponent;
-    bool     negative = bits >> (width - 1) & 1;
+    bool     negative = bits >> (format->bits - 1) & 1;
     if (biased == max_exponent && fraction) {
-        uint64_t canonical = width == 32 ? UINT64_C(0x7FC00000) : UINT64_C(0x7FF8000000000000);
-        if (bits == canonical) memcpy(out, "nan", 4);
-        else snprintf(out, ADEAD_FLOAT_TEXT, width == 32 ? "bits(0x%08llX)" : "bits(0x%016llX)", (unsigned long long)bits);
+        if (bits == adead_float_nan(format)) memcpy(out, "nan", 4);
+        else snprintf(out, ADEAD_FLOAT_TEXT, "bits(0x%0*llX)", format->bits / 4, (unsigned long long)bits);
         return;
     }
     if (negative) *out++ = '-';
@@ -403,7 +407,7 @@ void adead_float_print(uint64_t bits, unsigned width, char out[ADEAD_FLOAT_TEXT]
         return;
     }
     uint64_t mantissa = biased ? fraction | UINT64_C(1) << (precision - 1) : fraction;
-    int      exponent = (biased ? biased : 1) - (width == 32 ? 150 : 1075);
+    int      exponent = (biased ? biased : 1) - 1 + format->smallest;
     char     digits[24];
     int      point, n = shortest_digits(mantissa, exponent, biased > 1 && fraction == 0, digits, &point);
     place_point(digits, n, point, out);

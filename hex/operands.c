@@ -65,8 +65,8 @@ void adead_operand_text(adead_syntax syntax, const adead_instruction *in, uint32
     case ADEAD_SYNTAX_LABELS: format = "0x%04X"; break;
     case ADEAD_SYNTAX_I32: format = "%d"; break;
     case ADEAD_SYNTAX_I64: snprintf(text, ADEAD_OPERAND_TEXT, "%lld", (long long)both); return;
-    case ADEAD_SYNTAX_F32: adead_float_print(both, 32, text); return;
-    case ADEAD_SYNTAX_F64: adead_float_print(both, 64, text); return;
+    case ADEAD_SYNTAX_F32: adead_float_print(both, &adead_float_f32, text); return;
+    case ADEAD_SYNTAX_F64: adead_float_print(both, &adead_float_f64, text); return;
     case ADEAD_SYNTAX_ADDRESS: format = "0x%X"; break;
     case ADEAD_SYNTAX_ACTIVATION:
         if (value >= ADEAD_ACTIVATION_COUNT) break;

@@ -55,7 +55,7 @@ typedef enum adead_activation {
 typedef struct adead_op_info {
     uint32_t value;
     uint8_t  flags;        /* OPF_... */
-    char     operands[11]; /* kinds, one letter each */
+    char     operands[17]; /* kinds, one letter each */
     char     mnemonic[28]; /* "gpu.matmul" */
 } adead_op_info;
 

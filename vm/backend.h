@@ -41,16 +41,28 @@ typedef struct adead_slice {
     uint64_t      offset, bytes;
 } adead_slice;
 
-enum { ADEAD_TENSOR_OPERANDS = 6, ADEAD_TENSOR_DIMS = 3 };
+enum { ADEAD_TENSOR_OPERANDS = 6, ADEAD_TENSOR_DIMS = 10 };
 
 typedef struct adead_tensor_op {
     adead_tensor_kind kind;
     uint32_t          flags;      /* ADEAD_TRANSPOSE_A, ... */
-    adead_activation  activation; /* MATMUL_EX, FFN */
+    adead_activation  activation; /* MATMUL_EX, MATMUL_STRIDED, FFN, DEQUANTIZE */
     uint32_t          scalar;     /* f32 bits, or the byte of FILL */
     uint64_t          dims[ADEAD_TENSOR_DIMS];         /* in the order of tensor.def */
     adead_slice       operands[ADEAD_TENSOR_OPERANDS]; /* in the order of tensor.def; an absent bias has memory NULL */
 } adead_tensor_op;
+
+/* Positions of MATMUL_STRIDED's dims from the fourth on. Matrix number b of the batch begins at b * stride, and its row r at
+ * r * ld, counted in elements; ld and stride of what is read may be anything, 0 too (the same row or matrix each time). */
+enum {
+    ADEAD_DIM_BATCH = 3,
+    ADEAD_DIM_LDA,
+    ADEAD_DIM_LDB,
+    ADEAD_DIM_LDC,
+    ADEAD_DIM_STRIDE_A,
+    ADEAD_DIM_STRIDE_B,
+    ADEAD_DIM_STRIDE_C
+};
 
 typedef struct adead_device adead_device;
 

@@ -4,30 +4,29 @@
 #include "vm/base/dtype.h"
 #include "vm/vm.h"
 
-typedef struct operand_row { uint8_t role, dtype, extent; } operand_row;
-
-typedef struct tensor_row {
-    const char *name;
-    uint8_t     operand_count, scalars, work, flops;
-    operand_row operands[ADEAD_TENSOR_OPERANDS];
-} tensor_row;
-
-/* A product of dims, as up to three 2-bit positions; 3 stands for "no dim". */
-#define P3(i, j, k) ((i) | (j) << 2 | (k) << 4)
-#define P2(i, j) P3(i, j, 3)
-#define P1(i) P3(i, 3, 3)
+/* An extent is the product of up to four dims, each position four bits, 15 for "no dim"; or, where the highest four are 14,
+ * a matrix of MATMUL_STRIDED. */
+enum { MATRIX_A = 0xE000, MATRIX_B, MATRIX_C };
+#define P4(i, j, k, l) ((i) | (j) << 4 | (k) << 8 | (l) << 12)
+#define P3(i, j, k) P4(i, j, k, 15)
+#define P2(i, j) P3(i, j, 15)
+#define P1(i) P2(i, 15)
+#define SPAN(matrix) MATRIX_##matrix
 #define OPERAND_ROW(role, type, extent) {ADEAD_ROLE_##role, ADEAD_DTYPE_##type, extent},
 #define IN(type, extent) OPERAND_ROW(IN, type, extent)
 #define SAME(type, extent) OPERAND_ROW(SAME, type, extent)
 #define BIAS(type, extent) OPERAND_ROW(BIAS, type, extent)
 #define OUT(type, extent) OPERAND_ROW(OUT, type, extent)
 
-static const tensor_row rows[ADEAD_TENSOR_COUNT] = {
-#define TENSOR(name, dims, scalars, work, flops, formula, operands) \
-    {#name, sizeof((operand_row[]){operands}) / sizeof(operand_row), scalars, work, flops, {operands}},
+static const adead_tensor_row rows[ADEAD_TENSOR_COUNT] = {
+#define TENSOR(name, dims, scalars, work, flops, formula, operands)                                               \
+    {#name, dims,      sizeof((adead_tensor_operand[]){operands}) / sizeof(adead_tensor_operand), scalars, flops, \
+     work,  {operands}},
 #include "vm/tensor.def"
 #undef TENSOR
 };
+
+const adead_tensor_row *adead_tensor_row_of(adead_tensor_kind kind) { return &rows[kind]; }
 
 static const uint8_t kinds[ADEAD_OP_COUNT] = {
 #define OP(value, name, mnemonic, operands, flags, class, tensor, effect) ADEAD_TENSOR_##tensor,
@@ -41,36 +40,81 @@ const char *adead_tensor_name(adead_tensor_kind kind) { return kind < ADEAD_TENS
 
 uint32_t adead_tensor_flags(adead_tensor_kind kind)
 {
-    if (kind == ADEAD_TENSOR_MATMUL_EX) return ADEAD_TRANSPOSE_A | ADEAD_TRANSPOSE_B | ADEAD_BIAS;
-    if (kind == ADEAD_TENSOR_MULTIHEAD) return ADEAD_CAUSAL;
-    return 0;
+    switch (kind) {
+    case ADEAD_TENSOR_MATMUL_EX:
+    case ADEAD_TENSOR_MATMUL_STRIDED: return ADEAD_TRANSPOSE_A | ADEAD_TRANSPOSE_B | ADEAD_BIAS;
+    case ADEAD_TENSOR_MATMUL_I8_EX:
+    case ADEAD_TENSOR_MATMUL_F16:
+    case ADEAD_TENSOR_MATMUL_BF16: return ADEAD_TRANSPOSE_A | ADEAD_TRANSPOSE_B;
+    case ADEAD_TENSOR_DEQUANTIZE: return ADEAD_BIAS;
+    case ADEAD_TENSOR_MULTIHEAD: return ADEAD_CAUSAL;
+    default: return 0;
+    }
+}
+
+bool adead_tensor_activates(adead_tensor_kind kind)
+{
+    return kind == ADEAD_TENSOR_MATMUL_EX || kind == ADEAD_TENSOR_MATMUL_STRIDED || kind == ADEAD_TENSOR_DEQUANTIZE ||
+           kind == ADEAD_TENSOR_FFN;
 }
 
 /* The product of the dims an extent names; false when it does not fit 64 bits. */
-static bool product(uint8_t extent, const uint64_t *dims, uint64_t *out)
+static bool product(uint16_t extent, const uint64_t *dims, uint64_t *out)
 {
     uint64_t total = 1;
-    for (int i = 0; i < 3; i++) {
-        unsigned position = extent >> (2 * i) & 3;
-        if (position != 3 && !adead_mul_u64(total, dims[position], &total)) return false;
+    for (int i = 0; i < 4; i++) {
+        unsigned position = extent >> (4 * i) & 15;
+        if (position != 15 && !adead_mul_u64(total, dims[position], &total)) return false;
     }
     *out = total;
     return true;
 }
 
+/* From the first to the last element of `batch` matrices of rows x columns; false when that does not fit 64 bits. */
+static bool span(uint64_t batch, uint64_t stride, uint64_t height, uint64_t ld, uint64_t columns, uint64_t *out)
+{
+    uint64_t matrices, lines;
+    *out = 0;
+    if (batch == 0 || height == 0 || columns == 0) return true;
+    if (!adead_mul_u64(batch - 1, stride, &matrices) || !adead_mul_u64(height - 1, ld, &lines)) return false;
+    if (matrices > UINT64_MAX - lines || matrices + lines > UINT64_MAX - columns) return false;
+    *out = matrices + lines + columns;
+    return true;
+}
+
+bool adead_tensor_elements(const adead_tensor_op *op, uint16_t extent, uint64_t *count)
+{
+    const uint64_t *d = op->dims;
+    bool            ta = op->flags & ADEAD_TRANSPOSE_A, tb = op->flags & ADEAD_TRANSPOSE_B;
+    switch (extent) {
+    case MATRIX_A:
+        return span(d[ADEAD_DIM_BATCH], d[ADEAD_DIM_STRIDE_A], d[ta ? 2 : 0], d[ADEAD_DIM_LDA], d[ta ? 0 : 2], count);
+    case MATRIX_B:
+        return span(d[ADEAD_DIM_BATCH], d[ADEAD_DIM_STRIDE_B], d[tb ? 1 : 2], d[ADEAD_DIM_LDB], d[tb ? 2 : 1], count);
+    case MATRIX_C: return span(d[ADEAD_DIM_BATCH], d[ADEAD_DIM_STRIDE_C], d[0], d[ADEAD_DIM_LDC], d[1], count);
+    default: return product(extent, d, count);
+    }
+}
+
 bool adead_tensor_operand_absent(const adead_instruction *in, uint32_t word)
 {
-    if (adead_tensor_of(in->op) != ADEAD_TENSOR_MATMUL_EX || word != 2) return false;
-    uint32_t    at = 0;
-    const char *kind = adead_ops[in->op].operands;
-    for (; *kind != ADEAD_KIND_FLAGS; kind++) at += adead_operand_words(*kind);
-    return (adead_word(in, at) & ADEAD_BIAS) == 0;
+    adead_tensor_kind       tensor = adead_tensor_of(in->op);
+    const adead_tensor_row *row = &rows[tensor];
+    uint32_t                at = 0, operand = 0, bias = UINT32_MAX, flags = 0;
+    if (!(adead_tensor_flags(tensor) & ADEAD_BIAS)) return false;
+    for (const char *kind = adead_ops[in->op].operands; *kind; kind++) {
+        if (*kind == ADEAD_KIND_FLAGS) flags = adead_word(in, at);
+        if (operand < row->operand_count && row->operands[operand].role == ADEAD_ROLE_BIAS) bias = at;
+        operand++;
+        at += adead_operand_words(*kind);
+    }
+    return word == bias && !(flags & ADEAD_BIAS);
 }
 
 adead_status adead_tensor_check_static(const adead_instruction *in, adead_failure *failure)
 {
-    const tensor_row *row = &rows[adead_tensor_of(in->op)];
-    uint32_t          size = adead_dtype_size(row->operands[0].dtype), dims[ADEAD_TENSOR_DIMS] = {0}, count = 0, word = 0;
+    const adead_tensor_row *row = &rows[adead_tensor_of(in->op)];
+    uint32_t size = adead_dtype_size(row->operands[0].dtype), dims[ADEAD_TENSOR_DIMS] = {0}, count = 0, word = 0;
     for (const char *kind = adead_ops[in->op].operands; *kind; kind++) {
         uint32_t value = adead_word(in, word);
         if (*kind == ADEAD_KIND_BYTES && value % size != 0)
@@ -90,9 +134,9 @@ adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *r
                                   adead_tensor_op *op, adead_failure *failure)
 {
     *op = (adead_tensor_op){.kind = adead_tensor_of(in->op)};
-    const tensor_row *row = &rows[op->kind];
-    uint32_t          word = 0, operand = 0, dim = 0;
-    adead_status      status = ADEAD_OK;
+    const adead_tensor_row *row = &rows[op->kind];
+    uint32_t                word = 0, operand = 0, dim = 0;
+    adead_status            status = ADEAD_OK;
     for (const char *kind = adead_ops[in->op].operands; *kind && !status; kind++) {
         uint32_t value = adead_word(in, word);
         switch (*kind) {
@@ -122,6 +166,22 @@ adead_status adead_tensor_collect(const adead_instruction *in, const uint64_t *r
     return status;
 }
 
+/* Two elements of a result in one place would make it depend on the order. */
+static adead_status check_strides(const adead_tensor_op *op, adead_failure *failure)
+{
+    const uint64_t *d = op->dims;
+    uint64_t        m = d[0], n = d[1], batch = d[ADEAD_DIM_BATCH], ld = d[ADEAD_DIM_LDC], matrix;
+    if (m == 0 || n == 0 || batch == 0) return ADEAD_OK;
+    if (m > 1 && ld < n)
+        return adead_fail(failure, ADEAD_OVERLAP, ADEAD_NO_OFFSET, "rows of the result overlap: ldc is %llu, and n %llu",
+                          (unsigned long long)ld, (unsigned long long)n);
+    if (batch > 1 && span(1, 0, m, ld, n, &matrix) && d[ADEAD_DIM_STRIDE_C] < matrix)
+        return adead_fail(failure, ADEAD_OVERLAP, ADEAD_NO_OFFSET,
+                          "matrices of the result overlap: stride_c is %llu, and each takes %llu elements",
+                          (unsigned long long)d[ADEAD_DIM_STRIDE_C], (unsigned long long)matrix);
+    return ADEAD_OK;
+}
+
 static adead_status check_dims(const adead_tensor_op *op, adead_failure *failure)
 {
     if (op->kind == ADEAD_TENSOR_MULTIHEAD && (op->dims[2] == 0 || op->dims[1] % op->dims[2] != 0))
@@ -133,7 +193,7 @@ static adead_status check_dims(const adead_tensor_op *op, adead_failure *failure
         if (op->dims[i] > (uint64_t)1 << 40)
             return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "a dimension of %llu is more than 2^40",
                               (unsigned long long)op->dims[i]);
-    return ADEAD_OK;
+    return op->kind == ADEAD_TENSOR_MATMUL_STRIDED ? check_strides(op, failure) : ADEAD_OK;
 }
 
 static bool overlaps(const adead_slice *a, const adead_slice *b)
@@ -144,8 +204,8 @@ static bool overlaps(const adead_slice *a, const adead_slice *b)
 
 adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
 {
-    const tensor_row *row = &rows[op->kind];
-    adead_status      status = check_dims(op, failure);
+    const adead_tensor_row *row = &rows[op->kind];
+    adead_status            status = check_dims(op, failure);
     if (status) return status;
     for (unsigned i = 0; i < row->operand_count; i++) {
         adead_slice *slice = &op->operands[i];
@@ -154,7 +214,7 @@ adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
             slice->memory = NULL;
             continue;
         }
-        if (!product(row->operands[i].extent, op->dims, &bytes) ||
+        if (!adead_tensor_elements(op, row->operands[i].extent, &bytes) ||
             !adead_mul_u64(bytes, adead_dtype_size(row->operands[i].dtype), &bytes))
             return adead_fail(failure, ADEAD_SHAPE_TRAP, ADEAD_NO_OFFSET, "the size of operand %u does not fit 64 bits",
                               i + 1);
@@ -178,24 +238,25 @@ adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure)
  * nothing is done at all. */
 uint64_t adead_tensor_work(const adead_tensor_op *op)
 {
-    const tensor_row *row = &rows[op->kind];
-    uint64_t          work, elements;
-    if (!product(row->operands[row->operand_count - 1].extent, op->dims, &elements)) return UINT64_MAX;
+    const adead_tensor_row *row = &rows[op->kind];
+    uint16_t                out = row->operands[row->operand_count - 1].extent;
+    uint64_t                work, elements;
+    if (!product(out == MATRIX_C ? P3(0, 1, ADEAD_DIM_BATCH) : out, op->dims, &elements)) return UINT64_MAX;
     if (elements == 0) return 0;
     return product(row->work, op->dims, &work) ? adead_max_u64(work, elements) : UINT64_MAX;
 }
 
 uint64_t adead_tensor_flops(const adead_tensor_op *op)
 {
-    const tensor_row *row = &rows[op->kind];
-    uint64_t          flops;
+    const adead_tensor_row *row = &rows[op->kind];
+    uint64_t                flops;
     return product(row->work, op->dims, &flops) && adead_mul_u64(flops, row->flops, &flops) ? flops : UINT64_MAX;
 }
 
 adead_status adead_tensor_run_checked(const adead_backend *backend, adead_device *device, const adead_backend *reference,
                                       adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure)
 {
-    const tensor_row *row = &rows[op->kind];
+    const adead_tensor_row *row = &rows[op->kind];
     if (op->operands[row->operand_count - 1].bytes == 0)
         return ADEAD_OK; /* else a loop over the other dims could last for ever */
     if (!backend->supports || backend->supports(device, op)) return backend->run(device, op, failure);

@@ -8,11 +8,28 @@
 
 typedef enum adead_role { ADEAD_ROLE_IN, ADEAD_ROLE_SAME, ADEAD_ROLE_BIAS, ADEAD_ROLE_OUT } adead_role;
 
+/* A row of tensor.def. The written operand is the last one. */
+typedef struct adead_tensor_operand {
+    uint8_t  role, dtype;
+    uint16_t extent; /* for adead_tensor_elements */
+} adead_tensor_operand;
+typedef struct adead_tensor_row {
+    const char          *name, *dims;
+    uint8_t              operand_count, scalars, flops;
+    uint16_t             work;
+    adead_tensor_operand operands[ADEAD_TENSOR_OPERANDS];
+} adead_tensor_row;
+
+const adead_tensor_row *adead_tensor_row_of(adead_tensor_kind kind);
+/* How many elements an operand has with the operation's dims; false when that does not fit 64 bits. */
+bool adead_tensor_elements(const adead_tensor_op *op, uint16_t extent, uint64_t *count);
+
 /* The tensor operation of an instruction, or ADEAD_TENSOR_NONE. */
 adead_tensor_kind adead_tensor_of(adead_op op);
 const char       *adead_tensor_name(adead_tensor_kind kind);
-/* The flags an operation may have. */
+/* The flags an operation may have, and whether it has an activation. */
 uint32_t adead_tensor_flags(adead_tensor_kind kind);
+bool     adead_tensor_activates(adead_tensor_kind kind);
 /* Is the operand at this word a bias that the instruction's flags say is not read? */
 bool adead_tensor_operand_absent(const adead_instruction *in, uint32_t word);
 

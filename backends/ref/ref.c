@@ -6,8 +6,10 @@
 
 #include "backends/host_memory.h"
 #include "vm/base/base.h"
+#include "vm/base/half.h"
 #include "vm/base/softfloat.h"
 
+#include <math.h> /* fabsf alone, which only clears the sign */
 #include <stdio.h>
 
 typedef struct ref_device {
@@ -23,45 +25,168 @@ static adead_ref_f32 *floats(const adead_tensor_op *op, int operand)
 }
 
 /* c = act(op(a) op(b) + bias). An element (i, k) of op(a) lies at a[i a_row + k a_step], (k, j) of op(b) at b[j
- * b_column + k b_step]. */
-static void matmul(const adead_ref_f32 *a, const adead_ref_f32 *b, const adead_ref_f32 *bias, adead_ref_f32 *c,
-                   uint64_t m, uint64_t n, uint64_t k, uint32_t flags, adead_activation activation)
+ * b_column + k b_step], (i, j) of c at c[i c_row + j]. */
+typedef struct product {
+    const adead_ref_f32 *a, *b, *bias;
+    adead_ref_f32       *c;
+    uint64_t             m, n, k, a_row, a_step, b_column, b_step, c_row;
+    adead_activation     activation;
+} product;
+
+/* The steps of matrices whose rows are lda, ldb and ldc apart. */
+static product product_of(const adead_tensor_op *op, uint64_t lda, uint64_t ldb, uint64_t ldc)
 {
-    bool     ta = flags & ADEAD_TRANSPOSE_A, tb = flags & ADEAD_TRANSPOSE_B;
-    uint64_t a_row = ta ? 1 : k, a_step = ta ? m : 1;
-    uint64_t b_column = tb ? k : 1, b_step = tb ? 1 : n;
-    for (uint64_t i = 0; i < m; i++) {
-        for (uint64_t j = 0; j < n; j++) {
-            float sum = adead_ref_contract(a + i * a_row, a_step, b + j * b_column, b_step, k);
-            if (bias) sum = adead_canonical_f32(sum + bias[j]);
-            c[i * n + j] = adead_ref_activate(activation, sum);
+    bool ta = op->flags & ADEAD_TRANSPOSE_A, tb = op->flags & ADEAD_TRANSPOSE_B;
+    return (product){.m = op->dims[0], .n = op->dims[1], .k = op->dims[2], .activation = op->activation,
+                     .a_row = ta ? 1 : lda, .a_step = ta ? lda : 1, .b_column = tb ? ldb : 1, .b_step = tb ? 1 : ldb,
+                     .c_row = ldc};
+}
+
+/* The same of dense matrices. */
+static product dense_product(const adead_tensor_op *op)
+{
+    uint64_t m = op->dims[0], n = op->dims[1], k = op->dims[2];
+    return product_of(op, op->flags & ADEAD_TRANSPOSE_A ? m : k, op->flags & ADEAD_TRANSPOSE_B ? k : n, n);
+}
+
+static void matmul(const product *p)
+{
+    for (uint64_t i = 0; i < p->m; i++) {
+        for (uint64_t j = 0; j < p->n; j++) {
+            float sum = adead_ref_contract(p->a + i * p->a_row, p->a_step, p->b + j * p->b_column, p->b_step, p->k);
+            if (p->bias) sum = adead_canonical_f32(sum + p->bias[j]);
+            p->c[i * p->c_row + j] = adead_ref_activate(p->activation, sum);
         }
     }
 }
 
+/* MATMUL and MATMUL_EX. */
 static void run_matmul(const adead_tensor_op *op)
 {
-    matmul(floats(op, 0), floats(op, 1), NULL, floats(op, 2), op->dims[0], op->dims[1], op->dims[2], 0,
-           ADEAD_ACTIVATION_NONE);
+    bool    ex = op->kind == ADEAD_TENSOR_MATMUL_EX;
+    product p = dense_product(op);
+    p.a = floats(op, 0);
+    p.b = floats(op, 1);
+    p.bias = ex ? floats(op, 2) : NULL;
+    p.c = floats(op, ex ? 3 : 2);
+    matmul(&p);
 }
 
-static void run_matmul_ex(const adead_tensor_op *op)
+static void run_matmul_strided(const adead_tensor_op *op)
 {
-    const adead_ref_f32 *bias = op->flags & ADEAD_BIAS ? floats(op, 2) : NULL;
-    matmul(floats(op, 0), floats(op, 1), bias, floats(op, 3), op->dims[0], op->dims[1], op->dims[2], op->flags,
-           op->activation);
+    product p = product_of(op, op->dims[ADEAD_DIM_LDA], op->dims[ADEAD_DIM_LDB], op->dims[ADEAD_DIM_LDC]);
+    p.bias = floats(op, 2);
+    for (uint64_t i = 0; i < op->dims[ADEAD_DIM_BATCH]; i++) {
+        p.a = floats(op, 0) + i * op->dims[ADEAD_DIM_STRIDE_A];
+        p.b = floats(op, 1) + i * op->dims[ADEAD_DIM_STRIDE_B];
+        p.c = floats(op, 3) + i * op->dims[ADEAD_DIM_STRIDE_C];
+        matmul(&p);
+    }
 }
 
+/* MATMUL_I8 and MATMUL_I8_EX. */
 static void run_matmul_i8(const adead_tensor_op *op)
 {
     const int8_t  *a = adead_slice_host(&op->operands[0]), *b = adead_slice_host(&op->operands[1]);
     adead_ref_i32 *c = adead_slice_host(&op->operands[2]);
-    uint64_t       m = op->dims[0], n = op->dims[1], k = op->dims[2];
-    for (uint64_t i = 0; i < m; i++) {
-        for (uint64_t j = 0; j < n; j++) {
+    product        p = dense_product(op);
+    for (uint64_t i = 0; i < p.m; i++) {
+        for (uint64_t j = 0; j < p.n; j++) {
             uint32_t sum = 0;
-            for (uint64_t l = 0; l < k; l++) sum += (uint32_t)((int32_t)a[i * k + l] * b[l * n + j]);
-            c[i * n + j] = (int32_t)sum;
+            for (uint64_t l = 0; l < p.k; l++)
+                sum += (uint32_t)((int32_t)a[i * p.a_row + l * p.a_step] * b[j * p.b_column + l * p.b_step]);
+            c[i * p.c_row + j] = (int32_t)sum;
+        }
+    }
+}
+
+/* ---- The 16-bit types ---- */
+
+static void widen_all(const adead_ref_u16 *x, adead_ref_f32 *y, uint64_t count, bool bf16)
+{
+    for (uint64_t i = 0; i < count; i++) y[i] = bf16 ? adead_bf16_widen(x[i]) : adead_f16_widen(x[i]);
+}
+
+static void narrow_all(const adead_ref_f32 *x, adead_ref_u16 *y, uint64_t count, bool bf16)
+{
+    for (uint64_t i = 0; i < count; i++) y[i] = bf16 ? adead_bf16_narrow(x[i]) : adead_f16_narrow(x[i]);
+}
+
+/* Both matrices widened, then the contraction of f32, and one rounding of each result. */
+static adead_status run_matmul_half(ref_device *device, const adead_tensor_op *op, adead_failure *failure)
+{
+    bool           bf16 = op->kind == ADEAD_TENSOR_MATMUL_BF16;
+    product        p = dense_product(op);
+    uint64_t       a_count = p.m * p.k, b_count = p.k * p.n;
+    adead_ref_f32 *wide = adead_scratch_get(&device->scratch, &device->host, 4 * (a_count + b_count + p.n), failure);
+    if (!wide) return ADEAD_NO_MEMORY;
+    adead_ref_f32 *row = wide + a_count + b_count;
+    adead_ref_u16 *c = adead_slice_host(&op->operands[2]);
+    widen_all(adead_slice_host(&op->operands[0]), wide, a_count, bf16);
+    widen_all(adead_slice_host(&op->operands[1]), wide + a_count, b_count, bf16);
+    p.b = wide + a_count;
+    p.c = row;
+    uint64_t rows = p.m;
+    p.m = 1;
+    for (uint64_t i = 0; i < rows; i++) {
+        p.a = wide + i * p.a_row;
+        matmul(&p);
+        narrow_all(row, c + i * p.n, p.n, bf16);
+    }
+    return ADEAD_OK;
+}
+
+static void run_convert(const adead_tensor_op *op)
+{
+    const void *x = adead_slice_host(&op->operands[0]);
+    void       *y = adead_slice_host(&op->operands[1]);
+    bool        bf16 = op->kind == ADEAD_TENSOR_WIDEN_BF16 || op->kind == ADEAD_TENSOR_NARROW_BF16;
+    if (op->kind == ADEAD_TENSOR_WIDEN_F16 || op->kind == ADEAD_TENSOR_WIDEN_BF16) widen_all(x, y, op->dims[0], bf16);
+    else narrow_all(x, y, op->dims[0], bf16);
+}
+
+/* ---- Quantised numbers ---- */
+
+static void run_quantize_scale(const adead_tensor_op *op)
+{
+    uint64_t columns = op->dims[1];
+    for (uint64_t i = 0; i < op->dims[0]; i++) {
+        float largest = 0.0f;
+        for (uint64_t j = 0; j < columns; j++) largest = adead_ref_larger(largest, fabsf(floats(op, 0)[i * columns + j]));
+        floats(op, 1)[i] = adead_canonical_f32(largest / 127.0f);
+    }
+}
+
+static int8_t quantized(float x, float inverse)
+{
+    float t = x * inverse;
+    if (t != t) return 0;
+    t = t < -127.0f ? -127.0f : t > 127.0f ? 127.0f : t;
+    return (int8_t)((t + 0x1.8p23f) - 0x1.8p23f); /* the sum rounds to even, and has no digits behind the point */
+}
+
+static void run_quantize(const adead_tensor_op *op)
+{
+    int8_t  *y = adead_slice_host(&op->operands[2]);
+    uint64_t columns = op->dims[1];
+    for (uint64_t i = 0; i < op->dims[0]; i++) {
+        float scale = floats(op, 1)[i];
+        for (uint64_t j = 0; j < columns; j++)
+            y[i * columns + j] = scale == 0.0f ? 0 : quantized(floats(op, 0)[i * columns + j], 1.0f / scale);
+    }
+}
+
+static void run_dequantize(const adead_tensor_op *op)
+{
+    const adead_ref_i32 *acc = adead_slice_host(&op->operands[0]);
+    const adead_ref_f32 *scale_a = floats(op, 1), *scale_b = floats(op, 2), *bias = floats(op, 3);
+    adead_ref_f32       *y = floats(op, 4);
+    uint64_t             n = op->dims[1];
+    for (uint64_t i = 0; i < op->dims[0]; i++) {
+        for (uint64_t j = 0; j < n; j++) {
+            float v = adead_canonical_f32((float)acc[i * n + j] * (scale_a[i] * scale_b[j]));
+            if (bias) v = adead_canonical_f32(v + bias[j]);
+            y[i * n + j] = adead_ref_activate(op->activation, v);
         }
     }
 }
@@ -157,8 +282,13 @@ static adead_status run_ffn(ref_device *device, const adead_tensor_op *op, adead
     adead_ref_f32 *row = adead_scratch_get(&device->scratch, &device->host, 4 * hidden, failure);
     if (!row) return ADEAD_NO_MEMORY;
     for (uint64_t i = 0; i < seq; i++) {
-        matmul(floats(op, 0) + i * dim, floats(op, 1), floats(op, 2), row, 1, hidden, dim, 0, op->activation);
-        matmul(row, floats(op, 3), floats(op, 4), floats(op, 5) + i * dim, 1, dim, hidden, 0, ADEAD_ACTIVATION_NONE);
+        product first = {.a = floats(op, 0) + i * dim, .b = floats(op, 1), .bias = floats(op, 2), .c = row, .m = 1,
+                         .n = hidden, .k = dim, .a_step = 1, .b_column = 1, .b_step = hidden,
+                         .activation = op->activation};
+        product second = {.a = row, .b = floats(op, 3), .bias = floats(op, 4), .c = floats(op, 5) + i * dim, .m = 1,
+                          .n = dim, .k = hidden, .a_step = 1, .b_column = 1, .b_step = dim};
+        matmul(&first);
+        matmul(&second);
     }
     return ADEAD_OK;
 }
@@ -169,9 +299,20 @@ static adead_status ref_run(adead_device *opaque, const adead_tensor_op *op, ade
 {
     ref_device *device = (ref_device *)opaque;
     switch (op->kind) {
-    case ADEAD_TENSOR_MATMUL: run_matmul(op); break;
-    case ADEAD_TENSOR_MATMUL_EX: run_matmul_ex(op); break;
-    case ADEAD_TENSOR_MATMUL_I8: run_matmul_i8(op); break;
+    case ADEAD_TENSOR_MATMUL:
+    case ADEAD_TENSOR_MATMUL_EX: run_matmul(op); break;
+    case ADEAD_TENSOR_MATMUL_STRIDED: run_matmul_strided(op); break;
+    case ADEAD_TENSOR_MATMUL_I8:
+    case ADEAD_TENSOR_MATMUL_I8_EX: run_matmul_i8(op); break;
+    case ADEAD_TENSOR_MATMUL_F16:
+    case ADEAD_TENSOR_MATMUL_BF16: return run_matmul_half(device, op, failure);
+    case ADEAD_TENSOR_QUANTIZE_SCALE: run_quantize_scale(op); break;
+    case ADEAD_TENSOR_QUANTIZE: run_quantize(op); break;
+    case ADEAD_TENSOR_DEQUANTIZE: run_dequantize(op); break;
+    case ADEAD_TENSOR_WIDEN_F16:
+    case ADEAD_TENSOR_WIDEN_BF16:
+    case ADEAD_TENSOR_NARROW_F16:
+    case ADEAD_TENSOR_NARROW_BF16: run_convert(op); break;
     case ADEAD_TENSOR_TRANSPOSE: run_transpose(op); break;
     case ADEAD_TENSOR_RELU: run_map(op, adead_ref_relu); break;
     case ADEAD_TENSOR_SIGMOID: run_map(op, adead_ref_sigmoid); break;

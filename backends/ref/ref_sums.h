@@ -11,6 +11,7 @@ enum { ADEAD_REF_BLOCK = 256, ADEAD_REF_LANES = 16 };
 
 typedef float   adead_ref_f32 __attribute__((aligned(1), may_alias));
 typedef int32_t adead_ref_i32 __attribute__((aligned(1), may_alias));
+typedef uint16_t adead_ref_u16 __attribute__((aligned(1), may_alias));
 
 /* sum of x[k x_step] y[k y_step] for k < count, in the order of a contraction. */
 float adead_ref_contract(const adead_ref_f32 *x, uint64_t x_step, const adead_ref_f32 *y, uint64_t y_step, uint64_t count);

@@ -136,6 +136,7 @@ ADEAD_API uint32_t    adead_version_number(void);
 /* ---- Types of elements ---------------------------------------------------------------------------------------------- */
 
 enum { ADEAD_F32 = 0, ADEAD_F64 = 1, ADEAD_I32 = 2, ADEAD_I64 = 3, ADEAD_U8 = 4, ADEAD_I8 = 5 };
+enum { ADEAD_F16 = 6, ADEAD_BF16 = 7 };
 enum { ADEAD_RANK_MAX = 8 };
 
 /* "f32", and bytes per element; "?" and 0 for a number that is no type. */

@@ -7,17 +7,26 @@
 #include "vm/backend.h"
 #include "vm/base/base.h"
 #include "vm/base/dtype.h"
+#include "vm/tensor.h"
 #include "tests/harness/test.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 /* ---- Backends ---- */
 
-/* Everything that is compared with ref; those that this machine lacks are left out, with a line that says so. */
-static const char *const subjects[] = {"cpu", "cpu:avx2", "cpu:scalar", "null"};
+/* Everything that is compared with ref. "cpu" is what this processor gets without asking; tests/conformance/test_variants.c
+ * says which of the others it lacks. */
+static const char *const subjects[] = {"cpu",      "cpu:amx",  "cpu:avx512", "cpu:avx2",
+                                       "cpu:sse2", "cpu:neon", "cpu:scalar", "null"};
 
 typedef struct subject {
     const adead_backend *backend;
     adead_device        *device;
     const char          *name;
+    uint32_t             threads;
+    bool                 slow; /* tests give it fewer large cases */
 } subject;
 
 /* Opens "cpu" or "cpu:avx2". False when it is unavailable here; anything else that goes wrong ends the suite. */
@@ -26,7 +35,8 @@ static inline bool open_subject_with(const char *name, uint32_t threads, subject
     const char          *colon = strchr(name, ':');
     adead_device_options options = {.host = adead_host_default, .threads = threads, .variant = colon ? colon + 1 : NULL};
     adead_failure        failure = {0};
-    out->name = name;
+    *out = (subject){.name = name, .threads = threads};
+    out->slow = strcmp(name, "cpu:scalar") == 0 || strcmp(name, "cpu:sse2") == 0;
     out->backend = adead_backend_find(name, colon ? (uint64_t)(colon - name) : strlen(name));
     adead_status status = out->backend ? out->backend->open(&options, &out->device, &failure) : ADEAD_BACKEND_UNKNOWN;
     if (status == ADEAD_OK) return true;
@@ -100,16 +110,18 @@ typedef struct operand_shape {
     char role;
     uint8_t dtype;
     uint8_t extent[3];
-} operand_shape; /* extent: dim positions, 9 = none */
+} operand_shape; /* extent: dim positions, 99 = none; or one of SPAN's matrices */
+enum { SPAN_A = 100, SPAN_B, SPAN_C };
 typedef struct tensor_shape {
     const char *name;
     operand_shape operands[ADEAD_TENSOR_OPERANDS];
     uint32_t scalars;
 } tensor_shape;
 
-#define P1(a) {a, 9, 9}
-#define P2(a, b) {a, b, 9}
+#define P1(a) {a, 99, 99}
+#define P2(a, b) {a, b, 99}
 #define P3(a, b, c) {a, b, c}
+#define SPAN(matrix) {SPAN_##matrix, 99, 99}
 #define IN(dtype, extent) {'r', ADEAD_DTYPE_##dtype, extent},
 #define SAME(dtype, extent) {'R', ADEAD_DTYPE_##dtype, extent},
 #define BIAS(dtype, extent) {'b', ADEAD_DTYPE_##dtype, extent},
@@ -126,12 +138,26 @@ static const tensor_shape shapes[ADEAD_TENSOR_COUNT] = {
 #undef P1
 #undef P2
 #undef P3
+#undef SPAN
 
-static inline uint64_t operand_bytes(const tensor_shape *shape, int operand, const uint64_t *dims)
+/* From the first to the last element of the matrices of MATMUL_STRIDED. */
+static inline uint64_t span_elements(const adead_tensor_op *op, int matrix)
 {
-    uint64_t count = 1;
+    const uint64_t *d = op->dims;
+    bool            ta = op->flags & ADEAD_TRANSPOSE_A, tb = op->flags & ADEAD_TRANSPOSE_B;
+    uint64_t        rows[] = {d[ta ? 2 : 0], d[tb ? 1 : 2], d[0]}, columns[] = {d[ta ? 0 : 2], d[tb ? 2 : 1], d[1]};
+    if (d[ADEAD_DIM_BATCH] == 0 || rows[matrix] == 0 || columns[matrix] == 0) return 0;
+    return (d[ADEAD_DIM_BATCH] - 1) * d[ADEAD_DIM_STRIDE_A + matrix] + (rows[matrix] - 1) * d[ADEAD_DIM_LDA + matrix] +
+           columns[matrix];
+}
+
+static inline uint64_t operand_bytes(const tensor_shape *shape, int operand, const adead_tensor_op *op)
+{
+    uint64_t       count = 1;
+    const uint8_t *extent = shape->operands[operand].extent;
     for (int i = 0; i < 3; i++)
-        if (shape->operands[operand].extent[i] != 9) count *= dims[shape->operands[operand].extent[i]];
+        if (extent[i] < 99) count *= op->dims[extent[i]];
+    if (extent[0] >= SPAN_A) count = span_elements(op, extent[0] - SPAN_A);
     return count * adead_dtype_size(shape->operands[operand].dtype);
 }
 
@@ -140,8 +166,9 @@ static inline uint64_t operand_bytes(const tensor_shape *shape, int operand, con
 typedef struct test_case {
     adead_tensor_op op;
     uint8_t        *bytes[ADEAD_TENSOR_OPERANDS];
-    uint64_t        offset;   /* of every operand in its memory */
-    bool            in_place; /* the first operand that may be is the written one */
+    uint8_t         offsets[ADEAD_TENSOR_OPERANDS]; /* of each operand from an address that is a multiple of 64 */
+    int             in_place;   /* 1: the result takes the place of the first operand that allows it, 2: of the second */
+    bool            read_twice; /* the second operand is the first one's memory; for operands of one size */
 } test_case;
 
 /* Bytes in and out of a memory, wherever it lies. */
@@ -157,63 +184,193 @@ static inline void get_bytes(const subject *s, adead_memory *memory, uint64_t at
     else if (s->backend->download(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
 }
 
+/* Under AddressSanitizer the bytes around an operand may not be touched while the operation runs; ALL lifts that again. */
+static inline void fence(const adead_slice *slice, bool all)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    if (!slice->memory || !slice->memory->host) return;
+    char *memory = slice->memory->host;
+    if (all) __asan_unpoison_memory_region(memory, (size_t)slice->memory->bytes);
+    else {
+        __asan_poison_memory_region(memory, (size_t)slice->memory->bytes);
+        __asan_unpoison_memory_region(memory + slice->offset, (size_t)slice->bytes);
+    }
+#else
+    (void)slice, (void)all;
+#endif
+}
+
+/* The position of the operand whose place the result takes, or -1. */
+static inline int replaced_operand(const test_case *test)
+{
+    int wanted = test->in_place;
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS && wanted; i++)
+        if (shapes[test->op.kind].operands[i].role == 'R' && --wanted == 0) return i;
+    return -1;
+}
+
+static inline int written_operand(adead_tensor_kind kind)
+{
+    int i = 0;
+    while (shapes[kind].operands[i].role != 'w') i++;
+    return i;
+}
+
+/* Gives every operand memory of the device with its bytes in it, and the result 0xA5 with 64 bytes more on either side. */
+static inline void place_operands(const subject *s, const test_case *test, adead_tensor_op *op,
+                                  adead_memory *memory[ADEAD_TENSOR_OPERANDS])
+{
+    const tensor_shape *shape = &shapes[op->kind];
+    int                 written = written_operand(op->kind), replaced = replaced_operand(test);
+    adead_failure       failure = {0};
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS && shape->operands[i].role; i++) {
+        if (shape->operands[i].role == 'b' && !(op->flags & ADEAD_BIAS)) continue;
+        int      from = i == written && replaced >= 0 ? replaced : i == 1 && test->read_twice ? 0 : i;
+        uint64_t bytes = operand_bytes(shape, i, op), place = 64 + test->offsets[from];
+        if (from == i && s->backend->alloc(s->device, bytes + place + 64, &memory[i], &failure) != ADEAD_OK) {
+            printf("alloc: %s\n", failure.message);
+            exit(1);
+        }
+        op->operands[i] = (adead_slice){memory[from], place, bytes};
+        if (from != i) continue;
+        uint8_t around[64 + 255 + 64];
+        memset(around, 0xA5, sizeof around);
+        put_bytes(s, memory[i], 0, around, place);
+        put_bytes(s, memory[i], place + bytes, around, 64);
+        if (i != written) {
+            if (test->bytes[i]) put_bytes(s, memory[i], place, test->bytes[i], bytes);
+        } else if (memory[i]->host) memset((char *)memory[i]->host + place, 0xA5, (size_t)bytes);
+    }
+}
+
 /* Runs the case on one backend; the written operand's bytes go to `result`, with 64 bytes on either side of it, which
- * must not change. */
+ * must not change. What was read must not have changed either: a changed operand is reported as BACKEND_FAILED. */
 static inline adead_status run_case(const subject *s, const test_case *test, uint8_t *result, uint64_t room)
 {
     const tensor_shape *shape = &shapes[test->op.kind];
     adead_memory       *memory[ADEAD_TENSOR_OPERANDS] = {0};
     adead_tensor_op     op = test->op;
-    int                 written = 0, same = -1;
+    int                 written = written_operand(op.kind);
     adead_failure       failure = {0};
-    for (int i = 0; i < ADEAD_TENSOR_OPERANDS && shape->operands[i].role; i++) {
-        if (shape->operands[i].role == 'R' && same < 0 && test->in_place) same = i;
-        if (shape->operands[i].role == 'w') written = i;
-    }
-    if (operand_bytes(shape, written, op.dims) + 128 > room) {
+    if (operand_bytes(shape, written, &op) + 128 > room) {
         printf("the result of %s is too large for the test\n", shape->name);
         exit(1);
     }
-    for (int i = 0; i < ADEAD_TENSOR_OPERANDS && shape->operands[i].role; i++) {
-        if (shape->operands[i].role == 'b' && !(op.flags & ADEAD_BIAS)) continue;
-        uint64_t bytes = operand_bytes(shape, i, op.dims), place = 64 + test->offset;
-        bool     shared = i == written && same >= 0;
-        if (!shared && s->backend->alloc(s->device, bytes + 128 + test->offset, &memory[i], &failure) != ADEAD_OK) {
-            printf("alloc: %s\n", failure.message);
-            exit(1);
-        }
-        op.operands[i] = (adead_slice){shared ? memory[same] : memory[i], place, bytes};
-        if (i == written) memset(result, 0xA5, (size_t)(bytes + 128));
-        if (i == written && !shared) put_bytes(s, op.operands[i].memory, test->offset, result, bytes + 128);
-        if (test->bytes[i] && i != written) put_bytes(s, op.operands[i].memory, place, test->bytes[i], bytes);
-    }
+    place_operands(s, test, &op, memory);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(&op.operands[i], false);
     adead_status status = s->backend->run(s->device, &op, &failure);
     if (status == ADEAD_OK && s->backend->sync) status = s->backend->sync(s->device, &failure);
-    get_bytes(s, op.operands[written].memory, test->offset, result, op.operands[written].bytes + 128);
-    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++)
-        if (memory[i]) s->backend->free(s->device, memory[i]);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(&op.operands[i], true);
+    get_bytes(s, op.operands[written].memory, op.operands[written].offset - 64, result, op.operands[written].bytes + 128);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) {
+        if (!memory[i]) continue;
+        const adead_slice *slice = &op.operands[i];
+        if (memory[i]->host && memory[i] != op.operands[written].memory && test->bytes[i] &&
+            memcmp((char *)memory[i]->host + slice->offset, test->bytes[i], (size_t)slice->bytes) != 0)
+            status = ADEAD_BACKEND_FAILED;
+        s->backend->free(s->device, memory[i]);
+    }
     return status;
 }
 
-/* Runs the case on ref and on `s`. True when both agree to the bit; otherwise reports where they differ. */
-static inline bool agree(const subject *reference, const subject *s, const test_case *test, uint8_t *expected,
-                         uint8_t *actual, uint64_t room, const char *what)
+/* Is what `s` gave for the case what was expected? Otherwise reports where they differ. */
+static inline bool same_result(const subject *s, const test_case *test, const char *what, adead_status want,
+                               const uint8_t *expected, adead_status got, const uint8_t *actual)
 {
     const tensor_shape *shape = &shapes[test->op.kind];
-    memset(expected, 0, (size_t)room);
-    memset(actual, 0, (size_t)room);
-    adead_status want = run_case(reference, test, expected, room), got = run_case(s, test, actual, room);
-    if (want == got && memcmp(expected, actual, (size_t)room) == 0) return true;
-    uint64_t at = 0;
-    while (at + 4 < room && memcmp(expected + at, actual + at, 4) == 0) at += 4;
+    const uint64_t     *d = test->op.dims;
+    uint64_t            bytes = operand_bytes(shape, written_operand(test->op.kind), &test->op) + 128, at = 0;
+    if (want == got && memcmp(expected, actual, (size_t)bytes) == 0) return true;
+    while (at + 8 <= bytes && memcmp(expected + at, actual + at, 4) == 0) at += 4;
     test_report(__FILE__, __LINE__,
-                "%s %s on %s, dims %llu %llu %llu, flags %u, activation %d, offset %llu%s: status %d, expected %d; "
-                "byte %lld of the result begins %08x, expected %08x",
-                shape->name, what, s->name, (unsigned long long)test->op.dims[0], (unsigned long long)test->op.dims[1],
-                (unsigned long long)test->op.dims[2], test->op.flags, (int)test->op.activation,
-                (unsigned long long)test->offset, test->in_place ? ", in place" : "", (int)got, (int)want,
-                (long long)at - 64, adead_load_u32(actual + at), adead_load_u32(expected + at));
+                "%s %s on %s with %u threads, dims %llu %llu %llu %llu, flags %u, activation %d, offsets %u %u %u, in place %d: "
+                "status %d, expected %d; byte %lld of %llu of the result begins %08x, expected %08x",
+                shape->name, what, s->name, (unsigned)s->threads, (unsigned long long)d[0], (unsigned long long)d[1],
+                (unsigned long long)d[2], (unsigned long long)d[3], test->op.flags, (int)test->op.activation,
+                test->offsets[0], test->offsets[1], test->offsets[2], test->in_place, (int)got, (int)want,
+                (long long)at - 64, (unsigned long long)bytes - 128, adead_load_u32(actual + at),
+                adead_load_u32(expected + at));
     return false;
+}
+
+/* ---- One case on many backends ---- */
+
+enum { PANEL_MAX = 64 };
+
+/* The one that says what is right, all that must agree with it, and room for operands and results. */
+typedef struct panel {
+    subject  reference, list[PANEL_MAX];
+    unsigned count;
+    uint64_t room, cases, compared[PANEL_MAX], declined[PANEL_MAX];
+    uint8_t *expected, *actual, *bytes[ADEAD_TENSOR_OPERANDS];
+} panel;
+
+static inline void panel_open(panel *p, uint64_t room)
+{
+    memset(p, 0, sizeof *p);
+    p->room = room;
+    p->expected = calloc(1, (size_t)room);
+    p->actual = calloc(1, (size_t)room);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) p->bytes[i] = calloc(1, (size_t)room);
+}
+
+/* Adds a backend if it is there. */
+static inline void panel_add(panel *p, const char *name, uint32_t threads)
+{
+    if (p->count == PANEL_MAX) abort();
+    if (open_subject_with(name, threads, &p->list[p->count])) p->count++;
+}
+
+static inline void panel_close(panel *p)
+{
+    for (unsigned i = 0; i < p->count; i++) close_subject(&p->list[i]);
+    if (p->reference.backend) close_subject(&p->reference);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) free(p->bytes[i]);
+    free(p->expected);
+    free(p->actual);
+}
+
+/* Of cases with more scalar steps than this, slow variants take every SLOW_SAMPLE-th (they have no code of their own for
+ * large sizes that the others do not have), and where ADEAD_TEST_SAMPLE=N is set only every N-th runs at all. */
+enum { LARGE_STEPS = 1 << 17, SLOW_SAMPLE = 5, EMULATED_STEPS = 1 << 12 };
+
+/* Whether the case of that number is in the sample that the environment asks for. The suite says so once. */
+static inline bool is_sampled(const adead_tensor_op *op, uint64_t number)
+{
+    static uint64_t every;
+    if (every == 0) {
+        const char *text = getenv("ADEAD_TEST_SAMPLE");
+        every = text ? strtoull(text, NULL, 10) : 1;
+        if (every == 0) every = 1;
+        if (every > 1)
+            printf("ADEAD_TEST_SAMPLE: of cases with more than %d steps every %lluth is run\n", EMULATED_STEPS,
+                   (unsigned long long)every);
+    }
+    return every == 1 || adead_tensor_work(op) <= EMULATED_STEPS || number % every == 0;
+}
+
+/* The reference runs the case once, and every backend that takes the operation must give its bits. False after a
+ * report. */
+static inline bool panel_agrees(panel *p, const test_case *test, const char *what)
+{
+    uint64_t     number = p->cases++;
+    bool         large = adead_tensor_work(&test->op) > LARGE_STEPS, known = false;
+    adead_status want = ADEAD_OK;
+    if (!is_sampled(&test->op, number)) return true;
+    for (unsigned i = 0; i < p->count; i++) {
+        const subject *s = &p->list[i];
+        if (s->slow && large && number % SLOW_SAMPLE != 0) continue;
+        if (s->backend->supports && !s->backend->supports(s->device, &test->op)) {
+            p->declined[i]++;
+            continue;
+        }
+        if (!known) want = run_case(&p->reference, test, p->expected, p->room);
+        known = true;
+        p->compared[i]++;
+        adead_status got = run_case(s, test, p->actual, p->room);
+        if (!same_result(s, test, what, want, p->expected, got, p->actual)) return false;
+    }
+    return true;
 }
 
 #endif

@@ -112,7 +112,7 @@ static bool to_case(const record *rec, test_case *test, const char **result_name
         *test = (test_case){.op.kind = kinds[i].kind};
         for (int d = 0; d < 3 && kinds[i].dims[d]; d++) test->op.dims[d] = number(rec, kinds[i].dims[d], 1);
         for (int o = 0; o < 5 && kinds[i].operands[o]; o++) {
-            test->bytes[o] = hex(rec, kinds[i].operands[o], operand_bytes(&shapes[kinds[i].kind], o, test->op.dims));
+            test->bytes[o] = hex(rec, kinds[i].operands[o], operand_bytes(&shapes[kinds[i].kind], o, &test->op));
             if (!test->bytes[o]) return false;
             *result_name = kinds[i].operands[o];
         }
@@ -131,7 +131,7 @@ static void check_case(const subject *s, const test_case *test, int index, int *
     if (s->backend->supports && !s->backend->supports(s->device, &test->op)) return;
     int written = 0;
     while (shapes[test->op.kind].operands[written].role != 'w') written++;
-    uint64_t bytes = operand_bytes(&shapes[test->op.kind], written, test->op.dims);
+    uint64_t bytes = operand_bytes(&shapes[test->op.kind], written, &test->op);
     CHECK_EQ(run_case(s, test, result, sizeof result), ADEAD_OK);
     CHECK(memcmp(result + 64, test->bytes[written], (size_t)bytes) == 0, "case %d (%s) on %s", index,
           shapes[test->op.kind].name, s->name);

@@ -272,7 +272,7 @@ static const struct { const char *text; uint32_t line, column; adead_status code
     {".func params", 1, 13, ADEAD_SYNTAX, ""},
     {".func regs=1 regs=2", 1, 14, ADEAD_SYNTAX, ""},
     {".func registers=1", 1, 7, ADEAD_SYNTAX, ""},
-    {".input x f16[2] at 0", 1, 10, ADEAD_SYNTAX, ""},
+    {".input x f8[2] at 0", 1, 10, ADEAD_SYNTAX, ""},
     {".input x f32 at 0", 1, 14, ADEAD_SYNTAX, ""},
     {".input x f32[2 3] at 0", 1, 16, ADEAD_SYNTAX, ""},
     {".input x f32[0] at 0", 1, 14, ADEAD_SYNTAX, ""},

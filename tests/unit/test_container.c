@@ -286,7 +286,7 @@ static void broken_texts_say_where(void)
         {".adead 2\n.name code 0 b\n.name code 0 a\n", 3, 1, ADEAD_BAD_FIELD},
         {".adead 2\n.name label 0 b\n", 2, 7, ADEAD_BAD_TEXT},
         {".adead 2\n.name buffer 1024 b\n", 2, 14, ADEAD_BAD_TEXT},
-        {".adead 2\n.input x f16[1] at 0\n", 2, 10, ADEAD_BAD_TEXT},
+        {".adead 2\n.input x f8[1] at 0\n", 2, 10, ADEAD_BAD_TEXT},
         {".adead 2\n.input x f32[0] at 0\n", 2, 14, ADEAD_BAD_TEXT},
         {".adead 2\n.input x f32[1, 1, 1, 1, 1, 1, 1, 1, 1] at 0\n", 2, 36, ADEAD_BAD_TEXT},
         {".adead 2\n.input x f32[4294967296, 4294967296] at 0\n", 2, 1, ADEAD_TOO_LARGE},

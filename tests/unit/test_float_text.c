@@ -3,6 +3,7 @@
 
 #include "hex/number.h"
 #include "vm/base/base.h"
+#include "vm/base/half.h"
 
 #include <math.h>
 
@@ -12,11 +13,13 @@ static uint64_t library(const char *text, unsigned width)
     return width == 32 ? adead_f32_bits(strtof(text, NULL)) : adead_f64_bits(strtod(text, NULL));
 }
 
+static const adead_float_format *format_of(unsigned width) { return width == 32 ? &adead_float_f32 : &adead_float_f64; }
+
 static void check_parse(const char *text)
 {
     for (unsigned width = 32; width <= 64; width += 32) {
         uint64_t           bits, expected = library(text, width);
-        adead_float_result result = adead_float_parse(text, strlen(text), width, &bits);
+        adead_float_result result = adead_float_parse(text, strlen(text), format_of(width), &bits);
         CHECK(bits == expected, "%s as f%u is 0x%" PRIX64 ", expected 0x%" PRIX64, text, width, bits, expected);
         bool infinite = expected == (width == 32 ? 0x7F800000u : UINT64_C(0x7FF0000000000000));
         CHECK(result == (infinite ? ADEAD_FLOAT_OVERFLOW : ADEAD_FLOAT_OK), "%s as f%u: %d", text, width, (int)result);
@@ -55,19 +58,19 @@ static void random_floats_are_read_back(void)
         uint32_t b32 = (uint32_t)test_random(&random) >> 1;
         if (b64 >> 52 == 0x7FF || b32 >> 23 == 0xFF) continue;
         sprintf(text, "%.17g", adead_bits_f64(b64));
-        CHECK_EQ(adead_float_parse(text, strlen(text), 64, &bits), ADEAD_FLOAT_OK);
+        CHECK_EQ(adead_float_parse(text, strlen(text), &adead_float_f64, &bits), ADEAD_FLOAT_OK);
         CHECK_EQ(bits, b64);
         sprintf(text, "%.9g", (double)adead_bits_f32(b32));
-        CHECK_EQ(adead_float_parse(text, strlen(text), 32, &bits), ADEAD_FLOAT_OK);
+        CHECK_EQ(adead_float_parse(text, strlen(text), &adead_float_f32, &bits), ADEAD_FLOAT_OK);
         CHECK_EQ(bits, b32);
         /* Halfway between two f32 values, exactly: to even; a last digit more or less decides. */
         double half = ((double)adead_bits_f32(b32) + (double)adead_bits_f32(b32 + 1)) / 2;
         if (b32 + 1 >= 0x7F800000) continue;
         sprintf(text, "%.160f", half);
-        CHECK_EQ(adead_float_parse(text, strlen(text), 32, &bits), ADEAD_FLOAT_OK);
+        CHECK_EQ(adead_float_parse(text, strlen(text), &adead_float_f32, &bits), ADEAD_FLOAT_OK);
         CHECK_EQ(bits, b32 + (b32 & 1));
         strcat(text, "0000000000000000000000000001");
-        CHECK_EQ(adead_float_parse(text, strlen(text), 32, &bits), ADEAD_FLOAT_OK);
+        CHECK_EQ(adead_float_parse(text, strlen(text), &adead_float_f32, &bits), ADEAD_FLOAT_OK);
         CHECK_EQ(bits, b32 + 1);
     }
 }
@@ -77,9 +80,9 @@ static void check_print(uint64_t b, unsigned width)
 {
     char     text[ADEAD_FLOAT_TEXT], reference[64];
     uint64_t bits;
-    adead_float_print(b, width, text);
+    adead_float_print(b, format_of(width), text);
     const char *digits = text + (*text == '-');
-    CHECK(adead_float_parse(digits, strlen(digits), width, &bits) == ADEAD_FLOAT_OK, "%s", text);
+    CHECK(adead_float_parse(digits, strlen(digits), format_of(width), &bits) == ADEAD_FLOAT_OK, "%s", text);
     CHECK(bits == (b & ~(UINT64_C(1) << (width - 1))), "%s is not 0x%" PRIX64, text, b);
     /* Count digits, and compare with the C library's nearest text of that length and of one digit less. */
     int n = 0, zeros = 0;
@@ -217,7 +220,8 @@ static void malformed_text_is_refused(void)
                                         "0x", "0xp1", "0x1p", "0x1.8p1.", "0xG", "--1",  "1_000", "1 ",    " 1"};
     for (unsigned i = 0; i < ADEAD_COUNT(texts); i++) {
         uint64_t bits;
-        CHECK(adead_float_parse(texts[i], strlen(texts[i]), 64, &bits) == ADEAD_FLOAT_MALFORMED, "%s", texts[i]);
+        CHECK(adead_float_parse(texts[i], strlen(texts[i]), &adead_float_f64, &bits) == ADEAD_FLOAT_MALFORMED, "%s",
+              texts[i]);
     }
 }
 
@@ -250,9 +254,48 @@ static void printed_forms(void)
                  {0xFFF0000000000001, 64, "bits(0xFFF0000000000001)"}};
     for (unsigned i = 0; i < ADEAD_COUNT(cases); i++) {
         char text[ADEAD_FLOAT_TEXT];
-        adead_float_print(cases[i].bits, cases[i].width, text);
+        adead_float_print(cases[i].bits, format_of(cases[i].width), text);
         CHECK_STR(text, cases[i].text);
     }
+}
+
+/* Every f16 and bf16 is written so that it reads back as itself; texts halfway between two of them go to the even one, and a
+ * little less or more decides. All of these are exact as f32, which the conversions of half.h round. */
+static void short_formats(void)
+{
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        const adead_float_format *format = bf16 ? &adead_float_bf16 : &adead_float_f16;
+        for (uint32_t h = 0; h < adead_float_infinity(format); h++) {
+            char     text[400];
+            uint64_t bits;
+            adead_float_print(h, format, text);
+            CHECK(adead_float_parse(text, strlen(text), format, &bits) == ADEAD_FLOAT_OK && bits == h, "%s %u", text, h);
+            CHECK(strlen(text) <= 24, "%s", text);
+            float low = bf16 ? adead_bf16_widen((uint16_t)h) : adead_f16_widen((uint16_t)h);
+            float high = bf16 ? adead_bf16_widen((uint16_t)(h + 1)) : adead_f16_widen((uint16_t)(h + 1));
+            if (h + 1 == adead_float_infinity(format)) high = bf16 ? 0 : 65536.0f;
+            if (high == 0) continue; /* 2^128 is no f32 */
+            float    halfway = low + (high - low) / 2;
+            uint32_t at = adead_f32_bits(halfway);
+            for (uint32_t b = at - 1; b <= at + 1; b++) {
+                sprintf(text, "%.200f", (double)adead_bits_f32(b));
+                uint16_t narrow = bf16 ? adead_bf16_narrow(adead_bits_f32(b)) : adead_f16_narrow(adead_bits_f32(b));
+                uint32_t expected = b < at ? h : b > at ? h + 1 : h + (h & 1);
+                CHECK(narrow == expected, "%s is 0x%04X, expected 0x%04X", text, narrow, expected);
+                adead_float_parse(text, strlen(text), format, &bits);
+                CHECK(bits == expected, "%s is read as 0x%04X, expected 0x%04X", text, (unsigned)bits, expected);
+            }
+            CHECK_EQ(bf16 ? adead_bf16_narrow(-low) : adead_f16_narrow(-low), h | 0x8000);
+        }
+    }
+    CHECK_EQ(adead_f16_narrow(adead_bits_f32(0xFFC00001)), ADEAD_F16_NAN);
+    CHECK_EQ(adead_bf16_narrow(adead_bits_f32(0x7F800001)), ADEAD_BF16_NAN);
+    CHECK_EQ(adead_f32_bits(adead_f16_widen(0xFC01)), 0x7FC00000);
+    CHECK_EQ(adead_f32_bits(adead_bf16_widen(0xFFFF)), 0x7FC00000);
+    CHECK_EQ(adead_f16_narrow(INFINITY), 0x7C00);
+    CHECK_EQ(adead_bf16_narrow(-INFINITY), 0xFF80);
+    CHECK_EQ(adead_bf16_narrow(adead_bits_f32(0x7F7FFFFF)), 0x7F80);
+    CHECK_EQ(adead_f16_narrow(65519.99f), 0x7BFF);
 }
 
 static void whole_numbers_are_rounded(void)
@@ -260,10 +303,11 @@ static void whole_numbers_are_rounded(void)
     uint64_t random = 4;
     for (int run = 0; run < 100000; run++) {
         uint64_t value = test_random(&random) >> (test_random(&random) % 64);
-        CHECK_EQ(adead_float_from_u64(value, 64), adead_f64_bits((double)value));
-        CHECK_EQ(adead_float_from_u64(value, 32), adead_f32_bits((float)value));
+        CHECK_EQ(adead_float_from_u64(value, &adead_float_f64), adead_f64_bits((double)value));
+        CHECK_EQ(adead_float_from_u64(value, &adead_float_f32), adead_f32_bits((float)value));
     }
 }
 
 TEST_MAIN("float_text", T(random_text_is_read_exactly) T(random_floats_are_read_back) T(printing_is_shortest) T(hard_cases)
-          T(malformed_text_is_refused) T(printed_forms) T(whole_numbers_are_rounded))
+          T(malformed_text_is_refused) T(printed_forms) T(whole_numbers_are_rounded)
+          T(short_formats))

@@ -7,7 +7,7 @@
 #include "tests/harness/machine.h"
 #include "vm/tensor.h"
 
-enum { MEMORY = 1 << 16, BUFFER_BYTES = 8192, DIMS_AT = 8, SCALAR_AT = 11, BUFFERS = 6 };
+enum { MEMORY = 1 << 16, BUFFER_BYTES = 8192, DIMS_AT = 8, SCALAR_AT = 20, BUFFERS = 6 };
 
 /* ---- What tensor.def says, in the test's own words
  * ----------------------------------------------------------------------------- */
@@ -22,10 +22,17 @@ typedef struct shape { const char *name; int count; operand operands[ADEAD_TENSO
 #define P1(i) {i, -1, -1}
 #define P2(i, j) {i, j, -1}
 #define P3(i, j, k) {i, j, k}
+/* What lab_dims gives MATMUL_STRIDED is one dense product, with B as [n,k]. */
+#define SPAN(matrix) DENSE_##matrix
+#define DENSE_A P2(0, 2)
+#define DENSE_B P2(1, 2)
+#define DENSE_C P2(0, 1)
 #define SIZE_F32 4
 #define SIZE_I32 4
 #define SIZE_I8 1
 #define SIZE_U8 1
+#define SIZE_F16 2
+#define SIZE_BF16 2
 #define ROW(role, type, ...) {ADEAD_ROLE_##role, SIZE_##type, __VA_ARGS__},
 #define IN(type, ...) ROW(IN, type, __VA_ARGS__)
 #define SAME(type, ...) ROW(SAME, type, __VA_ARGS__)
@@ -58,16 +65,16 @@ static adead_op instruction(adead_tensor_kind kind, bool device)
 /* ---- Executing one instruction
  * --------------------------------------------------------------------------------------------- */
 
-/* Operand i's address is in register i, dims are in 8 to 10, the scalar in 11; or buffers 0 to 5 and immediate dims. */
+/* Operand i's address is in register i, dims are in 8 to 17, the scalar in 20; or buffers 0 to 5 and immediate dims. */
 typedef struct lab { stream s; adead_image image; bench b; } lab;
 
 static bool lab_open_with(lab *l, adead_op op, uint32_t flags, adead_activation activation, const uint64_t dims[3],
                           uint64_t memory)
 {
-    uint32_t words[16], n = 0, operand_number = 0, dim = 0;
+    uint32_t words[20], n = 0, operand_number = 0, dim = 0;
     adead_tensor_kind kind = adead_tensor_of(op);
     memset(&l->s, 0, sizeof l->s);
-    FUNCTION(&l->s, 0, 0, 16, 0);
+    FUNCTION(&l->s, 0, 0, 24, 0);
     EMIT(&l->s, TRAP, 0);
     for (const char *k = adead_ops[op].operands; *k; k++) {
         switch (*k) {
@@ -103,7 +110,12 @@ static bool lab_open(lab *l, adead_op op, uint32_t flags)
 
 static void lab_dims(lab *l, const uint64_t dims[3])
 {
-    for (int i = 0; i < 3; i++) l->b.machine->tasks[0]->r[DIMS_AT + i] = dims[i];
+    uint64_t *r = l->b.machine->tasks[0]->r + DIMS_AT;
+    for (int i = 0; i < 3; i++) r[i] = dims[i];
+    r[ADEAD_DIM_BATCH] = 1;
+    r[ADEAD_DIM_LDA] = r[ADEAD_DIM_LDB] = dims[2];
+    r[ADEAD_DIM_LDC] = dims[1];
+    r[ADEAD_DIM_STRIDE_A] = r[ADEAD_DIM_STRIDE_B] = r[ADEAD_DIM_STRIDE_C] = 0;
 }
 
 /* Executes it; the failure's message is in machine->failure. */
@@ -124,7 +136,7 @@ static uint8_t *buffer_bytes(lab *l, int i) { return l->b.machine->tasks[0]->buf
 
 static uint32_t all_flags(adead_tensor_kind kind)
 {
-    return kind == ADEAD_TENSOR_MATMUL_EX ? ADEAD_BIAS | ADEAD_TRANSPOSE_B : adead_tensor_flags(kind);
+    return adead_tensor_flags(kind) & ~(uint32_t)ADEAD_TRANSPOSE_A;
 }
 
 /* Dims that every operation accepts. */
@@ -232,7 +244,7 @@ static bool may_be_same(adead_tensor_kind kind, int i)
                                            "SIN",     "COS",  "ERF",     "ADD",  "SUB",  "MUL",       "DIV",  "SCALE"};
     for (size_t n = 0; n < sizeof in_place / sizeof in_place[0]; n++)
         if (strcmp(shapes[kind].name, in_place[n]) == 0) return true;
-    return kind == ADEAD_TENSOR_LAYERNORM && i == 0;
+    return (kind == ADEAD_TENSOR_LAYERNORM || kind == ADEAD_TENSOR_DEQUANTIZE) && i == 0;
 }
 
 static void overlaps(void)
@@ -429,17 +441,64 @@ static void ids_of_embeddings(void)
 static void an_absent_bias(void)
 {
     static lab l;
-    for (uint32_t flags = 0; flags < 8; flags++) {
-        if (!lab_open(&l, ADEAD_OP_TENSOR_MATMUL_EX, flags)) return;
-        spread(&l, ADEAD_TENSOR_MATMUL_EX);
-        registers(&l)[2] = UINT64_MAX;
-        adead_status status = lab_run(&l);
-        CHECK_EQ(status, flags & ADEAD_BIAS ? ADEAD_OUT_OF_BOUNDS : ADEAD_OK);
-        registers(&l)[2] = registers(&l)[3] + 4;
-        status = lab_run(&l);
-        CHECK_EQ(status, flags & ADEAD_BIAS ? ADEAD_OVERLAP : ADEAD_OK);
-        bench_close(&l.b);
+    for (int k = 0; k < ADEAD_TENSOR_COUNT; k++) {
+        adead_tensor_kind kind = (adead_tensor_kind)k;
+        uint32_t          allowed = adead_tensor_flags(kind);
+        int               bias = 0, out = shapes[k].count - 1;
+        while (bias < out && shapes[k].operands[bias].role != ADEAD_ROLE_BIAS) bias++;
+        CHECK_EQ(bias < out, (allowed & ADEAD_BIAS) != 0);
+        for (uint32_t flags = 0; flags < 8 && bias < out; flags++) {
+            if (flags & ~allowed || flags & ADEAD_TRANSPOSE_A) continue;
+            if (!lab_open(&l, instruction(kind, false), flags)) return;
+            spread(&l, kind);
+            if (!(flags & ADEAD_TRANSPOSE_B)) registers(&l)[DIMS_AT + ADEAD_DIM_LDB] = usual[1];
+            registers(&l)[bias] = UINT64_MAX;
+            adead_status status = lab_run(&l);
+            CHECK_EQ(status, flags & ADEAD_BIAS ? ADEAD_OUT_OF_BOUNDS : ADEAD_OK);
+            registers(&l)[bias] = registers(&l)[out] + 4;
+            status = lab_run(&l);
+            CHECK_EQ(status, flags & ADEAD_BIAS ? ADEAD_OVERLAP : ADEAD_OK);
+            bench_close(&l.b);
+        }
     }
+}
+
+/* ---- Strides
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/* What is read may repeat and overlap as it likes; two elements of the result may not share a place. Dims: m n k batch lda
+ * ldb ldc stride_a stride_b stride_c. */
+static void strides(void)
+{
+    static const uint64_t far = (uint64_t)1 << 40;
+    static const struct { uint64_t dims[10]; adead_status status; const char *text; } cases[] = {
+        {{2, 3, 4, 1, 4, 3, 3, 0, 0, 0}, ADEAD_OK, ""},
+        {{2, 3, 4, 1, 4, 3, 2, 0, 0, 0}, ADEAD_OVERLAP, "rows of the result overlap: ldc is 2, and n 3"},
+        {{1, 3, 4, 1, 0, 3, 0, 0, 0, 0}, ADEAD_OK, ""}, /* one row has no next one */
+        {{2, 3, 4, 2, 4, 3, 5, 8, 12, 8}, ADEAD_OK, ""},
+        {{2, 3, 4, 2, 4, 3, 5, 8, 12, 7}, ADEAD_OVERLAP, "stride_c is 7, and each takes 8 elements"},
+        {{2, 3, 4, 1, 4, 3, 5, 8, 12, 0}, ADEAD_OK, ""}, /* one matrix has no next one */
+        {{2, 3, 4, 5, 0, 0, 3, 0, 0, 6}, ADEAD_OK, ""},  /* one row of A and of B, again and again */
+        {{2, 3, 4, 5, 1, 1, 3, 1, 1, 6}, ADEAD_OK, ""},
+        {{2, 3, 4, 0, far, far, 0, far, far, 0}, ADEAD_OK, ""}, /* nothing to do */
+        {{0, 3, 4, 7, far, 3, 0, far, 0, 0}, ADEAD_OK, ""},
+        {{2, 3, 0, 2, far, far, 3, far, far, 6}, ADEAD_OK, ""}, /* nothing to add up */
+        {{2, 3, 4, 2, far, 3, 3, 0, 0, 6}, ADEAD_OUT_OF_BOUNDS, "operand 1 needs"},
+        {{2, 3, 4, 2, 4, 3, 3, 0, far, 6}, ADEAD_OUT_OF_BOUNDS, "operand 2 needs"},
+        {{2, 3, 4, far, 4, 3, 3, far, 0, 6}, ADEAD_SHAPE_TRAP, "operand 1 does not fit 64 bits"},
+        {{far, 3, 4, 1, far, 3, 3, 0, 0, 6}, ADEAD_SHAPE_TRAP, "operand 1 does not fit 64 bits"},
+        {{2, 3, 4, 2, 4, 3, 3, far + 1, 0, 6}, ADEAD_SHAPE_TRAP, "is more than 2^40"},
+    };
+    static lab l;
+    if (!lab_open_with(&l, ADEAD_OP_TENSOR_MATMUL_STRIDED, 0, ADEAD_ACTIVATION_NONE, usual, MEMORY)) return;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        spread(&l, ADEAD_TENSOR_MATMUL_STRIDED);
+        for (int d = 0; d < 10; d++) registers(&l)[DIMS_AT + d] = cases[i].dims[d];
+        adead_status status = lab_run(&l);
+        CHECK(status == cases[i].status && strstr(message(&l), cases[i].text), "case %d: %d %s", (int)i, status,
+              message(&l));
+    }
+    bench_close(&l.b);
 }
 
 /* ---- Fuel
@@ -452,13 +511,14 @@ static void work_of_each_operation(void)
     } works[] = {
         {"MATMUL", 72},    {"MATMUL_EX", 72}, {"MATMUL_I8", 72}, {"TRANSPOSE", 24}, {"SOFTMAX", 24},
         {"LAYERNORM", 24}, {"SUM", 24},       {"MAX", 24},       {"ARGMAX", 24},    {"ATTENTION", 96},
-        {"MULTIHEAD", 96}, {"EMBEDDING", 24}, {"FFN", 72},
+        {"MULTIHEAD", 96}, {"EMBEDDING", 24}, {"FFN", 72},       {"QUANTIZE", 24},  {"QUANTIZE_SCALE", 24},
+        {"DEQUANTIZE", 24}, {"MATMUL_I8_EX", 72}, {"MATMUL_F16", 72}, {"MATMUL_BF16", 72}, {"MATMUL_STRIDED", 144},
     };
     for (int k = 0; k < ADEAD_TENSOR_COUNT; k++) {
         uint64_t expected = 4; /* element by element */
         for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
             if (strcmp(works[i].name, shapes[k].name) == 0) expected = works[i].work;
-        adead_tensor_op op = {.kind = (adead_tensor_kind)k, .dims = {4, 6, 3}};
+        adead_tensor_op op = {.kind = (adead_tensor_kind)k, .dims = {4, 6, 3, 2}};
         CHECK(adead_tensor_work(&op) == expected, "%s: %d", shapes[k].name, (int)adead_tensor_work(&op));
     }
     adead_tensor_op big = {.kind = ADEAD_TENSOR_MATMUL, .dims = {(uint64_t)1 << 40, (uint64_t)1 << 40, 2}};
@@ -522,4 +582,4 @@ static void forms_and_addresses_agree(void)
 TEST_MAIN("tensor_checks",
           T(ranges_of_operands) T(addresses) T(buffers_that_are_not_there) T(overlaps) T(inputs_may_coincide) T(absurd_dims)
               T(dims_that_overflow) T(nothing_to_add_up) T(no_memory_at_all) T(heads_divide_columns) T(ids_of_embeddings)
-                  T(an_absent_bias) T(work_of_each_operation) T(forms_and_addresses_agree))
+                  T(an_absent_bias) T(strides) T(work_of_each_operation) T(forms_and_addresses_agree))

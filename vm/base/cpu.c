@@ -20,6 +20,11 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -110,7 +115,27 @@ static void model_name(char name[49])
 
 #elif defined(__aarch64__)
 
-static void detect(adead_cpu *cpu) { cpu->neon = cpu->fma = true; }
+/* SDOT and UDOT, which are optional: the system says. */
+static bool has_dot_product(void)
+{
+#if defined(__linux__)
+    return getauxval(AT_HWCAP) >> 20 & 1; /* HWCAP_ASIMDDP */
+#elif defined(__APPLE__)
+    int    yes = 0;
+    size_t size = sizeof yes;
+    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &yes, &size, NULL, 0) == 0 && yes;
+#elif defined(_WIN32)
+    return IsProcessorFeaturePresent(43); /* PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE */
+#else
+    return false;
+#endif
+}
+
+static void detect(adead_cpu *cpu)
+{
+    cpu->neon = cpu->fma = true;
+    cpu->dotprod = has_dot_product();
+}
 
 adead_cpu_caches adead_cpu_get_caches(void) { return (adead_cpu_caches){0, 0, 0}; }
 

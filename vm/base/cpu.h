@@ -26,7 +26,8 @@
     FEATURE(avx512vnni, "avx512vnni")     \
     FEATURE(amx_int8, "amx-int8")         \
     FEATURE(sha, "sha-ni")                \
-    FEATURE(neon, "neon")
+    FEATURE(neon, "neon")                 \
+    FEATURE(dotprod, "dotprod")
 
 typedef struct adead_cpu {
 #define FEATURE(member, text) bool member;

@@ -11,7 +11,9 @@
     DTYPE(2, I32, "i32", 4)   \
     DTYPE(3, I64, "i64", 8)   \
     DTYPE(4, U8, "u8", 1)     \
-    DTYPE(5, I8, "i8", 1)
+    DTYPE(5, I8, "i8", 1)     \
+    DTYPE(6, F16, "f16", 2)   \
+    DTYPE(7, BF16, "bf16", 2)
 
 typedef enum adead_dtype {
 #define DTYPE(number, name, text, bytes) ADEAD_DTYPE_##name = number,

@@ -257,8 +257,19 @@ OPCODES = {
     "tensor.ffn": (0x00030023, "tttttukkkh"),
     "tensor.matmul_ex": (0x00030024, "tttukkkeh"),
     "tensor.matmul_i8": (0x00030025, "ttukkk"),
+    "tensor.matmul_strided": (0x00030026, "tttukkkkkkkkkkeh"),
+    "tensor.matmul_i8_ex": (0x00030027, "ttukkke"),
+    "tensor.matmul_f16": (0x00030028, "ttukkke"),
+    "tensor.matmul_bf16": (0x00030029, "ttukkke"),
+    "tensor.quantize_scale": (0x0003002A, "tukk"),
+    "tensor.quantize": (0x0003002B, "ttukk"),
+    "tensor.dequantize": (0x0003002C, "ttttukkeh"),
     "tensor.copy": (0x00030030, "tuk"),
     "tensor.fill": (0x00030031, "ukq"),
+    "tensor.widen_f16": (0x00030032, "tuk"),
+    "tensor.widen_bf16": (0x00030033, "tuk"),
+    "tensor.narrow_f16": (0x00030034, "tuk"),
+    "tensor.narrow_bf16": (0x00030035, "tuk"),
     "spawn": (0x00040000, "dcr"),
     "yield": (0x00040001, ""),
     "join": (0x00040002, "ds"),
@@ -564,8 +575,19 @@ class Opcode(enum.IntEnum):
     TENSOR_FFN = 0x00030023
     TENSOR_MATMUL_EX = 0x00030024
     TENSOR_MATMUL_I8 = 0x00030025
+    TENSOR_MATMUL_STRIDED = 0x00030026
+    TENSOR_MATMUL_I8_EX = 0x00030027
+    TENSOR_MATMUL_F16 = 0x00030028
+    TENSOR_MATMUL_BF16 = 0x00030029
+    TENSOR_QUANTIZE_SCALE = 0x0003002A
+    TENSOR_QUANTIZE = 0x0003002B
+    TENSOR_DEQUANTIZE = 0x0003002C
     TENSOR_COPY = 0x00030030
     TENSOR_FILL = 0x00030031
+    TENSOR_WIDEN_F16 = 0x00030032
+    TENSOR_WIDEN_BF16 = 0x00030033
+    TENSOR_NARROW_F16 = 0x00030034
+    TENSOR_NARROW_BF16 = 0x00030035
     SPAWN = 0x00040000
     YIELD = 0x00040001
     JOIN = 0x00040002

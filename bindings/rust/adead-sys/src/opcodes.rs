@@ -13,7 +13,7 @@ pub struct Opcode {
 
 /// In ascending order of value.
 #[rustfmt::skip]
-pub const OPCODES: [Opcode; 301] = [
+pub const OPCODES: [Opcode; 312] = [
     Opcode { value: 0x00000000, mnemonic: "nop", operands: "" },
     Opcode { value: 0x00000001, mnemonic: "func", operands: "nnnn" },
     Opcode { value: 0x00000010, mnemonic: "jump", operands: "j" },
@@ -262,8 +262,19 @@ pub const OPCODES: [Opcode; 301] = [
     Opcode { value: 0x00030023, mnemonic: "tensor.ffn", operands: "tttttukkkh" },
     Opcode { value: 0x00030024, mnemonic: "tensor.matmul_ex", operands: "tttukkkeh" },
     Opcode { value: 0x00030025, mnemonic: "tensor.matmul_i8", operands: "ttukkk" },
+    Opcode { value: 0x00030026, mnemonic: "tensor.matmul_strided", operands: "tttukkkkkkkkkkeh" },
+    Opcode { value: 0x00030027, mnemonic: "tensor.matmul_i8_ex", operands: "ttukkke" },
+    Opcode { value: 0x00030028, mnemonic: "tensor.matmul_f16", operands: "ttukkke" },
+    Opcode { value: 0x00030029, mnemonic: "tensor.matmul_bf16", operands: "ttukkke" },
+    Opcode { value: 0x0003002A, mnemonic: "tensor.quantize_scale", operands: "tukk" },
+    Opcode { value: 0x0003002B, mnemonic: "tensor.quantize", operands: "ttukk" },
+    Opcode { value: 0x0003002C, mnemonic: "tensor.dequantize", operands: "ttttukkeh" },
     Opcode { value: 0x00030030, mnemonic: "tensor.copy", operands: "tuk" },
     Opcode { value: 0x00030031, mnemonic: "tensor.fill", operands: "ukq" },
+    Opcode { value: 0x00030032, mnemonic: "tensor.widen_f16", operands: "tuk" },
+    Opcode { value: 0x00030033, mnemonic: "tensor.widen_bf16", operands: "tuk" },
+    Opcode { value: 0x00030034, mnemonic: "tensor.narrow_f16", operands: "tuk" },
+    Opcode { value: 0x00030035, mnemonic: "tensor.narrow_bf16", operands: "tuk" },
     Opcode { value: 0x00040000, mnemonic: "spawn", operands: "dcr" },
     Opcode { value: 0x00040001, mnemonic: "yield", operands: "" },
     Opcode { value: 0x00040002, mnemonic: "join", operands: "ds" },
@@ -567,8 +578,19 @@ pub mod opcode {
     pub const TENSOR_FFN: u32 = 0x00030023;
     pub const TENSOR_MATMUL_EX: u32 = 0x00030024;
     pub const TENSOR_MATMUL_I8: u32 = 0x00030025;
+    pub const TENSOR_MATMUL_STRIDED: u32 = 0x00030026;
+    pub const TENSOR_MATMUL_I8_EX: u32 = 0x00030027;
+    pub const TENSOR_MATMUL_F16: u32 = 0x00030028;
+    pub const TENSOR_MATMUL_BF16: u32 = 0x00030029;
+    pub const TENSOR_QUANTIZE_SCALE: u32 = 0x0003002A;
+    pub const TENSOR_QUANTIZE: u32 = 0x0003002B;
+    pub const TENSOR_DEQUANTIZE: u32 = 0x0003002C;
     pub const TENSOR_COPY: u32 = 0x00030030;
     pub const TENSOR_FILL: u32 = 0x00030031;
+    pub const TENSOR_WIDEN_F16: u32 = 0x00030032;
+    pub const TENSOR_WIDEN_BF16: u32 = 0x00030033;
+    pub const TENSOR_NARROW_F16: u32 = 0x00030034;
+    pub const TENSOR_NARROW_BF16: u32 = 0x00030035;
     pub const SPAWN: u32 = 0x00040000;
     pub const YIELD: u32 = 0x00040001;
     pub const JOIN: u32 = 0x00040002;
