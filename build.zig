@@ -71,6 +71,8 @@ const Setting = struct {
     target: Build.ResolvedTarget,
     optimize: std.builtin.OptimizeMode,
     strip: bool = true,
+    /// ThreadSanitizer, whose runtime Zig builds itself.
+    tsan: bool = false,
 };
 
 pub fn build(b: *Build) void {
@@ -149,6 +151,11 @@ fn concat(b: *Build, first: []const []const u8, second: []const []const u8) []co
     return std.mem.concat(b.allocator, []const u8, &.{ first, second }) catch @panic("OOM");
 }
 
+fn contains(list: []const []const u8, wanted: []const u8) bool {
+    for (list) |one| if (std.mem.eql(u8, one, wanted)) return true;
+    return false;
+}
+
 fn exists(b: *Build, path: []const u8) bool {
     b.build_root.handle.access(b.graph.io, path, .{}) catch return false;
     return true;
@@ -179,8 +186,9 @@ fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Modu
         .link_libc = true,
         .pic = true,
         // The interpreter's steps are so short that the three instructions of a frame pointer cost them a tenth.
-        .omit_frame_pointer = if (setting.optimize == .ReleaseFast) true else null,
+        .omit_frame_pointer = if (setting.optimize == .ReleaseFast and !setting.tsan) true else null,
         .unwind_tables = if (setting.strip) .none else null,
+        .sanitize_thread = setting.tsan,
         .sanitize_c = if (setting.optimize == .Debug or setting.optimize == .ReleaseSafe) .trap else .off,
     });
     module.addIncludePath(b.path("."));
@@ -489,6 +497,7 @@ const Tests = struct {
         for (folders) |folder| t.addSanitized(all, folder);
         t.addFuzz(all, 3);
         for (folders) |folder| t.addFolder(all, folder);
+        t.addThreadSanitized(all);
         t.addQemu(all);
         t.addSizes(all);
         t.addStatic(all);
@@ -658,31 +667,116 @@ const Tests = struct {
         }
     }
 
-    /// aarch64 has fused multiply-add in its base instruction set, so it shows at once whether the compiler contracts.
+    /// Suites that show something about an instruction set, beside those of conformance/ and golden/.
+    const processor_units = [_][]const u8{
+        "contraction",
+        "base",
+        "softfloat",
+        "pool",
+        "backends",
+        "float_text",
+        "interpreter",
+    };
+
+    /// Runs on processors that this machine does not have: aarch64, whose base instruction set has fused multiply-add (so it
+    /// shows at once whether the compiler contracts) and NEON; and an x86-64 of 2008 without AVX and FMA, which the released
+    /// binary must find out by itself. An emulator is slow, so the larger half of the cases is sampled (the suites say so);
+    /// -Dqemu runs all of them, and all unit suites.
     fn addQemu(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
         const host = b.graph.host.result;
-        if (host.cpu.arch == .aarch64) return; // There the native suites have shown it already.
-        var sources: []const []const u8 = &.{"tests/unit/test_contraction.c"};
-        if (!exists(b, sources[0])) return;
-        const everything = [_]Folder{
-            .{ .path = "tests/golden" },
-            .{ .path = "tests/conformance" },
-            .{ .path = "tests/unit" },
+        if (host.cpu.arch != .aarch64) {
+            const setting: Setting = .{ .target = parseTarget(b, "aarch64-linux-musl"), .optimize = .ReleaseFast };
+            const library = staticLibrary(b, setting, "adead", t.library_sources);
+            const emulator: Emulator = .find(b, "aarch64", &.{});
+            for ([_][]const u8{ "conformance", "golden", "unit" }) |folder| {
+                for (filesIn(b, .{ .path = b.fmt("tests/{s}", .{folder}) }, ".c")) |source| {
+                    const unit = std.mem.eql(u8, folder, "unit");
+                    if (unit and !t.all_on_qemu and !contains(&processor_units, suiteName(source))) continue;
+                    const name = b.fmt("{s}@aarch64", .{suiteName(source)});
+                    t.addEmulated(run, name, emulator, "neon", t.suiteExe(setting, source, library));
+                }
+            }
+        }
+        if (host.cpu.arch != .x86_64 or t.setting.target.result.cpu.arch != .x86_64) return;
+        const emulator: Emulator = .find(b, "x86_64", &.{ "-cpu", "Nehalem" });
+        const sources = [_][]const u8{
+            "tests/conformance/test_variants.c",
+            "tests/conformance/test_operations.c",
+            "tests/conformance/test_threads.c",
+            "tests/conformance/test_vectors.c",
+            "tests/golden/test_golden.c",
+            "tests/unit/test_contraction.c",
+            "tests/unit/test_softfloat.c",
         };
-        if (t.all_on_qemu) sources = filesOf(b, &everything);
-        const setting: Setting = .{ .target = parseTarget(b, "aarch64-linux-musl"), .optimize = .ReleaseFast };
-        const library = if (t.all_on_qemu) staticLibrary(b, setting, "adead", t.library_sources) else null;
-        const qemu = b.findProgram(&.{ "qemu-aarch64-static", "qemu-aarch64" }, &.{}) catch null;
-        for (sources) |s| {
-            const name = b.fmt("{s}@aarch64", .{suiteName(s)});
-            if (!t.wanted("qemu", name)) continue;
-            if (host.os.tag != .linux) {
-                t.skip(run, name, "cannot run: qemu runs foreign programs on Linux only");
-            } else if (qemu) |path| {
-                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), path });
-                run.addFileArg(t.suiteExe(setting, s, library));
-            } else t.skip(run, name, "there is no qemu-aarch64 here (Debian: apt-get install qemu-user-static)");
+        for (sources) |source| {
+            const name = b.fmt("{s}@nehalem", .{suiteName(source)});
+            t.addEmulated(run, name, emulator, "sse2", t.suiteExe(t.setting, source, t.static));
+        }
+    }
+
+    const Emulator = struct {
+        path: ?[]const u8,
+        args: []const []const u8,
+        missing: []const u8,
+
+        fn find(b: *Build, arch: []const u8, args: []const []const u8) Emulator {
+            const names = [_][]const u8{ b.fmt("qemu-{s}-static", .{arch}), b.fmt("qemu-{s}", .{arch}) };
+            const linux = b.graph.host.result.os.tag == .linux;
+            return .{
+                .path = if (linux) b.findProgram(&names, &.{}) catch null else null,
+                .args = args,
+                .missing = if (linux)
+                    b.fmt("there is no {s} here (Debian: apt-get install qemu-user-static)", .{names[0]})
+                else
+                    "cannot run: qemu runs foreign programs on Linux only",
+            };
+        }
+    };
+
+    fn addEmulated(
+        t: *Tests,
+        run: *Build.Step.Run,
+        name: []const u8,
+        emulator: Emulator,
+        variant: []const u8,
+        exe: LazyPath,
+    ) void {
+        const b = t.b;
+        if (!t.wanted("qemu", name)) return;
+        const path = emulator.path orelse {
+            run.addArgs(&.{ b.fmt("skip:{s}", .{name}), emulator.missing });
+            return;
+        };
+        run.addArgs(&.{ b.fmt("suite:{s}", .{name}), b.fmt("--env=ADEAD_EXPECT_VARIANT={s}", .{variant}) });
+        if (!t.all_on_qemu) run.addArg("--env=ADEAD_TEST_SAMPLE=7");
+        run.addArg(path);
+        run.addArgs(emulator.args);
+        run.addFileArg(exe);
+    }
+
+    /// The suites in which threads meet, under ThreadSanitizer.
+    fn addThreadSanitized(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        const target = b.graph.host;
+        const arch = target.result.cpu.arch;
+        if (target.result.os.tag != .linux or (arch != .x86_64 and arch != .aarch64))
+            return t.skip(run, "threads@tsan", "cannot run: ThreadSanitizer is used on x86-64 and aarch64 Linux only");
+        const baseline = b.resolveTargetQuery(.{ .cpu_model = .baseline });
+        const setting: Setting = .{ .target = baseline, .optimize = .ReleaseFast, .strip = false, .tsan = true };
+        const library = staticLibrary(b, setting, "adead", t.library_sources);
+        const sources = [_][]const u8{
+            "tests/conformance/test_sharing.c",
+            "tests/conformance/test_threads.c",
+            "tests/unit/test_pool.c",
+            "tests/unit/test_tasks.c",
+        };
+        for (sources) |source| {
+            const name = b.fmt("{s}@tsan", .{suiteName(source)});
+            if (!t.wanted("tsan", name)) continue;
+            run.addArg(b.fmt("suite:{s}", .{name}));
+            run.addArgs(&.{ "--env=TSAN_OPTIONS=halt_on_error=1", "--env=ADEAD_TEST_SAMPLE=5" });
+            run.addFileArg(t.suiteExe(setting, source, library));
         }
     }
 

@@ -283,8 +283,8 @@ static inline bool same_result(const subject *s, const test_case *test, const ch
     if (want == got && memcmp(expected, actual, (size_t)bytes) == 0) return true;
     while (at + 8 <= bytes && memcmp(expected + at, actual + at, 4) == 0) at += 4;
     test_report(__FILE__, __LINE__,
-                "%s %s on %s with %u threads, dims %llu %llu %llu %llu, flags %u, activation %d, offsets %u %u %u, in place %d: "
-                "status %d, expected %d; byte %lld of %llu of the result begins %08x, expected %08x",
+                "%s %s on %s with %u threads, dims %llu %llu %llu %llu, flags %u, activation %d, offsets %u %u %u, "
+                "in place %d: status %d, expected %d; byte %lld of %llu of the result begins %08x, expected %08x",
                 shape->name, what, s->name, (unsigned)s->threads, (unsigned long long)d[0], (unsigned long long)d[1],
                 (unsigned long long)d[2], (unsigned long long)d[3], test->op.flags, (int)test->op.activation,
                 test->offsets[0], test->offsets[1], test->offsets[2], test->in_place, (int)got, (int)want,
