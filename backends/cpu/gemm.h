@@ -15,8 +15,11 @@ typedef int32_t adead_cpu_i32 __attribute__((aligned(1), may_alias));
 
 /* The block of the canonical sums, which is also how many steps of k a packed panel holds. */
 enum { ADEAD_GEMM_KC = 256, ADEAD_GEMM_MR = 6, ADEAD_GEMM_NR = 16, ADEAD_GEMM_MC = 144, ADEAD_GEMM_NC = 2048 };
-/* Working memory of a gemm, in bytes: a packed panel of A and one of B, aligned to 64. */
+/* Working memory of adead_avx2_gemm in bytes. */
 #define ADEAD_GEMM_PACK_BYTES (4ull * ADEAD_GEMM_KC * (ADEAD_GEMM_MC + ADEAD_GEMM_NC))
+
+/* Which block of k a tile is: the first stores its sums, later ones add theirs to C; the last makes NaN canonical. */
+enum { ADEAD_GEMM_FIRST = 1, ADEAD_GEMM_LAST = 2 };
 
 /* c[i c_row + j] = act(sum over k of a[i a_row + k a_step] b[k b_step + j b_column], then + bias[j] if there is one). */
 typedef struct adead_gemm {
@@ -25,5 +28,32 @@ typedef struct adead_gemm {
     uint64_t             m, n, k, a_row, a_step, b_step, b_column, c_row;
     adead_activation     activation;
 } adead_gemm;
+
+/* What an instruction set supplies. A sliver is 64-byte aligned; `depth` is at most KC. */
+typedef struct adead_gemm_kernels {
+    uint32_t mr, nr; /* rows and columns of a tile */
+    /* `depth` groups of mr rows of A (rows <= mr), or of nr columns of B (columns <= nr); what is missing becomes +0. */
+    void (*pack_a)(const adead_cpu_f32 *a, uint64_t a_row, uint64_t a_step, uint64_t rows, uint64_t depth, float *sliver);
+    void (*pack_b)(const adead_cpu_f32 *b, uint64_t b_step, uint64_t b_column, uint64_t depth, uint64_t columns,
+                   float *sliver);
+    /* One tile of C, of rows <= mr and columns <= nr, from slivers; `stage` has the bits above. */
+    void (*tile)(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
+                 uint64_t columns, uint32_t stage);
+    /* A product of any size whose B has its columns next to each other (b_column is 1), without packing and without bias and
+     * activation: for what is too small, or has too few rows, to pay for a copy of B. */
+    void (*direct)(const adead_gemm *g);
+} adead_gemm_kernels;
+
+#if defined(__x86_64__)
+extern const adead_gemm_kernels adead_gemm_sse2, adead_gemm_avx2, adead_gemm_avx512;
+#elif defined(__aarch64__)
+extern const adead_gemm_kernels adead_gemm_neon;
+#endif
+extern const adead_gemm_kernels adead_gemm_scalar;
+
+/* The whole product on the calling thread, without bias and activation. `pack` is working memory of
+ * adead_gemm_pack_bytes(g's own or larger m), aligned to 64. */
+void     adead_gemm_run(const adead_gemm_kernels *kernels, const adead_gemm *g, float *pack);
+uint64_t adead_gemm_pack_bytes(const adead_gemm_kernels *kernels, uint64_t m);
 
 #endif
