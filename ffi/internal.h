@@ -20,6 +20,15 @@
 #define ADEAD_FILE_MAX ((uint64_t)1 << 30)
 enum { ADEAD_VARIANT_MAX = 31, ADEAD_THREADS_MAX = 4096 };
 
+/* A device that one thread at a time uses. */
+typedef struct adead_slot {
+    atomic_bool   busy;
+    adead_device *device, *reference_device; /* NULL until first used; protected by `busy` */
+    char          apart[64 - 3 * sizeof(void *)]; /* two threads shall not share a line of the cache */
+} adead_slot;
+enum { ADEAD_SLOTS = 16 };
+typedef struct adead_slots { adead_slot slots[ADEAD_SLOTS]; } adead_slots;
+
 struct adead_runtime {
     adead_host           host;
     atomic_uint          references;
@@ -27,6 +36,7 @@ struct adead_runtime {
     const adead_backend *backend;
     const adead_backend *reference;
     char                 variant[ADEAD_VARIANT_MAX + 1]; /* empty: none asked for */
+    adead_slots          slots;                          /* for operations outside of programs */
 };
 
 /* The verifier's answer about a program: made once, then only read. */
@@ -79,6 +89,18 @@ void adead_runtime_release(adead_runtime *runtime);
 adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device,
                                 adead_device **reference_device, adead_failure *failure);
 void adead_runtime_close(adead_runtime *runtime, adead_device *device, adead_device *reference_device);
+
+/* ---- devices.c ---- */
+
+/* A spin lock that gives up the thread's turn while somebody else holds it. */
+void adead_lock_take(atomic_bool *lock);
+void adead_lock_drop(atomic_bool *lock);
+/* Takes a slot that nobody uses, preferably the one this thread used last; given back by adead_lock_drop(&slot->busy). */
+adead_slot *adead_slot_take(adead_slots *slots);
+/* Runs an operation on a slot's device, which the first call opens. */
+adead_status adead_slot_execute(adead_slots *slots, adead_slot *slot, adead_runtime *runtime, const adead_tensor_op *op,
+                                adead_failure *failure);
+void adead_slot_close(adead_slot *slot, adead_runtime *runtime);
 
 /* ---- program.c ---- */
 

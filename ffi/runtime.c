@@ -169,6 +169,7 @@ void adead_runtime_retain(adead_runtime *runtime)
 void adead_runtime_release(adead_runtime *runtime)
 {
     if (atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel) != 1) return;
+    for (unsigned i = 0; i < ADEAD_SLOTS; i++) adead_slot_close(&runtime->slots.slots[i], runtime);
     adead_host host = runtime->host;
     host.release(host.context, runtime, sizeof *runtime);
 }

@@ -1,62 +1,20 @@
 /* The simple calls: one process-wide runtime, arrays in, arrays out. The only process-wide state of the library.
  *
- * Threads. A device serves one thread at a time, so there is a small pool of them, each behind a spin lock that is
- * held for one operation. The first device has all the runtime's threads; a caller that finds it busy moves on to another
- * slot, opens a single-threaded device there if nobody did yet, and stays with it. Nothing is allocated after that.
+ * Safe from several threads: each operation runs on a device of devices.c that nobody else uses at the time. The slots are
+ * not those of the runtime, which shutdown frees.
  * Shutdown takes every slot's lock before it closes anything, so calls in flight finish first.
  */
 #include "internal.h"
 
 #include "alloc/block.h"
 
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#else
-#include <sched.h>
-#endif
-
-enum { SLOTS = 16 };
-
-typedef struct slot {
-    _Alignas(64) atomic_bool busy;
-    adead_device *device, *reference_device; /* NULL until first used; protected by `busy` */
-} slot;
-
 static struct {
     atomic_bool              lifecycle; /* held by init, shutdown, alloc and free */
     _Atomic(adead_runtime *) runtime;   /* NULL before init; changes only while `lifecycle` and all slots are held */
     adead_blocks             blocks;    /* opened by the first adead_alloc; protected by `lifecycle` */
     bool                     blocks_open;
-    slot                     slots[SLOTS];
+    adead_slots              slots;
 } simple;
-
-/* The slot this thread used last. */
-static _Thread_local unsigned home;
-
-static void give_up_turn(void)
-{
-#if defined(_WIN32)
-    SwitchToThread();
-#else
-    sched_yield();
-#endif
-}
-
-static bool try_lock(atomic_bool *lock)
-{
-    return !atomic_exchange_explicit(lock, true, memory_order_acquire);
-}
-
-static void take_lock(atomic_bool *lock)
-{
-    while (!try_lock(lock)) give_up_turn();
-}
-
-static void drop_lock(atomic_bool *lock)
-{
-    atomic_store_explicit(lock, false, memory_order_release);
-}
 
 static int not_initialised(const char *function)
 {
@@ -88,13 +46,13 @@ static int init_locked(int backend)
     if (status != ADEAD_OK) return status;
 
     ADEAD_FAILURE_NONE(failure);
-    slot *first = &simple.slots[0];
-    take_lock(&first->busy);
+    adead_slot *first = &simple.slots.slots[0];
+    adead_lock_take(&first->busy);
     adead_fpenv fpenv = adead_fpenv_enter();
     status = (int)adead_runtime_open(runtime, 0, &first->device, &first->reference_device, &failure);
     adead_fpenv_leave(fpenv);
     if (status == ADEAD_OK) atomic_store(&simple.runtime, runtime);
-    drop_lock(&first->busy);
+    adead_lock_drop(&first->busy);
     if (status == ADEAD_OK) return ADEAD_OK;
     adead_runtime_destroy(runtime);
     return adead_error_publish((adead_status)status, &failure);
@@ -105,32 +63,30 @@ int adead_init(int backend)
     if (backend != ADEAD_CPU && backend != ADEAD_CUDA && backend != ADEAD_VULKAN && backend != ADEAD_AUTO)
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_init: %d is none of 0 CPU, 1 CUDA, 2 Vulkan, 255 auto",
                                 backend);
-    take_lock(&simple.lifecycle);
+    adead_lock_take(&simple.lifecycle);
     int status = init_locked(backend);
-    drop_lock(&simple.lifecycle);
+    adead_lock_drop(&simple.lifecycle);
     return status;
 }
 
 int adead_shutdown(void)
 {
-    take_lock(&simple.lifecycle);
+    adead_lock_take(&simple.lifecycle);
     adead_runtime *runtime = atomic_load(&simple.runtime);
     if (!runtime) {
-        drop_lock(&simple.lifecycle);
+        adead_lock_drop(&simple.lifecycle);
         return not_initialised("adead_shutdown");
     }
-    for (unsigned i = 0; i < SLOTS; i++) take_lock(&simple.slots[i].busy);
+    for (unsigned i = 0; i < ADEAD_SLOTS; i++) adead_lock_take(&simple.slots.slots[i].busy);
     atomic_store(&simple.runtime, NULL);
-    for (unsigned i = 0; i < SLOTS; i++) {
-        slot *s = &simple.slots[i];
-        adead_runtime_close(runtime, s->device, s->reference_device);
-        s->device = s->reference_device = NULL;
-        drop_lock(&s->busy);
+    for (unsigned i = 0; i < ADEAD_SLOTS; i++) {
+        adead_slot_close(&simple.slots.slots[i], runtime);
+        adead_lock_drop(&simple.slots.slots[i].busy);
     }
     if (simple.blocks_open) adead_blocks_close(&simple.blocks);
     simple.blocks_open = false;
     adead_runtime_destroy(runtime);
-    drop_lock(&simple.lifecycle);
+    adead_lock_drop(&simple.lifecycle);
     return ADEAD_OK;
 }
 
@@ -142,7 +98,7 @@ void *adead_alloc(size_t size)
     adead_status status = ADEAD_OK;
     uint64_t     address = 0;
     void        *memory = NULL;
-    take_lock(&simple.lifecycle);
+    adead_lock_take(&simple.lifecycle);
     adead_runtime *runtime = atomic_load(&simple.runtime);
     if (!runtime) {
         status = adead_fail(&failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "adead_alloc: adead_init was not called");
@@ -157,7 +113,7 @@ void *adead_alloc(size_t size)
             adead_fail(&failure, status, ADEAD_NO_OFFSET, "no free run of blocks holds %llu bytes",
                        (unsigned long long)size);
     }
-    drop_lock(&simple.lifecycle);
+    adead_lock_drop(&simple.lifecycle);
     if (status != ADEAD_OK) adead_error_publish(status, &failure);
     return memory;
 }
@@ -165,7 +121,7 @@ void *adead_alloc(size_t size)
 int adead_free(void *memory)
 {
     if (!memory) return ADEAD_OK;
-    take_lock(&simple.lifecycle);
+    adead_lock_take(&simple.lifecycle);
     bool         initialised = atomic_load(&simple.runtime) != NULL;
     adead_status status = ADEAD_FOREIGN_POINTER;
     if (simple.blocks_open) {
@@ -173,7 +129,7 @@ int adead_free(void *memory)
         /* A pointer below the base becomes an offset far above the region, which the allocator refuses as foreign. */
         status = adead_blocks_free(&simple.blocks, (uint64_t)(pointer - base));
     }
-    drop_lock(&simple.lifecycle);
+    adead_lock_drop(&simple.lifecycle);
     if (!initialised) return not_initialised("adead_free");
     if (status == ADEAD_OK) return ADEAD_OK;
     return adead_error_make(status, "adead_free: %s", adead_status_text((int)status));
@@ -181,34 +137,17 @@ int adead_free(void *memory)
 
 /* ---- Operations ---- */
 
-/* Takes a slot that nobody uses, preferably the one this thread used last. */
-static slot *take_slot(void)
-{
-    unsigned at = home;
-    while (!try_lock(&simple.slots[at].busy)) {
-        at = (at + 1) % SLOTS;
-        if (at == home) give_up_turn();
-    }
-    home = at;
-    return &simple.slots[at];
-}
-
 static int run_operation(const char *function, const adead_tensor_op *op)
 {
-    slot          *s = take_slot();
+    adead_slot    *s = adead_slot_take(&simple.slots);
     adead_runtime *runtime = atomic_load_explicit(&simple.runtime, memory_order_acquire);
     if (ADEAD_UNLIKELY(!runtime)) {
-        drop_lock(&s->busy);
+        adead_lock_drop(&s->busy);
         return not_initialised(function);
     }
     ADEAD_FAILURE_NONE(failure);
-    adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = ADEAD_OK;
-    if (ADEAD_UNLIKELY(!s->device)) status = adead_runtime_open(runtime, 1, &s->device, &s->reference_device, &failure);
-    if (ADEAD_LIKELY(status == ADEAD_OK))
-        status = adead_tensor_execute(runtime->backend, s->device, runtime->reference, s->reference_device, op, &failure);
-    adead_fpenv_leave(fpenv);
-    drop_lock(&s->busy);
+    adead_status status = adead_slot_execute(&simple.slots, s, runtime, op, &failure);
+    adead_lock_drop(&s->busy);
     return ADEAD_LIKELY(status == ADEAD_OK) ? ADEAD_OK : adead_error_publish(status, &failure);
 }
 

@@ -309,6 +309,32 @@ static void make_status_block(text *t)
     put(t, "} adead_status;\n");
 }
 
+/* The rows of vm/tensor.def, and the one that each instruction names. */
+static const struct { const char *name, *dims, *formula; } tensors[] = {
+#define TENSOR(name, dims, scalars, work, flops, formula, operands) {#name, dims, formula},
+#include "vm/tensor.def"
+#undef TENSOR
+};
+static const char *const op_tensors[ADEAD_OP_COUNT] = {
+#define OP(value, name, mnemonic, operands, flags, class, tensor, effect) #tensor,
+#include "opcodes/opcodes.def"
+#undef OP
+};
+
+/* The operations of adead_compute: each instruction that takes the addresses of its tensors. */
+static void make_operations_block(text *t)
+{
+    put(t, "enum {\n");
+    for (int op = 0; op < ADEAD_OP_COUNT; op++) {
+        if (!strchr(adead_ops[op].operands, ADEAD_KIND_TENSOR_WRITE)) continue;
+        for (size_t i = 0; i < COUNT(tensors); i++)
+            if (strcmp(tensors[i].name, op_tensors[op]) == 0)
+                put(t, "    ADEAD_COMPUTE_%s = 0x%08X, /* %s: %s */\n", tensors[i].name, (unsigned)adead_ops[op].value,
+                    tensors[i].dims, tensors[i].formula);
+    }
+    put(t, "    ADEAD_COMPUTE_NONE = 0\n};\n");
+}
+
 /* Replaces what stands between the two marker lines of that name. */
 static void replace_block(const char *path, text *file, const char *name, const text *block)
 {
@@ -329,13 +355,16 @@ static void replace_block(const char *path, text *file, const char *name, const 
 static void make_header(const char *path, text *t)
 {
     if (!read_file(path, t)) die("cannot read %s", path);
-    text version = {0}, status = {0};
+    text version = {0}, status = {0}, operations = {0};
     make_version_block(&version);
     make_status_block(&status);
+    make_operations_block(&operations);
     replace_block(path, t, "VERSION", &version);
     replace_block(path, t, "STATUS", &status);
+    replace_block(path, t, "OPERATIONS", &operations);
     free(version.bytes);
     free(status.bytes);
+    free(operations.bytes);
 }
 
 /* ---- Constants of the bindings --------------------------------------------------------------------------------------- */

@@ -303,6 +303,93 @@ ADEAD_API int adead_instance_profile(adead_instance *instance, uint32_t index, a
 
 ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
 
+/* ---- Operations on arrays -------------------------------------------------------------------------------------------- */
+
+/* Instructions on tensors that run without a program: name, then the dims in order, then what it computes. */
+/* BEGIN GENERATED OPERATIONS */
+enum {
+    ADEAD_COMPUTE_MATMUL = 0x00030000, /* m n k: c = a b */
+    ADEAD_COMPUTE_TRANSPOSE = 0x00030001, /* rows cols: dst[j,i] = src[i,j] */
+    ADEAD_COMPUTE_SOFTMAX = 0x00030002, /* rows cols: per row: exp(x - max) * (1 / sum) */
+    ADEAD_COMPUTE_RELU = 0x00030003, /* n: x > 0 ? x : +0 */
+    ADEAD_COMPUTE_SIGMOID = 0x00030004, /* n: 1 / (1 + exp(-x)) */
+    ADEAD_COMPUTE_TANH = 0x00030005, /* n: tanh x */
+    ADEAD_COMPUTE_GELU = 0x00030006, /* n: gelu, erf form */
+    ADEAD_COMPUTE_GELU_TANH = 0x00030007, /* n: gelu, tanh form */
+    ADEAD_COMPUTE_SILU = 0x00030008, /* n: x * sigmoid(x) */
+    ADEAD_COMPUTE_EXP = 0x00030009, /* n: exp x */
+    ADEAD_COMPUTE_LOG = 0x0003000A, /* n: log x */
+    ADEAD_COMPUTE_SIN = 0x0003000B, /* n: sin x */
+    ADEAD_COMPUTE_COS = 0x0003000C, /* n: cos x */
+    ADEAD_COMPUTE_ERF = 0x0003000D, /* n: erf x */
+    ADEAD_COMPUTE_ADD = 0x00030010, /* n: a + b */
+    ADEAD_COMPUTE_SUB = 0x00030011, /* n: a - b */
+    ADEAD_COMPUTE_MUL = 0x00030012, /* n: a * b */
+    ADEAD_COMPUTE_DIV = 0x00030013, /* n: a / b */
+    ADEAD_COMPUTE_SCALE = 0x00030014, /* n: x * s */
+    ADEAD_COMPUTE_LAYERNORM = 0x00030018, /* rows cols: per row: (x - mean) / sqrt(var + eps) * gamma + beta */
+    ADEAD_COMPUTE_SUM = 0x00030019, /* rows cols: plain sum of each row */
+    ADEAD_COMPUTE_MAX = 0x0003001A, /* rows cols: maximum of each row; cols = 0 gives -inf */
+    ADEAD_COMPUTE_ARGMAX = 0x0003001B, /* rows cols: index of the first maximum or first NaN; cols = 0 traps */
+    ADEAD_COMPUTE_ATTENTION = 0x00030020, /* seq dim: softmax(q k^T * (1 / sqrt(dim))) v */
+    ADEAD_COMPUTE_MULTIHEAD = 0x00030021, /* seq dim heads: attention for each head of dim / heads columns */
+    ADEAD_COMPUTE_EMBEDDING = 0x00030022, /* count dim vocab: dst[i] = table[ids[i]]; an id outside 0..vocab-1 traps */
+    ADEAD_COMPUTE_FFN = 0x00030023, /* seq dim hidden: act(in w1 + b1) w2 + b2 */
+    ADEAD_COMPUTE_MATMUL_EX = 0x00030024, /* m n k: c = act(op(a) op(b) + bias) */
+    ADEAD_COMPUTE_MATMUL_I8 = 0x00030025, /* m n k: c = a b, exact modulo 2^32 */
+    ADEAD_COMPUTE_MATMUL_STRIDED = 0x00030026, /* m n k batch lda ldb ldc stride_a stride_b stride_c: c = act(op(a) op(b) + bias) for each of batch */
+    ADEAD_COMPUTE_MATMUL_I8_EX = 0x00030027, /* m n k: c = op(a) op(b), exact modulo 2^32 */
+    ADEAD_COMPUTE_MATMUL_F16 = 0x00030028, /* m n k: c = op(a) op(b), contracted in f32, rounded once */
+    ADEAD_COMPUTE_MATMUL_BF16 = 0x00030029, /* m n k: c = op(a) op(b), contracted in f32, rounded once */
+    ADEAD_COMPUTE_QUANTIZE_SCALE = 0x0003002A, /* rows cols: per row: max |x| / 127 */
+    ADEAD_COMPUTE_QUANTIZE = 0x0003002B, /* rows cols: x * (1 / scale), rounded to even, clamped to -127..127 */
+    ADEAD_COMPUTE_DEQUANTIZE = 0x0003002C, /* m n: act(f32(acc) * (scale_a * scale_b) + bias) */
+    ADEAD_COMPUTE_COPY = 0x00030030, /* n: dst = src */
+    ADEAD_COMPUTE_FILL = 0x00030031, /* n: dst = byte */
+    ADEAD_COMPUTE_WIDEN_F16 = 0x00030032, /* n: f32 of f16, exact */
+    ADEAD_COMPUTE_WIDEN_BF16 = 0x00030033, /* n: f32 of bf16, exact */
+    ADEAD_COMPUTE_NARROW_F16 = 0x00030034, /* n: f16 of f32, rounded to even */
+    ADEAD_COMPUTE_NARROW_BF16 = 0x00030035, /* n: bf16 of f32, rounded to even */
+    ADEAD_COMPUTE_NONE = 0
+};
+/* END GENERATED OPERATIONS */
+
+/* Of an operation: a is given as [k,m], b as [n,k]; a bias is added; row i sees rows 0 to i only. */
+enum { ADEAD_FLAG_TRANSPOSE_A = 1, ADEAD_FLAG_TRANSPOSE_B = 2, ADEAD_FLAG_BIAS = 4, ADEAD_FLAG_CAUSAL = 8 };
+/* The activation of a matmul_ex, matmul_strided, ffn or dequantize. */
+enum {
+    ADEAD_ACT_NONE = 0,
+    ADEAD_ACT_RELU = 1,
+    ADEAD_ACT_SIGMOID = 2,
+    ADEAD_ACT_TANH = 3,
+    ADEAD_ACT_GELU = 4,
+    ADEAD_ACT_GELU_TANH = 5,
+    ADEAD_ACT_SILU = 6
+};
+enum { ADEAD_OPERATION_DIMS = 10, ADEAD_OPERATION_ARRAYS = 6 };
+
+/* An array of the caller, row-major; any alignment will do. */
+typedef struct adead_array {
+    void    *data;
+    uint64_t bytes;
+} adead_array;
+
+typedef struct adead_operation {
+    uint32_t    size;       /* sizeof(adead_operation) */
+    uint32_t    opcode;     /* ADEAD_COMPUTE_... */
+    uint32_t    flags;      /* ADEAD_FLAG_... */
+    uint32_t    activation; /* ADEAD_ACT_... */
+    uint64_t    dims[ADEAD_OPERATION_DIMS];
+    adead_array arrays[ADEAD_OPERATION_ARRAYS]; /* in the instruction's order; the last one is written, the others only read */
+    float       scalar;                         /* of scale, layernorm (eps) and fill (the byte) */
+    uint32_t    reserved;                       /* 0 */
+} adead_operation;
+
+/* Runs one operation; the result is there when it returns. May be called from several threads at once. Errors: INVALID_ARGUMENT,
+ * OUT_OF_BOUNDS (an array is too short), OVERLAP (the result shares memory with what is read, where that is not allowed),
+ * SHAPE_TRAP (impossible dims, an embedding id out of range), NO_MEMORY, BACKEND_FAILED. Nothing is written on error. */
+ADEAD_API int adead_compute(adead_runtime *runtime, const adead_operation *operation);
+
 /* ---- The simple calls ----------------------------------------------------------------------------------------------- */
 /* One process-wide runtime. Calls before adead_init, or after adead_shutdown, fail with INVALID_STATE. All arrays are
  * f32, row-major, and may not overlap unless stated. Safe from several threads. */

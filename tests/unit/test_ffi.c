@@ -846,6 +846,129 @@ static void simple_threads(void)
     for (unsigned i = 0; i < THREADS; i++) CHECK(workers[i].good, "thread %u", i);
 }
 
+/* ---- Operations on arrays ---- */
+
+#define ARRAY(x) {(void *)(x), sizeof(x)}
+
+static void compute_operations(void)
+{
+    adead_runtime *runtime = open_runtime();
+    /* A product of quantised numbers: 2 x 3 times the transpose of 2 x 3, by hand. */
+    const float   a[6] = {1, -2, 127, 0.5f, 0.25f, -0.125f}, b[6] = {127, 1, 0, -127, 127, 63.5f}, bias[2] = {0.5f, -40000};
+    float         scale_a[2], scale_b[2], y[4];
+    int8_t        qa[6], qb[6];
+    int32_t       sums[4];
+    const int8_t  expected_a[6] = {1, -2, 127, 127, 64, -32}, expected_b[6] = {127, 1, 0, -127, 127, 64};
+    adead_operation op = {.size = sizeof op, .opcode = ADEAD_COMPUTE_QUANTIZE_SCALE, .dims = {2, 3},
+                          .arrays = {ARRAY(a), ARRAY(scale_a)}};
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(scale_a[0] == 1.0f && scale_a[1] == 0.5f / 127.0f, "%g %g", scale_a[0], scale_a[1]);
+    op.arrays[0] = (adead_array)ARRAY(b), op.arrays[1] = (adead_array)ARRAY(scale_b);
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(scale_b[0] == 1.0f && scale_b[1] == 1.0f, "%g %g", scale_b[0], scale_b[1]);
+    op = (adead_operation){.size = sizeof op, .opcode = ADEAD_COMPUTE_QUANTIZE, .dims = {2, 3},
+                           .arrays = {ARRAY(a), ARRAY(scale_a), ARRAY(qa)}};
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(memcmp(qa, expected_a, 6) == 0, "%d %d %d %d %d %d", qa[0], qa[1], qa[2], qa[3], qa[4], qa[5]);
+    op = (adead_operation){.size = sizeof op, .opcode = ADEAD_COMPUTE_QUANTIZE, .dims = {2, 3},
+                           .arrays = {ARRAY(b), ARRAY(scale_b), ARRAY(qb)}};
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(memcmp(qb, expected_b, 6) == 0, "%d %d %d %d %d %d", qb[0], qb[1], qb[2], qb[3], qb[4], qb[5]);
+    op = (adead_operation){.size = sizeof op, .opcode = ADEAD_COMPUTE_MATMUL_I8_EX, .flags = ADEAD_FLAG_TRANSPOSE_B,
+                           .dims = {2, 2, 3}, .arrays = {ARRAY(qa), ARRAY(qb), ARRAY(sums)}};
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(sums[0] == 125 && sums[1] == 7747 && sums[2] == 16193 && sums[3] == -10049, "%d %d %d %d", sums[0], sums[1],
+          sums[2], sums[3]);
+    op = (adead_operation){.size = sizeof op, .opcode = ADEAD_COMPUTE_DEQUANTIZE, .flags = ADEAD_FLAG_BIAS,
+                           .activation = ADEAD_ACT_RELU, .dims = {2, 2},
+                           .arrays = {ARRAY(sums), ARRAY(scale_a), ARRAY(scale_b), ARRAY(bias), ARRAY(y)}};
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(y[0] == 125.5f && y[1] == 0 && y[2] == 16193 * (0.5f / 127.0f) + 0.5f && y[3] == 0, "%g %g %g %g", y[0], y[1],
+          y[2], y[3]);
+
+    /* Two products of a matrix's halves, side by side in one result; the column between them stays. */
+    const float whole[8] = {1, 2, 3, 4, 5, 6, 7, 8}, unit[4] = {1, 0, 0, 1};
+    float       c[10] = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
+    op = (adead_operation){.size = sizeof op, .opcode = ADEAD_COMPUTE_MATMUL_STRIDED, .dims = {2, 2, 2, 2, 4, 2, 5, 2, 0, 3},
+                           .arrays = {ARRAY(whole), ARRAY(unit), {NULL, 0}, ARRAY(c)}};
+    REFUSED(adead_compute(runtime, &op), ADEAD_OVERLAP); /* the second matrix begins between rows of the first */
+    op.dims[6] = 2, op.dims[9] = 5;
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(c[0] == 1 && c[1] == 2 && c[2] == 5 && c[3] == 6 && c[4] == 9 && c[5] == 3 && c[8] == 8 && c[9] == 9, "strides");
+
+    const uint16_t halves[2] = {0x3C00, 0x8001}; /* 1, and the smallest below zero */
+    float          wide[2];
+    op = (adead_operation){.size = sizeof op, .opcode = ADEAD_COMPUTE_WIDEN_F16, .dims = {2},
+                           .arrays = {ARRAY(halves), ARRAY(wide)}};
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(wide[0] == 1.0f && wide[1] == -0x1p-24f, "%g %g", wide[0], wide[1]);
+    uint8_t bytes[3] = {0};
+    op = (adead_operation){
+        .size = sizeof op, .opcode = ADEAD_COMPUTE_FILL, .dims = {2}, .scalar = 7, .arrays = {ARRAY(bytes)}};
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    CHECK(bytes[1] == 7 && bytes[2] == 0, "fill");
+    adead_runtime_destroy(runtime);
+}
+
+static void compute_refuses(void)
+{
+    adead_runtime  *runtime = open_runtime();
+    float           x[8] = {0}, y[8] = {0};
+    adead_operation good = {.size = sizeof good, .opcode = ADEAD_COMPUTE_RELU, .dims = {4}, .arrays = {ARRAY(x), ARRAY(y)}},
+                    op;
+    REFUSED(adead_compute(NULL, &good), ADEAD_INVALID_ARGUMENT);
+    REFUSED(adead_compute(runtime, NULL), ADEAD_INVALID_ARGUMENT);
+#define BAD(change, code) op = good, change; REFUSED(adead_compute(runtime, &op), code)
+    BAD(op.size = 8, ADEAD_INVALID_ARGUMENT);
+    BAD(op.opcode = 0xC0DA0030, ADEAD_INVALID_ARGUMENT); /* relu, but on buffers */
+    BAD(op.opcode = 0x20000000, ADEAD_INVALID_ARGUMENT);
+    BAD(op.opcode = ADEAD_COMPUTE_NONE, ADEAD_INVALID_ARGUMENT);
+    BAD(op.flags = ADEAD_FLAG_BIAS, ADEAD_INVALID_ARGUMENT);
+    BAD(op.activation = ADEAD_ACT_RELU, ADEAD_INVALID_ARGUMENT);
+    BAD((op.opcode = ADEAD_COMPUTE_MATMUL_EX, op.activation = 7), ADEAD_INVALID_ARGUMENT);
+    BAD(op.dims[0] = 9, ADEAD_OUT_OF_BOUNDS);
+    BAD(op.dims[0] = UINT64_MAX, ADEAD_SHAPE_TRAP);
+    BAD(op.arrays[0].data = NULL, ADEAD_INVALID_ARGUMENT);
+    BAD(op.arrays[1].bytes = UINT64_MAX, ADEAD_INVALID_ARGUMENT);
+    BAD(op.arrays[1].data = x + 1, ADEAD_OVERLAP);
+    BAD((op.arrays[1].data = (char *)x - 1, op.arrays[1].bytes = 17), ADEAD_OVERLAP);
+    op = good;
+    op.arrays[1] = op.arrays[0]; /* in place */
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    op = (adead_operation){.size = sizeof op, .opcode = ADEAD_COMPUTE_RELU}; /* nothing at all */
+    CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
+    adead_runtime_destroy(runtime);
+}
+
+typedef struct compute_worker { pthread_t thread; adead_runtime *runtime; float seed; bool good; } compute_worker;
+
+static void *compute_work(void *context)
+{
+    compute_worker *w = context;
+    float           a[64], c[64];
+    w->good = true;
+    for (int i = 0; i < 64; i++) a[i] = i % 9 == 0 ? w->seed : 0.0f; /* a multiple of the unit matrix */
+    for (int i = 0; i < 200; i++) {
+        adead_operation op = {.size = sizeof op, .opcode = ADEAD_COMPUTE_MATMUL, .dims = {8, 8, 8},
+                              .arrays = {ARRAY(a), ARRAY(a), ARRAY(c)}};
+        w->good = adead_compute(w->runtime, &op) == ADEAD_OK && c[63] == w->seed * w->seed && c[62] == 0 && w->good;
+    }
+    return NULL;
+}
+
+static void compute_threads(void)
+{
+    adead_runtime *runtime = open_runtime();
+    compute_worker workers[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i] = (compute_worker){.runtime = runtime, .seed = (float)(i + 1)};
+        CHECK_EQ(pthread_create(&workers[i].thread, NULL, compute_work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) pthread_join(workers[i].thread, NULL);
+    for (unsigned i = 0; i < THREADS; i++) CHECK(workers[i].good, "thread %u", i);
+    adead_runtime_destroy(runtime);
+}
+
 /* ---- Self-test ---- */
 
 static void count_report(void *context, const char *operation, uint64_t cases, uint64_t mismatches)
@@ -881,4 +1004,4 @@ TEST_MAIN("ffi", T(names) T(backends) T(runtime_options) T(later_structs) T(envi
           T(program_files) T(program_facts) T(refused_program) T(instance_arguments) T(run_and_outputs) T(traps)
           T(trace_and_profile) T(children_keep_parents) T(allocation_failures) T(threads_share_a_program)
           T(floating_point_environment) T(simple_states) T(simple_operations) T(simple_memory) T(simple_threads)
-          T(selftest))
+          T(compute_operations) T(compute_refuses) T(compute_threads) T(selftest))
