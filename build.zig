@@ -307,9 +307,10 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
     step.dependOn(&run.step);
 }
 
-/// tests/bench/run.py measures; it gets the C programs of its folder (which are POSIX) as --NAME=FILE.
+/// tests/bench/run.py measures; it gets two C files of its folder (which are POSIX) built: spawn, and contest, which times adead
+/// and what it is compared with and has adead in it.
 fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, command: ?*Compile) void {
-    const step = b.step("bench", "Measure beside peers from the registries: [interp] [startup] [gemm] [--write]");
+    const step = b.step("bench", "Measure beside peers from the registries: [cpu] [interp] [startup] [--quick] [--write]");
     const c = command orelse {
         step.dependOn(&b.addFail("there is no cli/ to measure").step);
         return;
@@ -324,10 +325,10 @@ fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, com
     run.addPrefixedArtifactArg("--adead=", c);
     run.addPrefixedArtifactArg("--library=", shared);
     if (setting.target.result.os.tag != .windows) {
-        for (filesIn(b, .{ .path = "tests/bench" }, ".c")) |source| {
-            const name = suiteName(source);
-            run.addPrefixedArtifactArg(b.fmt("--{s}=", .{name}), executable(b, setting, name, &.{source}, static));
-        }
+        run.addPrefixedArtifactArg("--spawn=", executable(b, setting, "spawn", &.{"tests/bench/spawn.c"}, null));
+        const contest = cModule(b, setting, &.{"tests/bench/cpu/contest.c"});
+        contest.linkLibrary(static);
+        run.addPrefixedArtifactArg("--contest=", b.addLibrary(.{ .name = "contest", .linkage = .dynamic, .root_module = contest }));
     }
     if (b.args) |args| run.addArgs(args);
     run.stdio = .inherit;
@@ -499,6 +500,7 @@ const Tests = struct {
         for (folders) |folder| t.addFolder(all, folder);
         t.addThreadSanitized(all);
         t.addQemu(all);
+        t.addMutations(all, false);
         t.addSizes(all);
         t.addStatic(all);
         if (t.cc == null) {
@@ -511,6 +513,9 @@ const Tests = struct {
             .paths = &.{ "build.zig", "build.zig.zon", "tests" },
             .check = true,
         }).step);
+
+        const mutate = t.start("mutate", "Build deliberate faults into the backend cpu; the tests must find each");
+        t.addMutations(mutate, true);
 
         t.addGenerated(t.start("gen-check", "Say which generated files are stale"));
         t.addFuzzStep();
@@ -778,6 +783,87 @@ const Tests = struct {
             run.addArgs(&.{ "--env=TSAN_OPTIONS=halt_on_error=1", "--env=ADEAD_TEST_SAMPLE=5" });
             run.addFileArg(t.suiteExe(setting, source, library));
         }
+    }
+
+    /// A deliberate fault, and the suite that must find it: tests/mutation/table.zon.
+    const Mutation = struct {
+        /// What is done wrong.
+        name: []const u8,
+        file: []const u8,
+        /// Text that stands exactly once in the file, and what stands there instead.
+        old: []const u8,
+        new: []const u8,
+        /// The C files to compile anew, where `file` is a header.
+        units: []const []const u8 = &.{},
+        /// The suite, and perhaps the one test of it, that must fail.
+        suite: []const u8 = "tests/conformance/test_operations.c",
+        only: []const u8 = "",
+        /// Where the faulty code runs.
+        needs: enum { anything, x86, avx2, avx512, aarch64 } = .anything,
+        /// Also part of the step `test`.
+        ordinary: bool = false,
+    };
+    const mutations: []const Mutation = @import("tests/mutation/table.zon");
+
+    /// Builds and runs the mutations, all or those of the ordinary tests. A fault whose text is no longer found fails.
+    fn addMutations(t: *Tests, run: *Build.Step.Run, all: bool) void {
+        const b = t.b;
+        for (mutations) |m| {
+            if (!all and !m.ordinary) continue;
+            const name = b.fmt("mutation_{s}", .{m.name});
+            if (!t.wanted("mutation", name)) continue;
+            const text = contents(b, m.file);
+            if (std.mem.count(u8, text, m.old) != 1) {
+                const reason = b.fmt("{s} does not have the text of this fault exactly once", .{m.file});
+                run.addArgs(&.{ b.fmt("fail:{s}", .{name}), reason });
+            } else if (!canRun(b, m.needs)) {
+                t.skip(run, name, b.fmt("cannot run: this processor has no {t}", .{m.needs}));
+            } else {
+                run.addArg(b.fmt("mutant:{s}", .{name}));
+                run.addFileArg(t.mutant(m, text));
+                if (m.only.len != 0) run.addArg(m.only);
+            }
+        }
+    }
+
+    fn canRun(b: *Build, needs: @FieldType(Mutation, "needs")) bool {
+        const cpu = b.graph.host.result.cpu;
+        const x86 = cpu.arch == .x86_64;
+        return switch (needs) {
+            .anything => true,
+            .x86 => x86,
+            .avx2 => x86 and std.Target.x86.featureSetHas(cpu.features, .avx2),
+            .avx512 => x86 and std.Target.x86.featureSetHas(cpu.features, .avx512dq),
+            .aarch64 => cpu.arch == .aarch64,
+        };
+    }
+
+    /// The suite with the faulty files linked in front of the library, which then does not give its own.
+    fn mutant(t: *Tests, m: Mutation, text: []const u8) LazyPath {
+        const b = t.b;
+        const changed = std.mem.replaceOwned(u8, b.allocator, text, m.old, m.new) catch @panic("OOM");
+        const folder = b.addWriteFiles();
+        const cpu: Folder = .{ .path = "backends/cpu", .recursive = true };
+        for (filesIn(b, cpu, "")) |path| {
+            if (!std.mem.eql(u8, path, m.file)) _ = folder.addCopyFile(b.path(path), path);
+        }
+        _ = folder.add(m.file, changed);
+        const module = b.createModule(.{
+            .target = t.setting.target,
+            .optimize = .ReleaseFast,
+            .link_libc = true,
+            .sanitize_c = .off,
+        });
+        module.addIncludePath(folder.getDirectory());
+        module.addIncludePath(b.path("."));
+        module.addIncludePath(b.path("ffi/include"));
+        for (versionMacros(b)) |macro| module.addCMacro(macro[0], macro[1]);
+        const flags = c_flags ++ .{"-w"};
+        const units: []const []const u8 = if (m.units.len != 0) m.units else &.{m.file};
+        for (units) |unit| module.addCSourceFile(.{ .file = folder.getDirectory().path(b, unit), .flags = &flags });
+        module.addCSourceFile(.{ .file = b.path(m.suite), .flags = &flags });
+        module.linkLibrary(t.static);
+        return b.addExecutable(.{ .name = m.name, .root_module = module }).getEmittedBin();
     }
 
     /// The limits on the size of what is installed.

@@ -2,10 +2,12 @@
 //!
 //!   runner [--jobs=N] [--timeout=SECONDS] [--only=TEST] [--env=NAME=VALUE]... GROUP...
 //!   GROUP: suite:NAME [--env=NAME=VALUE]... EXE ARG...  |  program:NAME EXE ARG...  |  skip:NAME REASON
+//!          | mutant:NAME EXE ARG... | fail:NAME REASON
 //!
-//! A program passes when it exits with 0. A suite speaks the protocol of tests/harness/test.h on its standard output: PASS,
-//! FAIL and SKIP lines, then one summary line. Lines are forwarded as they come. A suite that dies, hangs, leaves out its
-//! summary or exits with an error without a FAIL line counts as one failure more. The last line on standard output is always
+//! A program passes when it exits with 0. A mutant is a suite with a deliberate fault built in: it passes when a test of it
+//! fails, and is ended there. A suite speaks the protocol of tests/harness/test.h on its standard output: PASS, FAIL and SKIP
+//! lines, then one summary line. Lines are forwarded as they come. A suite that dies, hangs, leaves out its summary or exits
+//! with an error without a FAIL line counts as one failure more. The last line on standard output is always
 //! `N passed, N failed, N skipped`.
 //! Under CI=true a skip is a failure unless its reason starts with "cannot run: ": what could have run must run.
 
@@ -15,12 +17,14 @@ const Io = std.Io;
 const Suite = struct {
     name: []const u8,
     argv: []const []const u8 = &.{},
-    kind: enum { suite, program, skip } = .suite,
+    kind: enum { suite, program, mutant, skip, fail } = .suite,
     environ: *const std.process.Environ.Map,
     passed: usize = 0,
     failed: usize = 0,
     skipped: usize = 0,
     summary: bool = false,
+    /// The test that found a mutant's fault.
+    caught: ?[]const u8 = null,
     seconds: f64 = 0,
 };
 
@@ -63,6 +67,8 @@ const Runner = struct {
         if (suite.kind == .skip) {
             const line = std.fmt.allocPrint(runner.gpa, "SKIP {s}: {s}", .{ suite.name, suite.argv[0] }) catch @panic("OOM");
             runner.suiteLine(suite, line);
+        } else if (suite.kind == .fail) {
+            runner.fail(suite, suite.argv[0]);
         } else {
             const verdict: ?[]const u8 = runner.runProcess(suite) catch |e| text: {
                 const words = std.fmt.allocPrint(runner.gpa, "cannot be run: {t} ({s})", .{ e, suite.argv[0] });
@@ -115,13 +121,22 @@ const Runner = struct {
         const deadline = limit.toDeadline(io);
         while (reader.fill(256, deadline)) |_| {
             runner.forward(suite, &reader, false);
+            if (suite.caught) |_| break;
         } else |e| switch (e) {
             error.EndOfStream => {},
             error.Timeout => return try std.fmt.allocPrint(gpa, "ran longer than {d} s and was killed", .{runner.timeout}),
             else => return e,
         }
         runner.forward(suite, &reader, true);
+        if (suite.caught) |what| {
+            runner.suiteLine(suite, try std.fmt.allocPrint(gpa, "PASS {s}: found by {s}", .{ suite.name, what }));
+            return null;
+        }
         const term = try child.wait(io);
+        if (suite.kind == .mutant) return switch (term) {
+            .exited => "the fault is not found: no test failed",
+            else => "did not end by itself, which tells nothing about the fault",
+        };
 
         switch (term) {
             .exited => |code| if (suite.kind == .program) {
@@ -149,7 +164,12 @@ const Runner = struct {
                 const newline = std.mem.indexOfScalar(u8, bytes, '\n');
                 if (newline == null and !(at_end and bytes.len != 0)) break;
                 const text = std.mem.trimEnd(u8, bytes[0 .. newline orelse bytes.len], "\r");
-                if (stream == 0) runner.suiteLine(suite, text) else runner.stderrLine(suite, text);
+                if (suite.kind == .mutant) {
+                    const failed = stream == 0 and std.mem.startsWith(u8, text, "FAIL ");
+                    const end = std.mem.indexOf(u8, text, ": ") orelse text.len;
+                    if (failed and suite.caught == null)
+                        suite.caught = runner.gpa.dupe(u8, text["FAIL ".len..end]) catch @panic("OOM");
+                } else if (stream == 0) runner.suiteLine(suite, text) else runner.stderrLine(suite, text);
                 r.toss(if (newline) |n| n + 1 else bytes.len);
             }
         }
@@ -233,7 +253,7 @@ fn isSummary(text: []const u8) bool {
 
 /// The name of the group that this argument starts, or null.
 fn groupStart(arg: []const u8) ?[]const u8 {
-    for ([_][]const u8{ "suite:", "program:", "skip:" }) |prefix| {
+    for ([_][]const u8{ "suite:", "program:", "mutant:", "skip:", "fail:" }) |prefix| {
         if (std.mem.startsWith(u8, arg, prefix)) return arg[prefix.len..];
     }
     return null;
@@ -262,8 +282,8 @@ pub fn main(init: std.process.Init) !u8 {
             if (suites.items.len != 0) suites.items[suites.items.len - 1].argv = try argv.toOwnedSlice(gpa);
             try suites.append(gpa, .{ .name = name, .environ = init.environ_map });
             const last = &suites.items[suites.items.len - 1];
-            if (std.mem.startsWith(u8, arg, "program:")) last.kind = .program;
-            if (std.mem.startsWith(u8, arg, "skip:")) last.kind = .skip;
+            const prefix = arg[0 .. arg.len - name.len - 1];
+            last.kind = std.meta.stringToEnum(@TypeOf(last.kind), prefix).?;
         } else if (std.mem.startsWith(u8, arg, "--env=")) {
             const pair = arg["--env=".len..];
             const equals = std.mem.indexOfScalar(u8, pair, '=') orelse return error.BadArgument;
