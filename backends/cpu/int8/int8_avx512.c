@@ -26,7 +26,7 @@ const adead_int8_kernels adead_int8_avx512 = {
 #undef INT8_FN
 #undef INT8_NAME
 #undef DOT
-#define INT8_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
+#define INT8_FN __attribute__((target(AVX512_FEATURES ",avx512vnni")))
 #define INT8_NAME(x) x##_avx512_vnni
 #define DOT(sum, b, a) _mm512_dpbusd_epi32(sum, b, a)
 #include "int8_tile.h"

@@ -11,10 +11,11 @@
 #define LANES 16
 /* clang 18 to 21 have a feature of their own for registers of 512 bits. */
 #if defined(__clang__) && __clang_major__ >= 18 && __clang_major__ <= 21
-#define VEC_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,evex512")))
+#define AVX512_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,evex512"
 #else
-#define VEC_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
+#define AVX512_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
 #endif
+#define VEC_FN __attribute__((target(AVX512_FEATURES)))
 #define VEC_INLINE static inline __attribute__((always_inline, unused)) VEC_FN
 /* y 2^k by one instruction, see v_scaled in functions.h. */
 #define V_HAS_SCALEF 1
@@ -109,6 +110,25 @@ VEC_INLINE float v_fold_max(vf a)
     __m128 by4 = _mm_max_ps(_mm256_castps256_ps128(by8), _mm256_extractf128_ps(by8, 1));
     __m128 by2 = _mm_max_ps(by4, _mm_movehl_ps(by4, by4));
     return _mm_cvtss_f32(_mm_max_ss(by2, _mm_movehdup_ps(by2)));
+}
+
+/* Transposition. v_load_quads: 128 bits of four places, `step` floats apart. The others work in each 128 bits. */
+VEC_INLINE vf v_load_quads(const adead_cpu_f32 *p, uint64_t step)
+{
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps((const float *)p));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps((const float *)(p + step)), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps((const float *)(p + 2 * step)), 2);
+    return _mm512_insertf32x4(v, _mm_loadu_ps((const float *)(p + 3 * step)), 3);
+}
+VEC_INLINE vf v_zip_low(vf a, vf b) { return _mm512_unpacklo_ps(a, b); }
+VEC_INLINE vf v_zip_high(vf a, vf b) { return _mm512_unpackhi_ps(a, b); }
+VEC_INLINE vf v_pair_low(vf a, vf b)
+{
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+VEC_INLINE vf v_pair_high(vf a, vf b)
+{
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
 }
 
 #include "common.h"
