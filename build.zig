@@ -112,7 +112,7 @@ pub fn build(b: *Build) void {
         .all_on_qemu = b.option(bool, "qemu", "Run unit, conformance and golden suites for aarch64 under qemu") orelse false,
     };
     tests.addSteps();
-    addBench(b, setting, static, shared, command);
+    addBench(b, setting, shared, command);
     addExhaustive(b, setting, static);
 }
 
@@ -161,9 +161,39 @@ fn exists(b: *Build, path: []const u8) bool {
     return true;
 }
 
-/// What a source file says; empty where it cannot be read.
+/// What a source file says; empty where it cannot be read. Read once.
 fn contents(b: *Build, path: []const u8) []const u8 {
-    return b.build_root.handle.readFileAlloc(b.graph.io, path, b.allocator, .limited(1 << 20)) catch "";
+    const known = read_files.getOrPut(b.allocator, path) catch @panic("OOM");
+    if (!known.found_existing)
+        known.value_ptr.* = b.build_root.handle.readFileAlloc(b.graph.io, path, b.allocator, .limited(1 << 20)) catch "";
+    return known.value_ptr.*;
+}
+var read_files: std.StringHashMapUnmanaged([]const u8) = .empty;
+
+/// Flag for one C file that changes with what it includes. The compiler's cache notes the contents of headers after it has
+/// compiled: one that is edited meanwhile would be taken for the one that was compiled, for ever. This key is made before.
+fn includedKey(b: *Build, source: []const u8) []const u8 {
+    var seen: std.StringArrayHashMapUnmanaged(void) = .empty;
+    var hash: std.hash.Wyhash = .init(0);
+    addIncluded(b, source, &seen);
+    for (seen.keys()) |path| hash.update(contents(b, path));
+    return b.fmt("-DADEAD_INCLUDED=0x{x}", .{hash.final()});
+}
+
+/// The file and what it includes with quotation marks, and so on, each path once.
+fn addIncluded(b: *Build, path: []const u8, seen: *std.StringArrayHashMapUnmanaged(void)) void {
+    if ((seen.getOrPut(b.allocator, path) catch @panic("OOM")).found_existing) return;
+    var lines = std.mem.splitScalar(u8, contents(b, path), '\n');
+    while (lines.next()) |line| {
+        const after = std.mem.cutPrefix(u8, std.mem.trimStart(u8, line, " \t"), "#include \"") orelse continue;
+        const name = after[0 .. std.mem.indexOfScalar(u8, after, '"') orelse continue];
+        for ([_][]const u8{ std.fs.path.dirname(path) orelse ".", ".", "ffi/include" }) |folder| {
+            const file = std.fs.path.resolvePosix(b.allocator, &.{ folder, name }) catch @panic("OOM");
+            if (contents(b, file).len == 0) continue;
+            addIncluded(b, file, seen);
+            break;
+        }
+    }
 }
 
 /// "tests/unit/test_blocks.c" to "blocks".
@@ -199,7 +229,8 @@ fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Modu
     for (sources) |source| {
         const small = setting.optimize == .ReleaseFast and isCold(source);
         const level: []const []const u8 = if (small) &.{"-Os"} else &.{};
-        module.addCSourceFile(.{ .file = b.path(source), .flags = concat(b, &flags, level) });
+        const key: []const []const u8 = &.{includedKey(b, source)};
+        module.addCSourceFile(.{ .file = b.path(source), .flags = concat(b, concat(b, &flags, level), key) });
     }
     return module;
 }
@@ -308,8 +339,8 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
 }
 
 /// tests/bench/run.py measures; it gets two C files of its folder (which are POSIX) built: spawn, and contest, which times adead
-/// and what it is compared with and has adead in it.
-fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, command: ?*Compile) void {
+/// and what it is compared with.
+fn addBench(b: *Build, setting: Setting, shared: *Compile, command: ?*Compile) void {
     const step = b.step("bench", "Measure beside peers from the registries: [cpu] [interp] [startup] [--quick] [--write]");
     const c = command orelse {
         step.dependOn(&b.addFail("there is no cli/ to measure").step);
@@ -327,7 +358,6 @@ fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, com
     if (setting.target.result.os.tag != .windows) {
         run.addPrefixedArtifactArg("--spawn=", executable(b, setting, "spawn", &.{"tests/bench/spawn.c"}, null));
         const contest = cModule(b, setting, &.{"tests/bench/cpu/contest.c"});
-        contest.linkLibrary(static);
         run.addPrefixedArtifactArg("--contest=", b.addLibrary(.{ .name = "contest", .linkage = .dynamic, .root_module = contest }));
     }
     if (b.args) |args| run.addArgs(args);
@@ -431,7 +461,7 @@ const SystemCompiler = struct {
         run.setName(b.fmt("{s} {s}", .{ std.fs.path.basename(cc.path), source }));
         run.addArgs(&c_flags);
         run.addArgs(flags);
-        run.addArg(prefixMap(b));
+        run.addArgs(&.{ prefixMap(b), includedKey(b, source) });
         if (cc.strict) run.addArg("-Werror");
         // Messages are cut at the end of their buffers on purpose; only gcc takes snprintf for a mistake then.
         if (!cc.isClang()) run.addArg("-Wno-format-truncation");

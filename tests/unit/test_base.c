@@ -171,7 +171,7 @@ static void cpu_agrees_with_the_kernel(void)
     bool        found = false;
     while (file && !found && fgets(line, sizeof line - 1, file)) found = strncmp(line, "flags", 5) == 0;
     if (file) fclose(file);
-    if (!found) SKIP("no x86 flags in /proc/cpuinfo here");
+    if (!found) SKIP("cannot run: no x86 flags in /proc/cpuinfo here");
     line[strcspn(line, "\n")] = ' ';
     for (size_t i = 0; i < ADEAD_COUNT(rows); i++) {
         bool ours = *((const bool *)((const char *)cpu + rows[i].member)), kernel = strstr(line, rows[i].flag) != NULL;
@@ -181,7 +181,7 @@ static void cpu_agrees_with_the_kernel(void)
 }
 
 #else
-static void cpu_agrees_with_the_kernel(void) { SKIP("features are detected on x86-64 only"); }
+static void cpu_agrees_with_the_kernel(void) { SKIP("cannot run: this compares x86-64 features"); }
 #endif
 
 TEST_MAIN("base", T(status_names_and_texts) T(failure_records) T(failure_messages_are_bounded) T(dtypes) T(loads_and_stores)

@@ -374,7 +374,7 @@ static void untouched_pages_cost_nothing(void)
     adead_blocks_close(&blocks);
 }
 #else
-static void untouched_pages_cost_nothing(void) { SKIP("this system has no mincore"); }
+static void untouched_pages_cost_nothing(void) { SKIP("cannot run: this system has no mincore"); }
 #endif
 
 #if ADEAD_ASAN

@@ -203,7 +203,7 @@ static void later_structs(void)
 static void environment(void)
 {
 #if defined(_WIN32)
-    SKIP("setenv is not there");
+    SKIP("cannot run: setenv is not there");
 #else
     setenv("ADEAD_BACKEND", "nonsense", 1);
     adead_runtime *runtime = NULL;

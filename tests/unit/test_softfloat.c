@@ -221,7 +221,7 @@ static void f64_against_oracle(void) { against_oracle(F64); }
 /* Where the processor has no such instruction both sides are the software, and the oracle above is the proof. */
 static void against_processor(format f)
 {
-    if (!adead_cpu_get()->fma) SKIP("this processor has no fma instruction");
+    if (!adead_cpu_get()->fma) SKIP("cannot run: this processor has no fma instruction");
     uint64_t seed = 12, c[3];
     for (int i = 0; i < HARD_CASES; i++) {
         hard_case(f, &seed, c);
