@@ -689,7 +689,7 @@ static void completions(void)
     SHOWS("(text binary hex agpu ahyb)");
     if (sh("command -v zsh") == 0) WORKS("$A completions zsh >_adead && zsh -n _adead");
     WORKS("$A completions bash >complete.bash");
-    if (sh("command -v bash") != 0) SKIP("bash is not there");
+    if (sh("command -v bash") != 0) SKIP("cannot run: bash is not there");
     WORKS("bash -n complete.bash");
     static const struct { const char *words; int at; const char *has, *lacks; } cases[] = {
         {"adead r", 1, "run", "check"},
