@@ -1,8 +1,8 @@
 /* The backend `cpu`: ref's bits at the processor's speed. Which instruction set is used is chosen when a device is
- * opened, from what processor and operating system offer. Operations without a fast version here are declined and run
- * on ref, in the same memory.
+ * opened, from what processor and operating system offer; kernels.def lists them. Operations that a set has no kernel for
+ * are declined and run on ref, in the same memory.
  *
- * Variants: "cpu" the best there is, "cpu:avx2" that one or nothing, "cpu:scalar" no fast version at all.
+ * Variants: "cpu" the best there is, "cpu:avx2" that one or nothing.
  *
  * Threads divide an operation's output: tiles of a product, rows, pieces of an array. Every number is computed by one
  * thread in the canonical order, so how many there are cannot change a bit. Small operations stay on the caller's thread.
@@ -16,14 +16,13 @@
 static bool cpu_supports(adead_device *opaque, const adead_tensor_op *op)
 {
     const adead_cpu_kernels *kernels = ((adead_cpu_device *)opaque)->kernels;
-    if (!kernels) return false;
     switch (op->kind) {
     case ADEAD_TENSOR_MATMUL:
     case ADEAD_TENSOR_MATMUL_EX:
     case ADEAD_TENSOR_ATTENTION:
     case ADEAD_TENSOR_MULTIHEAD:
-    case ADEAD_TENSOR_FFN: return true;
-    default: return adead_cpu_has_array(kernels, op->kind);
+    case ADEAD_TENSOR_FFN: return kernels->gemm != NULL;
+    default: return adead_cpu_has_array(op->kind);
     }
 }
 
@@ -45,42 +44,94 @@ static adead_status cpu_run(adead_device *opaque, const adead_tensor_op *op, ade
 
 /* ---- Choice of kernels ---- */
 
-/* The AVX2 kernels if they can run here. */
-static const adead_cpu_kernels *avx2_kernels(void)
-{
+typedef struct variant {
+    const char              *name, *text;
+    const adead_cpu_kernels *kernels; /* NULL: for other processors */
+    /* The first feature that is missing here, in words; NULL if all are there. */
+    const char *(*missing)(const adead_cpu *cpu);
+} variant;
+
 #if defined(__x86_64__)
-    const adead_cpu *cpu = adead_cpu_get();
-    return cpu->avx2 && cpu->fma ? &adead_cpu_avx2 : NULL;
+#define X86_64(yes, no) yes
+#define AARCH64(yes, no) no
 #else
-    return NULL;
+#define X86_64(yes, no) no
+#define AARCH64(yes, no) yes
 #endif
+#define ANY(yes, no) yes
+
+/* The names that adead_cpu gives its features. */
+#define FEATURE(member, text) FEATURE_##member,
+enum { ADEAD_CPU_FEATURES(FEATURE) };
+#undef FEATURE
+#define FEATURE(member, text) text,
+static const char *const feature_names[] = {ADEAD_CPU_FEATURES(FEATURE)};
+#undef FEATURE
+
+#define NEEDS(member) if (!cpu->member) return feature_names[FEATURE_##member];
+#define KERNELS(name, text, processor, needs)                  \
+    extern const adead_cpu_kernels adead_cpu_##name;           \
+    static const char *missing_##name(const adead_cpu *cpu)    \
+    {                                                          \
+        (void)cpu;                                             \
+        processor(needs return NULL, return "another processor"); \
+    }
+#include "kernels.def"
+#undef KERNELS
+#undef NEEDS
+
+static const variant variants[] = {
+#define KERNELS(name, text, processor, needs) {#name, text, processor(&adead_cpu_##name, NULL), missing_##name},
+#include "kernels.def"
+#undef KERNELS
+};
+
+/* A variant that was asked for and cannot be had. */
+static adead_status refuse(const char *asked, const variant *found, adead_backend_facts *facts, adead_failure *failure)
+{
+    char   *reason = facts->reason;
+    size_t  room = sizeof facts->reason;
+    if (found) {
+        snprintf(reason, room, "the variant %s of the backend cpu (%s) needs %s, which this processor or its operating "
+                 "system does not offer", found->name, found->text, found->missing(adead_cpu_get()));
+    } else {
+        size_t used = (size_t)snprintf(reason, room, "the backend cpu has no variant \"%.40s\"; there are", asked);
+        for (unsigned i = 0; i < ADEAD_COUNT(variants) && used < room; i++)
+            used += (size_t)snprintf(reason + used, room - used, "%s %s", i ? "," : "", variants[i].name);
+    }
+    return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "%s", reason);
 }
 
-/* The kernels of a variant, with the facts about the choice. */
-static adead_status choose(const char *variant, uint32_t threads, const adead_cpu_kernels **kernels,
-                           adead_backend_facts *facts, adead_failure *failure)
+/* The variant of that name (NULL: the best there is), with the facts about the choice. */
+static adead_status choose(const char *asked, uint32_t threads, const variant **chosen, adead_backend_facts *facts,
+                           adead_failure *failure)
 {
-    bool scalar = variant && strcmp(variant, "scalar") == 0, avx2 = variant && strcmp(variant, "avx2") == 0;
+    const variant *found = NULL, *better = NULL; /* better: the last one that cannot be had, before `found` */
     memset(facts, 0, sizeof *facts);
-    *kernels = scalar ? NULL : avx2_kernels();
-    if (variant && !scalar && !avx2)
-        snprintf(facts->reason, sizeof facts->reason,
-                 "the backend cpu has no variant \"%.40s\": there are avx2 and scalar", variant);
-    else if (avx2 && !*kernels)
-        snprintf(facts->reason, sizeof facts->reason,
-                 "AVX2 with FMA is not offered by this processor or its operating system");
-    else
-        facts->available = true;
-    if (!facts->available) return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "%s", facts->reason);
+    for (unsigned i = 0; i < ADEAD_COUNT(variants) && !found; i++) {
+        bool here = !variants[i].missing(adead_cpu_get());
+        if (asked ? strcmp(asked, variants[i].name) == 0 : here) found = &variants[i];
+        else if (variants[i].kernels && !here) better = &variants[i];
+    }
+    if (!found || found->missing(adead_cpu_get())) return refuse(asked, found, facts, failure);
+    *chosen = found;
+    facts->available = true;
     facts->attested = true; /* IEEE instructions: right by specification, and by the conformance suite */
-    if (!*kernels) threads = 1; /* everything runs on ref */
-    snprintf(facts->device, sizeof facts->device, "%s, %u thread%s", *kernels ? "AVX2 and FMA" : "plain C",
-             (unsigned)threads, threads == 1 ? "" : "s");
-    snprintf(facts->reason, sizeof facts->reason, "%s",
-             variant    ? "asked for by name"
-             : *kernels ? "the best this processor offers"
-                        : "this processor has no instruction set with kernels in this build");
+    snprintf(facts->device, sizeof facts->device, "%s, %u thread%s", found->text, (unsigned)threads, threads == 1 ? "" : "s");
+    if (asked) snprintf(facts->reason, sizeof facts->reason, "asked for by name");
+    else if (!better) snprintf(facts->reason, sizeof facts->reason, "the best there is");
+    else {
+        snprintf(facts->reason, sizeof facts->reason, "the best this processor offers; %s needs %s", better->name,
+                 better->missing(adead_cpu_get()));
+    }
     return ADEAD_OK;
+}
+
+const adead_cpu_kernels *adead_cpu_find_kernels(const char *asked)
+{
+    const variant      *chosen;
+    adead_backend_facts facts;
+    return choose(asked, 1, &chosen, &facts, NULL) == ADEAD_OK ? chosen->kernels : NULL;
 }
 
 /* One thread per core unless a number is asked for; as many as the pool has at most. */
@@ -91,22 +142,23 @@ static uint32_t thread_count(uint32_t wanted)
 
 static adead_status cpu_probe(const char *variant, adead_backend_facts *facts, adead_failure *failure)
 {
-    const adead_cpu_kernels *kernels;
-    return choose(variant, thread_count(0), &kernels, facts, failure);
+    const struct variant *chosen;
+    return choose(variant, thread_count(0), &chosen, facts, failure);
 }
 
 /* ---- The table ---- */
 
 static adead_status cpu_open(const adead_device_options *options, adead_device **out, adead_failure *failure)
 {
-    const adead_cpu_kernels *kernels;
-    adead_backend_facts      facts;
-    adead_status             status = choose(options->variant, 1, &kernels, &facts, failure);
+    const variant      *chosen;
+    adead_backend_facts facts;
+    adead_status        status = choose(options->variant, 1, &chosen, &facts, failure);
     if (status != ADEAD_OK) return status;
     adead_cpu_device *device = options->host.allocate(options->host.context, sizeof *device);
     if (!device) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for the device of backend cpu");
     device->host = options->host;
-    device->kernels = kernels;
+    device->kernels = chosen->kernels;
+    device->variant = options->variant ? chosen->name : NULL;
     device->threads = thread_count(options->threads);
     adead_pool_retain();
     *out = (adead_device *)device;
@@ -134,16 +186,16 @@ static void cpu_free(adead_device *device, adead_memory *memory)
 
 static void cpu_describe(adead_device *opaque, adead_backend_facts *facts)
 {
-    const adead_cpu_device        *device = (const adead_cpu_device *)opaque;
-    const adead_cpu_kernels *chosen;
-    choose(device->kernels ? NULL : "scalar", device->threads, &chosen, facts, NULL);
+    const adead_cpu_device *device = (const adead_cpu_device *)opaque;
+    const variant          *chosen;
+    choose(device->variant, device->threads, &chosen, facts, NULL);
 }
 
 const adead_backend adead_backend_cpu = {
     .interface = ADEAD_BACKEND_INTERFACE,
     .size = sizeof(adead_backend),
     .name = "cpu",
-    .summary = "this processor, with AVX2 and FMA where it has them",
+    .summary = "this processor, with the widest vectors it has",
     .probe = cpu_probe,
     .open = cpu_open,
     .close = cpu_close,

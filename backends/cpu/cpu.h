@@ -8,29 +8,59 @@
 
 #include "gemm.h"
 
+#include <math.h> /* sqrtf, which is an instruction */
+
 typedef void adead_map(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
 typedef void adead_pairs(const adead_cpu_f32 *a, const adead_cpu_f32 *b, adead_cpu_f32 *y, uint64_t count);
+/* sums[b] = the plain sum of the b-th block of 256; a row's sum is +0, then each of these added in ascending order. */
+typedef void adead_sums(const adead_cpu_f32 *x, uint64_t count, float *sums);
 
+/* What an instruction set has; NULL where it lacks a kernel, whose operations are then declined. */
 typedef struct adead_cpu_kernels {
     /* `pack` holds ADEAD_GEMM_PACK_BYTES, aligned to 64. */
     void (*gemm)(const adead_gemm *g, float *pack);
-    /* y may be x in all of these. */
+    /* ---- Rows. y may be x in all of these. ---- */
     void (*softmax_row)(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
+    void (*layernorm_row)(const adead_cpu_f32 *x, const adead_cpu_f32 *gamma, const adead_cpu_f32 *beta, float eps,
+                          adead_cpu_f32 *y, uint64_t count);
     /* Attention's row of scores: each times `scale`, then plus +0 in the first `open` places and -infinity after them if
      * `masked`, then softmax. */
     void (*scores_row)(adead_cpu_f32 *scores, uint64_t count, float scale, bool masked, uint64_t open);
+    /* y = act(y + bias), y already a canonical sum; bias may be NULL. */
+    void (*finish_row)(adead_cpu_f32 *y, const adead_cpu_f32 *bias, uint64_t count, adead_activation activation);
+    float (*row_sum)(const adead_cpu_f32 *x, uint64_t count);
+    float (*row_max)(const adead_cpu_f32 *x, uint64_t count);
+    /* The first place of the bits of `value`, or of any NaN if it is one; `count` if there is none. */
+    uint64_t (*row_find)(const adead_cpu_f32 *x, uint64_t count, float value);
+    /* ---- Parts of rows, for rows so long that threads share them ---- */
+    adead_sums *plain_sums;
+    /* The largest number, NaN passed over, of two zeros either: good for softmax. */
+    float (*row_largest)(const adead_cpu_f32 *x, uint64_t count);
+    /* Sums of the squares of x - mean; of y = exp(x - max), where no x is above max. */
+    void (*square_sums)(const adead_cpu_f32 *x, uint64_t count, float mean, float *sums);
+    void (*exp_sums)(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count, float max, float *sums);
+    void (*normalize)(const adead_cpu_f32 *x, float mean, float inverse, const adead_cpu_f32 *gamma,
+                      const adead_cpu_f32 *beta, adead_cpu_f32 *y, uint64_t count);
+    /* ---- Elements. y may be an operand. ---- */
     void (*scale)(const adead_cpu_f32 *x, float s, adead_cpu_f32 *y, uint64_t count);
     adead_pairs *add, *subtract, *multiply, *divide;
-    adead_map   *relu, *exp, *log, *erf, *tanh, *sigmoid, *silu, *gelu, *gelu_tanh;
+    adead_map   *relu, *exp, *log, *sin, *cos, *erf, *tanh, *sigmoid, *silu, *gelu, *gelu_tanh;
+    /* ---- Moves ---- */
+    /* dst[j dst_row + i] = src[i src_row + j] for i < rows, j < columns. */
+    void (*transpose)(const adead_cpu_f32 *src, uint64_t src_row, adead_cpu_f32 *dst, uint64_t dst_row, uint64_t rows,
+                      uint64_t columns);
+    /* Copies past the caches to a multiple of 64; count is a multiple of 16. */
+    void (*stream)(const adead_cpu_f32 *x, void *y, uint64_t count);
 } adead_cpu_kernels;
 
+/* The kernels of a variant, "avx2" for instance, or of the best one for NULL; NULL if they cannot run here. */
+const adead_cpu_kernels *adead_cpu_find_kernels(const char *variant);
+
+/* 1 / sqrt(variance + eps), each step rounded once. */
+static inline float adead_cpu_inverse_deviation(float variance, float eps) { return 1.0f / sqrtf(variance + eps); }
+
 #if defined(__x86_64__)
-extern const adead_cpu_kernels adead_cpu_avx2;
-/* Parts of the set above. */
 void adead_avx2_gemm(const adead_gemm *g, float *pack);
-void adead_avx2_softmax_row(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
-void adead_avx2_scores_row(adead_cpu_f32 *scores, uint64_t count, float scale, bool masked, uint64_t open);
-/* y = act(x + bias), x already a canonical sum; bias may be NULL. */
 void adead_avx2_finish_row(adead_cpu_f32 *y, const adead_cpu_f32 *bias, uint64_t count, adead_activation activation);
 #endif
 

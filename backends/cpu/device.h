@@ -15,7 +15,8 @@
 typedef struct adead_cpu_device {
     adead_host               host;
     adead_scratch            scratch;
-    const adead_cpu_kernels *kernels; /* NULL: none, everything is declined */
+    const adead_cpu_kernels *kernels;
+    const char              *variant; /* that was asked for, NULL: none */
     uint32_t                 threads; /* at least 1 */
 } adead_cpu_device;
 
@@ -41,7 +42,7 @@ adead_status adead_cpu_run_matmul(adead_cpu_device *device, const adead_tensor_o
 adead_status adead_cpu_run_ffn(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_attention(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_array(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
-/* Is there a kernel for this elementwise or row operation? */
-bool adead_cpu_has_array(const adead_cpu_kernels *kernels, adead_tensor_kind kind);
+/* Is this one of arrays.c, for which all instruction sets have kernels? */
+bool adead_cpu_has_array(adead_tensor_kind kind);
 
 #endif

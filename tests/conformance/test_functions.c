@@ -14,8 +14,8 @@ static const measured_function *function;
 
 static void check_measurement(const measurement *m)
 {
-    CHECK(m->differences == 0, "%s: vector and scalar version differ, first at 0x%08x", function->name,
-          (unsigned)m->difference_at);
+    CHECK(m->differences == 0, "%s: the version of %s differs from ref, first at 0x%08x", function->name,
+          m->difference_in ? m->difference_in : "", (unsigned)m->difference_at);
     CHECK(m->worst <= function->limit, "%s: %.3f ulp at 0x%08x", function->name, m->worst, (unsigned)m->worst_at);
 }
 

@@ -97,7 +97,7 @@ static bool try_op(const adead_tensor_op *op)
         test.read_twice = number % 10 == 9 && may_read_twice(op);
         for (unsigned i = 0; i < ADEAD_TENSOR_OPERANDS; i++)
             test.offsets[i] = offsets[(number + i * (number / 7)) % ADEAD_COUNT(offsets)];
-        if (test.read_twice && test.in_place == 2) test.in_place = 1;
+        if (test.read_twice && test.in_place) test.in_place = shapes[op->kind].operands[1].role == 'R';
         fill_operands(&test, (data_class)class, 1 + number);
         if (test.read_twice) test.bytes[1] = test.bytes[0];
         covered[op->kind]++;

@@ -30,30 +30,40 @@ typedef struct measured_function {
     const char *name;
     float (*scalar)(float);
     double (*exact)(double);
-    adead_map *vector;     /* the AVX2 version, NULL where there is none */
-    double     limit;      /* ulp that the numerics promise */
+    adead_map  *vector[8]; /* the versions of the instruction sets that this processor has, NULL after the last */
+    const char *variant[8];
+    double      limit;     /* ulp that the numerics promise */
     const char *digest;    /* SHA-256 over all 2^32 results */
     const char *sampled;   /* and over those whose input is a multiple of SAMPLE_STRIDE */
 } measured_function;
 
 enum { SAMPLE_STRIDE = 4099 };
 
+static inline adead_map *version_of(const adead_cpu_kernels *kernels, const char *name)
+{
+#define FUNCTION(f) if (strcmp(name, #f) == 0) return kernels->f;
+    ADN1_FUNCTIONS(FUNCTION)
+#undef FUNCTION
+    return NULL;
+}
+
 static inline unsigned measured_functions(const measured_function **list)
 {
     static measured_function table[] = {
-#define PUBLISHED(name, ulp, digest, sampled) {#name, adead_ref_##name, exact_##name, NULL, ulp, digest, sampled},
+#define PUBLISHED(name, ulp, digest, sampled) {#name, adead_ref_##name, exact_##name, {0}, {0}, ulp, digest, sampled},
 #include "functions.def"
 #undef PUBLISHED
     };
-#if defined(__x86_64__)
-    if (adead_cpu_get()->avx2 && adead_cpu_get()->fma) {
-        for (unsigned i = 0; i < ADEAD_COUNT(table); i++) {
-#define VECTOR(f) if (strcmp(table[i].name, #f) == 0) table[i].vector = adead_cpu_avx2.f;
-            VECTOR(exp) VECTOR(log) VECTOR(erf) VECTOR(tanh) VECTOR(sigmoid) VECTOR(silu) VECTOR(gelu) VECTOR(gelu_tanh)
-#undef VECTOR
+    static const char *const variants[] = {"avx512", "avx2", "sse2", "neon", "scalar"};
+    for (unsigned i = 0; i < ADEAD_COUNT(table); i++) {
+        unsigned count = 0;
+        for (unsigned v = 0; v < ADEAD_COUNT(variants); v++) {
+            const adead_cpu_kernels *kernels = adead_cpu_find_kernels(variants[v]);
+            if (!kernels) continue;
+            table[i].vector[count] = version_of(kernels, table[i].name);
+            table[i].variant[count++] = variants[v];
         }
     }
-#endif
     *list = table;
     return ADEAD_COUNT(table);
 }
@@ -78,8 +88,9 @@ static inline double ulp_error(float y, double truth)
 typedef struct measurement {
     double   worst;      /* ulp */
     uint32_t worst_at;   /* bits of the input */
-    uint64_t inputs, differences; /* differences: where the vector version has other bits than the scalar one */
+    uint64_t inputs, differences; /* differences: where a vector version has other bits than the scalar one */
     uint32_t difference_at;
+    const char *difference_in; /* the vector version */
 } measurement;
 
 enum { MEASURE_CHUNK = 1024 };
@@ -90,7 +101,6 @@ static inline void measure_chunk(const measured_function *f, const uint32_t *inp
 {
     float x[MEASURE_CHUNK], v[MEASURE_CHUNK];
     memcpy(x, inputs, count * 4);
-    if (f->vector) f->vector(x, v, count);
     for (unsigned i = 0; i < count; i++) {
         float y = f->scalar(x[i]);
         results[i] = adead_f32_bits(y);
@@ -99,7 +109,14 @@ static inline void measure_chunk(const measured_function *f, const uint32_t *inp
             m->worst = error;
             m->worst_at = inputs[i];
         }
-        if (f->vector && adead_f32_bits(v[i]) != results[i] && m->differences++ == 0) m->difference_at = inputs[i];
+    }
+    for (unsigned version = 0; f->vector[version]; version++) {
+        f->vector[version](x, v, count);
+        for (unsigned i = 0; i < count; i++) {
+            if (adead_f32_bits(v[i]) == results[i] || m->differences++ != 0) continue;
+            m->difference_at = inputs[i];
+            m->difference_in = f->variant[version];
+        }
     }
     m->inputs += count;
 }

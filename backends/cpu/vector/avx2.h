@@ -106,6 +106,23 @@ VEC_INLINE float v_fold_max(vf a)
     return _mm_cvtss_f32(_mm_max_ss(by2, _mm_movehdup_ps(by2)));
 }
 
+/* Transposition. v_load_quads: 128 bits of two places, `step` floats apart. The others work in each 128 bits. */
+VEC_INLINE vf v_load_quads(const adead_cpu_f32 *p, uint64_t step)
+{
+    __m256 v = _mm256_castps128_ps256(_mm_loadu_ps((const float *)p));
+    return _mm256_insertf128_ps(v, _mm_loadu_ps((const float *)(p + step)), 1);
+}
+VEC_INLINE vf v_zip_low(vf a, vf b) { return _mm256_unpacklo_ps(a, b); }
+VEC_INLINE vf v_zip_high(vf a, vf b) { return _mm256_unpackhi_ps(a, b); }
+VEC_INLINE vf v_pair_low(vf a, vf b)
+{
+    return _mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+}
+VEC_INLINE vf v_pair_high(vf a, vf b)
+{
+    return _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+}
+
 #include "common.h"
 
 #endif

@@ -115,6 +115,23 @@ VEC_INLINE float v_fold_max(vf a)
     return vgetq_lane_f32(by1, 0);
 }
 
+/* Transposition. */
+VEC_INLINE vf v_load_quads(const adead_cpu_f32 *p, uint64_t step)
+{
+    (void)step;
+    return v_load(p);
+}
+VEC_INLINE vf v_zip_low(vf a, vf b) { return vzip1q_f32(a, b); }
+VEC_INLINE vf v_zip_high(vf a, vf b) { return vzip2q_f32(a, b); }
+VEC_INLINE vf v_pair_low(vf a, vf b)
+{
+    return vreinterpretq_f32_f64(vzip1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+}
+VEC_INLINE vf v_pair_high(vf a, vf b)
+{
+    return vreinterpretq_f32_f64(vzip2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+}
+
 #include "common.h"
 
 #endif

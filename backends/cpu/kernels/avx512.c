@@ -1,0 +1,14 @@
+/* The kernels of the backend `cpu` for AVX-512. */
+#if defined(__x86_64__)
+
+#include "backends/cpu/vector/avx512.h"
+#include "table.h"
+
+const adead_cpu_kernels adead_cpu_avx512 = {
+    .gemm = adead_avx2_gemm,
+    ARRAY_KERNELS,
+};
+
+#else
+typedef int adead_cpu_avx512_is_for_x86_64; /* a translation unit may not be empty */
+#endif

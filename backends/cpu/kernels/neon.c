@@ -1,0 +1,13 @@
+/* The kernels of the backend `cpu` for NEON. */
+#if defined(__aarch64__)
+
+#include "backends/cpu/vector/neon.h"
+#include "table.h"
+
+const adead_cpu_kernels adead_cpu_neon = {
+    ARRAY_KERNELS,
+};
+
+#else
+typedef int adead_cpu_neon_is_for_aarch64; /* a translation unit may not be empty */
+#endif

@@ -1,0 +1,178 @@
+/* Operations on rows, for whatever instruction set was included before: sums in the canonical order, maximum, softmax,
+ * layernorm. The canonical plain sum has sixteen lanes, which here are 16 / LANES registers; so its order is the natural one.
+ *
+ * The parts (maximum, exponentials, squares, ...) are kernels of their own too, so that a long row can be divided among
+ * threads at multiples of 256: the sums of blocks do not depend on each other.
+ */
+#ifndef ADEAD_CPU_KERNELS_ROWS_H
+#define ADEAD_CPU_KERNELS_ROWS_H
+
+#include "maps.h"
+
+/* sums[b] = the plain sum of block b of `value` (an expression of x, a vector of terms, and of i, its place), where `keep`
+ * is a statement about each vector and its number of lanes. Terms beyond the end count as +0. */
+#define BLOCK_SUMS(value, keep)                                               \
+    for (uint64_t block = 0, i = 0; i < count; block++) {                     \
+        vf       lane[V_SUM_REGISTERS];                                       \
+        uint64_t end = adead_min_u64(i + 256, count);                         \
+        for (int r = 0; r < V_SUM_REGISTERS; r++) lane[r] = v_zero();         \
+        for (; i + 16 <= end; i += 16) {                                      \
+            for (int r = 0; r < V_SUM_REGISTERS; r++) {                       \
+                const uint64_t at = i + (uint64_t)r * LANES, lanes = LANES;   \
+                vf x = v_load(in + at), y = value;                            \
+                lane[r] = v_add(lane[r], y);                                  \
+                keep;                                                         \
+                (void)lanes;                                                  \
+            }                                                                 \
+        }                                                                     \
+        for (int r = 0; r < V_SUM_REGISTERS && i < end; r++, i += LANES) {    \
+            const uint64_t at = i, lanes = adead_min_u64(LANES, end - i);     \
+            vf x = v_load_first(in + at, lanes), y = v_first(value, lanes);   \
+            lane[r] = v_add(lane[r], y);                                      \
+            keep;                                                             \
+        }                                                                     \
+        i = end;                                                              \
+        sums[block] = v_fold_sum16(lane);                                     \
+    }
+
+VEC_FN static void plain_sums(const adead_cpu_f32 *in, uint64_t count, float *sums) { BLOCK_SUMS(x, (void)0) }
+
+/* Squares of the distances from `mean`. */
+VEC_FN static void square_sums(const adead_cpu_f32 *in, uint64_t count, float mean, float *sums)
+{
+    vf m = v_splat(mean);
+    BLOCK_SUMS(v_mul(v_sub(x, m), v_sub(x, m)), (void)0)
+}
+
+/* out = exp(in - m), m being no less than any of them. */
+VEC_FN static void exp_sums(const adead_cpu_f32 *in, adead_cpu_f32 *out, uint64_t count, float max, float *sums)
+{
+    vf m = v_splat(max);
+    BLOCK_SUMS(v_exp_below(v_sub(x, m)),
+               if (lanes == LANES) v_store(out + at, y); else v_store_first(out + at, y, lanes))
+}
+#undef BLOCK_SUMS
+
+/* The largest number, or -infinity; NaN are passed over. Of two zeros either. */
+VEC_FN static float row_largest(const adead_cpu_f32 *x, uint64_t count)
+{
+    enum { CHAINS = 4 };
+    vf       lowest = v_negated(v_infinity()), m[CHAINS] = {lowest, lowest, lowest, lowest};
+    uint64_t i = 0;
+    for (; i + CHAINS * LANES <= count; i += CHAINS * LANES)
+        for (int c = 0; c < CHAINS; c++) m[c] = v_max(v_load(x + i + c * LANES), m[c]);
+    for (; i + LANES <= count; i += LANES) m[0] = v_max(v_load(x + i), m[0]);
+    if (i < count) m[1] = v_max(v_select(vm_first(count - i), v_load_first(x + i, count - i), lowest), m[1]);
+    return v_fold_max(v_max(v_max(m[0], m[1]), v_max(m[2], m[3])));
+}
+
+/* The place of the first element that has the bits of `value`, or that is a NaN if value is one; `count` if none is. */
+VEC_FN static uint64_t row_find(const adead_cpu_f32 *x, uint64_t count, float value)
+{
+    vi   bits = v_bits(v_splat(value));
+    bool nan = value != value;
+    for (uint64_t i = 0; i < count; i += LANES) {
+        uint64_t lanes = adead_min_u64(LANES, count - i);
+        vf       v = lanes == LANES ? v_load(x + i) : v_load_first(x + i, lanes);
+        uint32_t found = vm_lanes(vm_and(nan ? v_unordered(v, v) : vi_eq(v_bits(v), bits), vm_first(lanes)));
+        if (found) return i + (uint64_t)__builtin_ctz(found);
+    }
+    return count;
+}
+
+/* The largest element, +0 being above -0; the canonical NaN if there is a NaN. */
+VEC_FN static float row_max(const adead_cpu_f32 *x, uint64_t count)
+{
+    enum { CHAINS = 2 };
+    vf       lowest = v_negated(v_infinity()), m[CHAINS] = {lowest, lowest};
+    vm       nan = vm_first(0);
+    uint64_t i = 0;
+    for (; i + CHAINS * LANES <= count; i += CHAINS * LANES) {
+        vf a = v_load(x + i), b = v_load(x + i + LANES);
+        nan = vm_or(nan, v_unordered(a, b));
+        m[0] = v_max(a, m[0]);
+        m[1] = v_max(b, m[1]);
+    }
+    for (; i < count; i += LANES) {
+        vf a = v_select(vm_first(adead_min_u64(LANES, count - i)), v_load_first(x + i, adead_min_u64(LANES, count - i)), lowest);
+        nan = vm_or(nan, v_unordered(a, a));
+        m[0] = v_max(a, m[0]);
+    }
+    if (vm_any(nan)) return adead_bits_f32(ADN1_NAN_BITS);
+    float largest = v_fold_max(v_max(m[0], m[1]));
+    if (largest != 0.0f) return largest;
+    return row_find(x, count, 0.0f) < count ? 0.0f : -0.0f;
+}
+
+/* Blocks whose sums wait to be added up. */
+enum { PIECE_BLOCKS = 64, PIECE = 256 * PIECE_BLOCKS };
+
+/* total + sums[0] + sums[1] + ..., as many as `count` elements have blocks. */
+static inline float add_sums(float total, const float *sums, uint64_t count)
+{
+    for (uint64_t b = 0; b * 256 < count; b++) total = total + sums[b];
+    return total;
+}
+
+VEC_FN static float row_sum(const adead_cpu_f32 *x, uint64_t count)
+{
+    float sums[PIECE_BLOCKS], total = 0.0f;
+    for (uint64_t i = 0; i < count; i += PIECE) {
+        uint64_t n = adead_min_u64(PIECE, count - i);
+        plain_sums(x + i, n, sums);
+        total = add_sums(total, sums, n);
+    }
+    return total == total ? total : adead_bits_f32(ADN1_NAN_BITS);
+}
+
+VEC_FN static void softmax_row(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count)
+{
+    float m = row_largest(x, count), sums[PIECE_BLOCKS], total = 0.0f;
+    for (uint64_t i = 0; i < count; i += PIECE) {
+        uint64_t n = adead_min_u64(PIECE, count - i);
+        exp_sums(x + i, y + i, n, m, sums);
+        total = add_sums(total, sums, n);
+    }
+    map_scale(y, 1.0f / total, y, count);
+}
+
+/* y = (x - mean) inverse gamma + beta, the last two steps in one. */
+VEC_FN static void normalize(const adead_cpu_f32 *x, float mean, float inverse, const adead_cpu_f32 *gamma,
+                             const adead_cpu_f32 *beta, adead_cpu_f32 *y, uint64_t count)
+{
+    vf       m = v_splat(mean), s = v_splat(inverse);
+    uint64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        v_store(y + i, v_canonical(v_fma(v_mul(v_sub(v_load(x + i), m), s), v_load(gamma + i), v_load(beta + i))));
+    if (i == count) return;
+    uint64_t rest = count - i;
+    vf       v = v_mul(v_sub(v_load_first(x + i, rest), m), s);
+    v_store_first(y + i, v_canonical(v_fma(v, v_load_first(gamma + i, rest), v_load_first(beta + i, rest))), rest);
+}
+
+VEC_FN static void layernorm_row(const adead_cpu_f32 *x, const adead_cpu_f32 *gamma, const adead_cpu_f32 *beta, float eps,
+                                 adead_cpu_f32 *y, uint64_t count)
+{
+    float part = 1.0f / (float)count, mean = row_sum(x, count) * part, sums[PIECE_BLOCKS], total = 0.0f;
+    for (uint64_t i = 0; i < count; i += PIECE) {
+        uint64_t n = adead_min_u64(PIECE, count - i);
+        square_sums(x + i, n, mean, sums);
+        total = add_sums(total, sums, n);
+    }
+    normalize(x, mean, adead_cpu_inverse_deviation(total * part, eps), gamma, beta, y, count);
+}
+
+/* One mask is all zeros, and adding +0 makes +0 of -0; so masked rows are added to even where they are open. */
+VEC_FN static void scores_row(adead_cpu_f32 *scores, uint64_t count, float factor, bool masked, uint64_t open)
+{
+    vf lowest = v_negated(v_infinity()), s = v_splat(factor);
+    for (uint64_t i = 0; i < count; i += LANES) {
+        uint64_t lanes = adead_min_u64(LANES, count - i), free = open > i ? adead_min_u64(LANES, open - i) : 0;
+        vf       v = v_mul(v_load_first(scores + i, lanes), s);
+        if (masked) v = v_add(v, v_select(vm_first(free), v_zero(), lowest));
+        v_store_first(scores + i, v, lanes);
+    }
+    softmax_row(scores, scores, count);
+}
+
+#endif
