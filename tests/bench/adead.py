@@ -1,8 +1,12 @@
 """The C interface of libadead as far as the benchmarks need it, through ctypes."""
 
 import ctypes
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+import os
+import re
+from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HEADER = os.path.join(ROOT, "ffi", "include", "adead.h")
 F32, F64, I32, I64, U8 = 0, 1, 2, 3, 4
 
 
@@ -39,6 +43,24 @@ class RuntimeOptions(ctypes.Structure):
     ]
 
 
+class BackendInfo(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("available", c_uint32),
+        ("attested", c_uint32),
+        ("name", c_char * 32),
+        ("summary", c_char * 128),
+        ("device", c_char * 128),
+        ("reason", c_char * 256),
+    ]
+
+
+def operations():
+    """The numbers of adead_compute's operations: "MATMUL" -> 0x00030000, from the header."""
+    with open(HEADER, encoding="utf-8") as file:
+        return {name: int(value, 16) for name, value in re.findall(r"ADEAD_COMPUTE_(\w+) = (0x\w+)", file.read())}
+
+
 class Library:
     def __init__(self, path):
         self.c = ctypes.CDLL(path)
@@ -46,8 +68,8 @@ class Library:
         self.c.adead_version.restype = c_char_p
         self.c.adead_instance_fuel_used.restype = c_uint64
         self.c.adead_instance_fuel_used.argtypes = [c_void_p]
-        self.c.adead_softmax.argtypes = [c_void_p, c_void_p, c_uint32, c_uint32]
         self.version = self.c.adead_version().decode()
+        self.operations = operations()
 
     def check(self, status):
         if status:
@@ -58,12 +80,18 @@ class Library:
     def init(self):
         self.check(self.c.adead_init(0))
 
-    def runtime(self):
-        """A runtime on the reference backend: the programs here have no tensor work."""
+    def runtime(self, backend="ref", threads=1):
+        """Programs without tensor work do well with the reference."""
         handle = c_void_p()
-        options = RuntimeOptions(size=ctypes.sizeof(RuntimeOptions), threads=1, backend=b"ref")
+        options = RuntimeOptions(size=ctypes.sizeof(RuntimeOptions), threads=threads, backend=backend.encode())
         self.check(self.c.adead_runtime_create(byref(options), byref(handle)))
         return handle
+
+    def backend(self, runtime):
+        """What the runtime's backend says of itself: "cpu: AVX-512, 2 threads"."""
+        info = BackendInfo(size=ctypes.sizeof(BackendInfo))
+        self.check(self.c.adead_runtime_backend(runtime, byref(info)))
+        return f"{info.name.decode()}: {info.device.decode()}"
 
     def instance(self, runtime, assembly, inputs):
         """Assembles a program and makes an instance of it. inputs: name -> (dtype, dims, bytes)."""

@@ -33,37 +33,17 @@ def startup(rows):
     return table(["lower quartile of all starts", "µs", "/bin/true, µs", "median of differences, µs"], body)
 
 
-def matmul(suite):
-    names = list(suite["matmul"][0]["peers"])
-    heads = {"openblas": "OpenBLAS", "openblas_avx2": "OpenBLAS held to AVX2"}
-    body = []
-    for row in suite["matmul"]:
-        cells = [f"{row['n']} x {row['n']}", f"{row['adead_gflops']:.0f}"]
-        cells += [f"{row['peers'][name]['gflops']:.0f} ({row['peers'][name]['ratio']:.2f})" for name in names]
-        body.append(cells)
-    titles = [f"{heads[name]} ({suite['cores'][name]})" for name in names]
-    return table(["GFLOP/s (adead's speed / theirs)", "adead", *titles], body)
-
-
-def softmax(row):
-    body = [
-        [f"{row['rows']} x {row['cols']}", f"{row['adead_ms']:.2f}", f"{row['numpy_ms']:.2f} ({row['ratio']:.2f})"]
-    ]
-    return table(["softmax, milliseconds (times adead's)", "adead", "numpy"], body)
-
-
 def text(results):
     """All tables, for standard output."""
     parts = []
-    if "interp" in results:
-        parts.append(interp(results["interp"]))
-    if "startup" in results:
-        parts.append(startup(results["startup"]))
-    if "gemm" in results:
-        parts.append(matmul(results["gemm"]))
-        if results["gemm"]["softmax"]:
-            parts.append(softmax(results["gemm"]["softmax"]))
-    parts.append("\n".join(f"not available: {note}" for note in results["notes"]))
+    for suite, part in results.items():
+        if suite == "cpu":
+            import cpu.text
+
+            parts.append(cpu.text.terminal(part["result"]))
+        else:
+            parts.append((interp if suite == "interp" else startup)(part["result"]))
+        parts.append("\n".join(f"not available: {note}" for note in part["notes"]))
     return "\n\n".join(part for part in parts if part)
 
 

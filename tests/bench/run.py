@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Measures adead beside its peers: run.py --adead=BIN --library=LIB [interp] [startup] [gemm] [--json FILE] [--write]
+"""Measures adead beside its peers: run.py [cpu] [interp] [startup] [--only GROUPS] [--quick] [--write] and more, see --help
 
-Called by `./zigw build bench`, which builds the command, the library and the two C programs of this folder (spawn,
-gemm). By hand it needs --adead and --library of an installed build; the C programs are then compiled by `cc`. Without
-a name all suites run.
+Called by `./zigw build bench`, which builds the command, the library, spawn.c and cpu/contest.c. By hand it takes those of
+zig-out/ (`./zigw build` puts them there) and compiles the two C files with `cc`. Without a name all suites run.
 """
 
 import argparse
@@ -14,13 +13,15 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-PAGE = os.path.join(ROOT, "docs", "bench", "README.md")
-SUITES = ["interp", "startup", "gemm"]
+DOCS = os.path.join(ROOT, "docs", "bench")
+SUITES = ["interp", "startup", "cpu"]
 
-import peers  # noqa: E402  (beside this file)
+import cpu.measure  # noqa: E402  (beside this file)
+import peers  # noqa: E402
 
 
 def progress(text):
@@ -30,49 +31,50 @@ def progress(text):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="bench", description="Measures adead beside its peers.")
+    built = os.path.join(ROOT, "zig-out")
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)}; all without a name")
-    parser.add_argument("--adead", "--bin", required=True, metavar="FILE", help="the command")
-    parser.add_argument("--library", "--lib", required=True, metavar="FILE", help="the shared library")
+    parser.add_argument("--adead", metavar="FILE", default=os.path.join(built, "bin", "adead"), help="the command")
+    parser.add_argument("--library", metavar="FILE", default=os.path.join(built, "lib", "libadead.so"), help="the library")
     parser.add_argument("--spawn", metavar="FILE", help="spawn.c, compiled")
-    parser.add_argument("--gemm", metavar="FILE", help="gemm.c, compiled")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of interp and gemm (default 9)")
+    parser.add_argument("--contest", metavar="FILE", help="cpu/contest.c, compiled as a shared library")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of interp (default 9)")
     parser.add_argument("--spawns", type=int, default=400, help="processes of each kind (default 400)")
+    parser.add_argument("--only", metavar="GROUPS", help=f"groups of cpu, with commas: {', '.join(cpu.measure.NAMES)}")
+    parser.add_argument("--case", metavar="TEXT", help="cases of cpu whose name contains TEXT")
+    parser.add_argument("--threads", default="1,2", metavar="N,N", help="numbers of threads of cpu (default 1,2)")
+    parser.add_argument("--backend", default="cpu", help="what cpu measures, such as cpu:avx2 (default cpu)")
+    parser.add_argument("--quick", action="store_true", help="cpu: fewer cases, fewer rounds")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
-    parser.add_argument("--write", action="store_true", help="write docs/bench/README.md (all suites)")
+    parser.add_argument("--write", action="store_true", help="renew what docs/bench says of these suites")
     options = parser.parse_args()
     for suite in options.suites:
         if suite not in SUITES:
             parser.error(f"there is no suite '{suite}'; there are {', '.join(SUITES)}")
-    if not options.suites or options.write:
-        options.suites = list(SUITES)
-    for name in ("adead", "library", "spawn", "gemm"):
+    options.suites = options.suites or list(SUITES)
+    options.only = options.only.split(",") if options.only else list(cpu.measure.NAMES)
+    for name in options.only:
+        if name not in cpu.measure.NAMES:
+            parser.error(f"--only: there is no group '{name}'; there are {', '.join(cpu.measure.NAMES)}")
+    options.threads = [int(n) for n in options.threads.split(",")]
+    if options.write and (options.quick or options.case or len(options.only) < len(cpu.measure.NAMES)):
+        parser.error("--write wants the whole suite: no --quick, --only or --case")
+    for name in ("adead", "library", "spawn", "contest"):
         if getattr(options, name):
             setattr(options, name, os.path.abspath(getattr(options, name)))
-            if not os.path.exists(getattr(options, name)):
+            if not os.path.exists(getattr(options, name)) and not (name == "adead" and options.suites == ["cpu"]):
                 parser.error(f"--{name}: there is no file {getattr(options, name)}")
     return options
 
 
-def compiled(options, name, extra, folder):
-    """The C program given, or compiled here."""
-    if getattr(options, name):
-        return getattr(options, name)
-    program = os.path.join(folder, name)
-    command = [
-        "cc",
-        "-O2",
-        "-std=gnu11",
-        "-I",
-        os.path.join(ROOT, "ffi", "include"),
-        os.path.join(HERE, name + ".c"),
-        "-o",
-        program,
-        *extra,
-    ]
+def compiled(source, folder, *extra):
+    """A C program of this folder, compiled here."""
+    program = os.path.join(folder, os.path.basename(source)[:-2])
+    source = os.path.join(HERE, source)
+    command = ["cc", "-O3", "-std=gnu11", "-I", ROOT, source, "-o", program, *extra]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise RuntimeError(f"{name}.c: {getattr(error, 'stderr', None) or error}") from error
+        raise RuntimeError(f"{source}: {getattr(error, 'stderr', None) or error}") from error
     return program
 
 
@@ -87,23 +89,60 @@ def read_proc(field):
     return ""
 
 
-def machine(options, library, versions):
+def caches():
+    """ "48 KiB L1d, 2 MiB L2, ..." of the first processor."""
+    found = []
+    for index in range(8):
+        facts = []
+        for name in ("level", "type", "size"):
+            try:
+                with open(f"/sys/devices/system/cpu/cpu0/cache/index{index}/{name}", encoding="utf-8") as file:
+                    facts.append(file.read().strip())
+            except OSError:
+                break
+        if len(facts) == 3 and facts[1] != "Instruction":
+            size = int(facts[2].rstrip("K"))
+            found.append(f"L{facts[0]}{'d' if facts[1] == 'Data' else ''} {size} KiB" if size < 1024
+                         else f"L{facts[0]} {size / 1024:g} MiB")  # fmt: skip
+    return ", ".join(found) or "unknown"
+
+
+VECTORS = ["avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8",
+           "asimd", "asimddp", "i8mm"]  # fmt: skip
+
+
+def machine(library, versions, suite):
     names = [read_proc(field) for field in ("cpu family", "model", "stepping")]
-    cpu = read_proc("model name") or platform.processor() or "unknown"
+    cpu_name = read_proc("model name") or platform.processor() or "unknown"
     if all(names):
-        cpu += " (family {}, model {}, stepping {})".format(*names)
-    flags = read_proc("flags").split()
+        cpu_name += " (family {}, model {}, stepping {})".format(*names)
+    flags = (read_proc("flags") or read_proc("Features")).split()
     return {
-        "cpu": cpu,
-        "vectors": " ".join(f for f in ("avx2", "fma", "avx512f") if f in flags) or "unknown",
+        "cpu": cpu_name,
+        "vectors": " ".join(f for f in VECTORS if f in flags) or "unknown",
+        "caches": caches(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()}, {platform.machine()}, Python {platform.python_version()}",
         "date": datetime.date.today().isoformat(),
         "adead": library.version,
-        "rounds": options.rounds,
-        "spawns": options.spawns,
-        "packages": {name: versions[name] for name, *_ in peers.PACKAGES if name in versions},
+        "packages": {
+            name: versions[name] for name, _, _, wanting, *_ in peers.PACKAGES if name in versions and suite in wanting
+        },
     }
+
+
+def measure_suite(suite, options, library, folder, notes):
+    if suite == "interp":
+        import interp
+
+        return interp.measure(library, options.rounds, notes, progress)
+    if suite == "startup":
+        import startup
+
+        spawn = options.spawn or compiled("spawn.c", folder)
+        return startup.measure(spawn, options.adead, options.spawns, notes, progress)
+    options.contest = options.contest or compiled(os.path.join("cpu", "contest.c"), folder, "-fPIC", "-shared")
+    return cpu.measure.measure(options, notes, progress)
 
 
 def measure(options, versions, notes):
@@ -111,38 +150,35 @@ def measure(options, versions, notes):
     import report
 
     library = adead.Library(options.library)
-    results = {"machine": machine(options, library, versions), "notes": notes}
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
-        if "interp" in options.suites:
-            import interp
-
-            results["interp"] = interp.measure(library, options.rounds, notes, progress)
-        if "startup" in options.suites:
-            import startup
-
-            results["startup"] = startup.measure(
-                compiled(options, "spawn", [], folder), options.adead, options.spawns, notes, progress
-            )
-        if "gemm" in options.suites:
-            import gemm
-
-            where = os.path.dirname(options.library)
-            program = compiled(options, "gemm", [options.library, f"-Wl,-rpath,{where}", "-ldl"], folder)
-            results["gemm"] = gemm.measure(library, program, options.rounds, notes, progress)
+        for suite in options.suites:
+            begin, said = time.monotonic(), [note for note in notes.get(suite, [])]
+            results[suite] = {
+                "machine": machine(library, versions, suite),
+                "result": measure_suite(suite, options, library, folder, said),
+                "notes": said,
+                "seconds": round(time.monotonic() - begin),
+            }
     progress("")
     print(report.text(results))
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1, ensure_ascii=False)
+        save(options.json, results)
     if options.write:
-        os.makedirs(os.path.dirname(PAGE), exist_ok=True)
-        with open(PAGE, "w", encoding="utf-8") as file:
-            file.write(report.page(results))
+        for suite, result in results.items():
+            save(os.path.join(DOCS, f"{suite}.json"), result)
+        report.write(DOCS, SUITES)
+
+
+def save(path, what):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(what, file, indent=1, ensure_ascii=False)
+        file.write("\n")
 
 
 def main():
     options = arguments()
-    os.environ.update(ADEAD_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    os.environ.update(ADEAD_THREADS="1")
     handed_on = os.environ.pop("ADEAD_BENCH_PEERS", None)
     if handed_on:  # this is the run inside the environment
         versions, notes = json.loads(handed_on)
@@ -151,7 +187,7 @@ def main():
         except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
             sys.exit(f"bench: {error}")
         return
-    notes = []
+    notes = {}
     python, versions = peers.prepare(set(options.suites), notes, progress)
     progress("")
     environment = dict(os.environ, ADEAD_BENCH_PEERS=json.dumps([versions, notes]), PYTHONDONTWRITEBYTECODE="1")
