@@ -1,6 +1,8 @@
 /* int8 products by every set of kernels, called directly, against one sum at a time modulo 2^32: those that the processor's best
  * would hide too, and AMX through an emulator where the processor lacks it.
  */
+#define _GNU_SOURCE 1 /* ucontext.h names the registers only then */
+
 #include "backends/cpu/int8/int8.h"
 
 #include "vm/base/cpu.h"
@@ -99,7 +101,7 @@ static bool try_product(const set *s, unsigned flags, uint64_t m, uint64_t n, ui
     fill(bench.a, m * k + 64, how, &seed);
     fill(bench.b, n * k + 64, how, &seed);
     memset(bench.c, MARK, (size_t)c_bytes + 2 * BORDER + 64);
-    adead_int8_run(s->kernels, &p, scratch_of(adead_int8_scratch_bytes(s->kernels, &p)), threads);
+    adead_int8_run(s->kernels, &p, scratch_of(adead_int8_scratch_bytes(s->kernels, &p, threads)), threads);
     for (uint64_t i = 0; i < m; i++) {
         for (uint64_t j = 0; j < c_row && (j < n || i + 1 < m); j++) {
             int32_t want = j < n ? expected(&p, i, j) : (int32_t)0xA5A5A5A5u;

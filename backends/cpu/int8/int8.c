@@ -1,10 +1,11 @@
 /* int8 products on the backend `cpu`: the loops around the kernels, and the threads.
  *
- * A product is cut into chunks that are packed as a whole. The work on a chunk is a row of tickets: first the pieces to
- * pack, then the parts of C. Threads draw them in order, so that all that is packed serves all threads; who draws a part of
- * C before the last piece is packed waits for the threads that are at it, some microseconds at most.
+ * A product is cut into chunks. The work on a chunk is a row of tickets: first the pieces of B to pack, then the parts of C.
+ * Threads draw them in order, so that the packed B serves all threads; who draws a part of C before the last piece is packed
+ * waits for the threads that are at it, some microseconds at most. A's rows are packed by the thread that needs them,
+ * block by block into the same memory, which its second-level cache keeps.
  *
- * Where A has few rows, B is used only once or twice, and each thread packs a piece of a sliver just before it uses it.
+ * Where A has few rows, B is used only once or twice, and each thread packs a piece of it just before it uses it.
  */
 #include "int8.h"
 
@@ -24,15 +25,16 @@ static void give_way(void) { sched_yield(); }
 
 enum {
     CHUNK = 4096,        /* of m, n and k; a multiple of every kc */
-    PACK_ROWS = 64,      /* of A or, where it is row-major, of B: one ticket */
+    PACK_DEPTH = 64,     /* of B, where it is row-major: one ticket */
     PACK_COLUMNS = 128,  /* of a transposed B: one ticket */
-    PART_ROWS = 512,     /* at most, of a part of C: a block of A that the second-level cache holds */
-    PART_COLUMNS = 1024, /* at most */
-    PART_LEAST = 64,     /* rows or columns */
+    PART_ROWS = 512,     /* of a part of C, at most: a block of A that the second-level cache holds */
+    PART_LEAST = 32,     /* rows or columns */
+    PART_SHARE = 8,      /* a part has at least so many times fewer rows than columns: each has its A to pack */
     STREAM_ROWS = 32,    /* of A, at most, for B to be packed while it is used */
     STREAM_DEPTH = 64,
     STREAM_DEPTH_TRANSPOSED = 256,
-    STREAM_BYTES = 16384 /* STREAM_DEPTH_TRANSPOSED times 4 times 16, or times 2 times 32 */
+    STREAM_BYTES = 16384, /* STREAM_DEPTH_TRANSPOSED times a sliver of 32 columns of 2 bytes */
+    SLIVER_GAP = 128      /* between slivers, so that they do not all begin in one set of the cache */
 };
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
@@ -43,28 +45,32 @@ typedef struct chunk {
     const adead_int8_kernels *kernels;
     adead_int8_product        p;
     bool                      streams, add; /* add to C: not the first chunk along k */
-    int32_t                  *start;        /* of each row */
-    uint8_t                  *a, *b;
-    uint64_t                  a_row;            /* bytes from a packed row to the next */
-    uint64_t                  a_block, b_block; /* bytes from a block of k to the next */
+    uint8_t                  *b, *own;      /* packed B; each thread's packed A, and then what its rows start with */
+    uint64_t                  own_bytes;    /* of a thread */
+    uint64_t                  a_row;        /* bytes from a packed row to the next */
+    uint64_t                  sliver, b_block; /* bytes from a sliver to the next, from a block of k to the next */
     uint64_t                  unit_depth, unit_columns, units_n; /* a ticket's piece of B */
     uint64_t                  rows, columns, parts_n;            /* a ticket's part of C */
-    uint64_t                  a_tickets, pack_tickets, tickets;
+    uint64_t                  pack_tickets, tickets;
     _Atomic uint64_t          next, packed;
 } chunk;
 
 static bool streams(const adead_int8_product *p) { return p->m <= STREAM_ROWS; }
 
-/* The sizes of a chunk's packed operands; gives the bytes of both and of the start. */
-static uint64_t measure(chunk *c)
+static uint64_t blocks(const chunk *c) { return divide_up(c->p.k, c->kernels->kc); }
+
+/* The sizes of a chunk's packed operands; gives the bytes of all of them. */
+static uint64_t measure(chunk *c, uint32_t threads)
 {
     const adead_int8_kernels *kernels = c->kernels;
-    uint64_t depth = adead_min_u64(kernels->kc, round_up(c->p.k, kernels->step)), blocks = divide_up(c->p.k, kernels->kc);
+    uint64_t                  depth = adead_min_u64(kernels->kc, round_up(c->p.k, kernels->step));
+    uint64_t                  rows = c->streams ? c->p.m * blocks(c) : adead_min_u64(round_up(PART_ROWS, kernels->mr), c->p.m);
     /* An odd number of cache lines, so that the rows of a tile do not all meet in one set of the cache. */
     c->a_row = round_up(depth * kernels->wide, 64) | 64;
-    c->a_block = c->p.m * c->a_row;
-    c->b_block = c->streams ? 0 : round_up(c->p.n, kernels->nr) * depth * kernels->wide;
-    return round_up(4 * c->p.m, 64) + blocks * (c->a_block + c->b_block);
+    c->own_bytes = round_up(rows * (c->a_row + sizeof(int32_t)), 4096);
+    c->sliver = depth * kernels->nr * kernels->wide + SLIVER_GAP;
+    c->b_block = c->streams ? 0 : divide_up(c->p.n, kernels->nr) * c->sliver;
+    return threads * c->own_bytes + blocks(c) * c->b_block;
 }
 
 static adead_int8_product largest_chunk(const adead_int8_product *p)
@@ -84,60 +90,58 @@ static adead_int8_product without_columns(const adead_int8_product *p)
                                 .a_step = p->b_step, .b_step = p->a_step, .b_column = p->a_row, .c_row = p->m};
 }
 
-uint64_t adead_int8_scratch_bytes(const adead_int8_kernels *kernels, const adead_int8_product *whole)
+uint64_t adead_int8_scratch_bytes(const adead_int8_kernels *kernels, const adead_int8_product *whole, uint32_t threads)
 {
     adead_int8_product p = without_columns(whole);
     chunk              c = {.kernels = kernels, .p = largest_chunk(&p), .streams = streams(&p)};
-    return measure(&c);
+    return measure(&c, threads);
 }
 
 /* ---- The tickets ---- */
 
-static void pack_rows_of_a(chunk *c, uint64_t ticket)
-{
-    const adead_int8_kernels *kernels = c->kernels;
-    uint64_t                  i = ticket * PACK_ROWS, rows = adead_min_u64(PACK_ROWS, c->p.m - i);
-    memset(c->start + i, 0, (size_t)rows * sizeof *c->start);
-    for (uint64_t p = 0, block = 0; p < c->p.k; p += kernels->kc, block++)
-        kernels->pack_a(kernels, c->p.a + i * c->p.a_row + p * c->p.a_step, c->p.a_row, c->p.a_step, rows,
-                        adead_min_u64(kernels->kc, c->p.k - p), c->a + block * c->a_block + i * c->a_row, c->a_row,
-                        c->start + i);
-}
-
-/* Where a sliver begins, and there the step p of k. */
+/* Where the sliver of column j begins, and there the step p of k. */
 static uint8_t *sliver_of(const chunk *c, uint64_t j, uint64_t p)
 {
     const adead_int8_kernels *kernels = c->kernels;
-    uint64_t                  block = p / kernels->kc, depth = adead_min_u64(kernels->kc, c->p.k - block * kernels->kc);
-    return c->b + block * c->b_block + (j * round_up(depth, kernels->step) + p % kernels->kc * kernels->nr) * kernels->wide;
+    return c->b + p / kernels->kc * c->b_block + j / kernels->nr * c->sliver + p % kernels->kc * kernels->nr * kernels->wide;
 }
 
 static void pack_unit_of_b(chunk *c, uint64_t ticket)
 {
     const adead_int8_kernels *kernels = c->kernels;
-    uint64_t p = ticket / c->units_n * c->unit_depth, from = ticket % c->units_n * c->unit_columns;
-    uint64_t depth = adead_min_u64(c->unit_depth, c->p.k - p), to = adead_min_u64(c->p.n, from + c->unit_columns);
-    for (uint64_t j = from; j < to; j += kernels->nr)
-        kernels->pack_b(kernels, c->p.b + p * c->p.b_step + j * c->p.b_column, c->p.b_step, c->p.b_column, depth,
-                        adead_min_u64(kernels->nr, to - j), sliver_of(c, j, p));
+    uint64_t p = ticket / c->units_n * c->unit_depth, j = ticket % c->units_n * c->unit_columns;
+    kernels->pack_b(kernels, c->p.b + p * c->p.b_step + j * c->p.b_column, c->p.b_step, c->p.b_column,
+                    adead_min_u64(c->unit_depth, c->p.k - p), adead_min_u64(c->unit_columns, c->p.n - j),
+                    sliver_of(c, j, p), c->sliver);
+}
+
+/* A's rows [i, i + rows) of the block of k from p on. `start` is reduced by what is due for the block. */
+static void pack_rows_of_a(const chunk *c, uint64_t i, uint64_t rows, uint64_t p, uint8_t *out, int32_t *start)
+{
+    const adead_int8_kernels *kernels = c->kernels;
+    kernels->pack_a(kernels, c->p.a + i * c->p.a_row + p * c->p.a_step, c->p.a_row, c->p.a_step, rows,
+                    adead_min_u64(kernels->kc, c->p.k - p), out, c->a_row, start);
 }
 
 /* C's rows from i on and columns from j on, as far as a part goes. */
-static void multiply_part(const chunk *c, uint64_t i, uint64_t j)
+static void multiply_part(const chunk *c, uint64_t i, uint64_t j, uint8_t *own)
 {
     const adead_int8_kernels *kernels = c->kernels;
-    uint64_t below = adead_min_u64(c->p.m, i + c->rows), right = adead_min_u64(c->p.n, j + c->columns);
-    for (uint64_t p = 0, block = 0; p < c->p.k; p += kernels->kc, block++) {
+    uint64_t rows = adead_min_u64(c->rows, c->p.m - i), right = adead_min_u64(c->p.n, j + c->columns);
+    int32_t *start = (int32_t *)(void *)(own + rows * c->a_row);
+    for (uint64_t p = 0; p < c->p.k; p += kernels->kc) {
         uint64_t depth = round_up(adead_min_u64(kernels->kc, c->p.k - p), kernels->step);
+        memset(start, 0, (size_t)rows * sizeof *start);
+        pack_rows_of_a(c, i, rows, p, own, start);
         for (uint64_t jr = j; jr < right; jr += kernels->nr) {
             adead_int8_tile t = {.b = sliver_of(c, jr, p), .a_row = c->a_row, .c_row = c->p.c_row,
                                  .groups = depth * kernels->wide / 4, .columns = adead_min_u64(kernels->nr, right - jr),
                                  .add = c->add || p != 0};
-            for (uint64_t ir = i; ir < below; ir += kernels->mr) {
-                t.a = c->a + block * c->a_block + ir * c->a_row;
-                t.start = p == 0 ? c->start + ir : NULL;
-                t.c = c->p.c + ir * c->p.c_row + jr;
-                kernels->tile(&t, adead_min_u64(kernels->mr, below - ir));
+            for (uint64_t ir = 0; ir < rows; ir += kernels->mr) {
+                t.a = own + ir * c->a_row;
+                t.start = start + ir;
+                t.c = c->p.c + (i + ir) * c->p.c_row + jr;
+                kernels->tile(&t, adead_min_u64(kernels->mr, rows - ir));
             }
         }
     }
@@ -145,26 +149,30 @@ static void multiply_part(const chunk *c, uint64_t i, uint64_t j)
 
 /* The same for all rows, with B packed piece by piece on the way: row after row where it is row-major, sliver after sliver where
  * it is transposed, so that memory is read in long runs. */
-static void stream_part(const chunk *c, uint64_t from)
+static void stream_part(const chunk *c, uint64_t from, uint8_t *own)
 {
     const adead_int8_kernels *kernels = c->kernels;
     _Alignas(64) uint8_t      sliver[STREAM_BYTES];
+    uint64_t a_block = c->p.m * c->a_row, m = c->p.m;
+    int32_t *start = (int32_t *)(void *)(own + blocks(c) * a_block);
     bool     transposed = c->p.b_column != 1;
     uint64_t step = transposed ? STREAM_DEPTH_TRANSPOSED : STREAM_DEPTH, pieces = divide_up(c->p.k, step);
     uint64_t right = adead_min_u64(c->p.n, from + c->columns), slivers = divide_up(right - from, kernels->nr);
+    memset(start, 0, (size_t)m * sizeof *start);
+    for (uint64_t p = 0; p < c->p.k; p += kernels->kc) pack_rows_of_a(c, 0, m, p, own + p / kernels->kc * a_block, start);
     for (uint64_t piece = 0; piece < pieces * slivers; piece++) {
         uint64_t p = (transposed ? piece % pieces : piece / slivers) * step;
         uint64_t j = from + (transposed ? piece / pieces : piece % slivers) * kernels->nr;
         uint64_t depth = adead_min_u64(step, c->p.k - p), columns = adead_min_u64(kernels->nr, right - j);
         kernels->pack_b(kernels, c->p.b + p * c->p.b_step + j * c->p.b_column, c->p.b_step, c->p.b_column, depth, columns,
-                        sliver);
+                        sliver, 0);
         adead_int8_tile t = {.b = sliver, .a_row = c->a_row, .c_row = c->p.c_row, .columns = columns,
                              .groups = round_up(depth, kernels->step) * kernels->wide / 4, .add = c->add || p != 0};
-        for (uint64_t i = 0; i < c->p.m; i += kernels->mr) {
-            t.a = c->a + p / kernels->kc * c->a_block + i * c->a_row + p % kernels->kc * kernels->wide;
-            t.start = p == 0 ? c->start + i : NULL;
+        for (uint64_t i = 0; i < m; i += kernels->mr) {
+            t.a = own + p / kernels->kc * a_block + i * c->a_row + p % kernels->kc * kernels->wide;
+            t.start = p == 0 ? start + i : NULL;
             t.c = c->p.c + i * c->p.c_row + j;
-            kernels->tile(&t, adead_min_u64(kernels->mr, c->p.m - i));
+            kernels->tile(&t, adead_min_u64(kernels->mr, m - i));
         }
     }
 }
@@ -177,19 +185,18 @@ static void wait_for_packing(chunk *c)
 
 /* One thread's work: ticket after ticket while there are any. Pieces to pack come before parts of C and are drawn in order, so
  * a thread never waits for a piece that nobody has begun. */
-static void work(void *context, uint64_t unused_part, uint32_t unused_thread)
+static void work(void *context, uint64_t unused, uint32_t thread)
 {
     chunk                    *c = context;
     const adead_int8_kernels *kernels = c->kernels;
+    uint8_t                  *own = c->own + thread * c->own_bytes;
     bool                      begun = false;
-    (void)unused_part;
-    (void)unused_thread;
+    (void)unused;
     for (;;) {
         uint64_t ticket = atomic_fetch_add_explicit(&c->next, 1, memory_order_relaxed);
         if (ticket >= c->tickets) break;
         if (ticket < c->pack_tickets) {
-            if (ticket < c->a_tickets) pack_rows_of_a(c, ticket);
-            else pack_unit_of_b(c, ticket - c->a_tickets);
+            pack_unit_of_b(c, ticket);
             atomic_fetch_add_explicit(&c->packed, 1, memory_order_release);
             continue;
         }
@@ -197,8 +204,8 @@ static void work(void *context, uint64_t unused_part, uint32_t unused_thread)
         begun = true;
         wait_for_packing(c);
         uint64_t part = ticket - c->pack_tickets;
-        if (c->streams) stream_part(c, part * c->columns);
-        else multiply_part(c, part / c->parts_n * c->rows, part % c->parts_n * c->columns);
+        if (c->streams) stream_part(c, part * c->columns, own);
+        else multiply_part(c, part / c->parts_n * c->rows, part % c->parts_n * c->columns, own);
     }
     if (begun && kernels->end) kernels->end();
 }
@@ -211,36 +218,35 @@ static uint64_t parts(const chunk *c) { return divide_up(c->p.m, c->rows) * divi
 static void divide(chunk *c, uint32_t threads)
 {
     const adead_int8_kernels *kernels = c->kernels;
-    c->a_tickets = divide_up(c->p.m, PACK_ROWS);
+    uint64_t                  wanted = threads == 1 ? 1 : 4 * (uint64_t)threads;
     if (c->streams) {
         c->rows = c->p.m;
-        c->columns = round_up(divide_up(c->p.n, threads == 1 ? 1 : 2 * (uint64_t)threads), kernels->nr);
-        c->pack_tickets = c->a_tickets;
+        c->columns = round_up(divide_up(c->p.n, wanted), kernels->nr);
+        c->pack_tickets = 0;
     } else {
         bool transposed = c->p.b_column != 1;
-        c->unit_depth = transposed ? kernels->kc : PACK_ROWS;
+        c->unit_depth = transposed ? kernels->kc : PACK_DEPTH;
         c->unit_columns = transposed ? PACK_COLUMNS : round_up(c->p.n, kernels->nr);
         c->units_n = divide_up(c->p.n, c->unit_columns);
-        c->pack_tickets = c->a_tickets + divide_up(c->p.k, c->unit_depth) * c->units_n;
+        c->pack_tickets = divide_up(c->p.k, c->unit_depth) * c->units_n;
         c->rows = PART_ROWS;
-        c->columns = PART_COLUMNS;
-        while (threads > 1 && parts(c) < 4 * (uint64_t)threads && c->rows + c->columns > 2 * PART_LEAST) {
-            if (c->columns > c->rows) c->columns /= 2;
+        c->columns = round_up(c->p.n, kernels->nr);
+        while (parts(c) < wanted && c->rows + c->columns > 2 * PART_LEAST) {
+            if (c->columns > PART_SHARE * c->rows || c->rows <= PART_LEAST) c->columns = round_up(c->columns / 2, kernels->nr);
             else c->rows /= 2;
         }
+        c->rows = round_up(c->rows, kernels->mr);
     }
-    c->rows = round_up(c->rows, kernels->mr);
     c->parts_n = divide_up(c->p.n, c->columns);
     c->tickets = c->pack_tickets + parts(c);
 }
 
 static void run_chunk(chunk *c, uint8_t *scratch, uint32_t threads)
 {
-    measure(c);
+    measure(c, threads);
     divide(c, threads);
-    c->start = (int32_t *)(void *)scratch;
-    c->a = scratch + round_up(4 * c->p.m, 64);
-    c->b = c->a + divide_up(c->p.k, c->kernels->kc) * c->a_block;
+    c->own = scratch;
+    c->b = scratch + threads * c->own_bytes;
     adead_pool_run(threads, threads, work, c);
 }
 

@@ -43,9 +43,9 @@ struct adead_int8_kernels {
      * start[i] is reduced by 128 times the sum of the row, so that sums come out as if b were not flipped. */
     void (*pack_a)(const adead_int8_kernels *kernels, const int8_t *a, uint64_t a_row, uint64_t a_step, uint64_t rows,
                    uint64_t depth, uint8_t *out, uint64_t out_row, int32_t *start);
-    /* One sliver of B, aligned to 64. */
+    /* B's columns in slivers, out_sliver bytes apart and aligned to 64. */
     void (*pack_b)(const adead_int8_kernels *kernels, const int8_t *b, uint64_t b_step, uint64_t b_column, uint64_t depth,
-                   uint64_t columns, uint8_t *out);
+                   uint64_t columns, uint8_t *out, uint64_t out_sliver);
     /* `rows` is from 1 to mr. */
     void (*tile)(const adead_int8_tile *tile, uint64_t rows);
     /* Before a thread's first tile and after its last one; NULL: nothing to do. */
@@ -54,7 +54,7 @@ struct adead_int8_kernels {
 };
 
 /* Working memory that a product needs, in bytes, aligned to 64. */
-uint64_t adead_int8_scratch_bytes(const adead_int8_kernels *kernels, const adead_int8_product *p);
+uint64_t adead_int8_scratch_bytes(const adead_int8_kernels *kernels, const adead_int8_product *p, uint32_t threads);
 void     adead_int8_run(const adead_int8_kernels *kernels, const adead_int8_product *p, void *scratch, uint32_t threads);
 
 extern const adead_int8_kernels adead_int8_scalar;

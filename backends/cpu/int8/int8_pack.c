@@ -64,42 +64,41 @@ void adead_int8_pack_rows(const adead_int8_kernels *kernels, adead_int8_copy *co
 {
     uint64_t bytes = depth * kernels->wide, step = kernels->step * kernels->wide, filled = (bytes + step - 1) / step * step;
     int8_t   pieces[ROWS][PIECE];
-    for (uint64_t from = 0; from < rows; from += ROWS) {
-        uint64_t count = adead_min_u64(ROWS, rows - from);
-        for (uint64_t i = from; a_step == 1 && i < from + count; i++)
-            start[i] = (int32_t)((uint32_t)start[i] - copy(a + i * a_row, depth, out + i * out_row));
-        for (uint64_t p = 0; a_step != 1 && p < depth; p += PIECE) {
+    if (a_step == 1) copy(a, a_row, rows, depth, out, out_row, start);
+    for (uint64_t i = 0; a_step != 1 && i < rows; i += ROWS) {
+        uint64_t count = adead_min_u64(ROWS, rows - i);
+        for (uint64_t p = 0; p < depth; p += PIECE) {
             uint64_t length = adead_min_u64(PIECE, depth - p);
-            transpose_piece(a + from * a_row + p * a_step, a_step, count, length, pieces);
-            for (uint64_t i = 0; i < count; i++) {
-                uint8_t *to = out + (from + i) * out_row + p * kernels->wide;
-                start[from + i] = (int32_t)((uint32_t)start[from + i] - copy(pieces[i], length, to));
-            }
+            transpose_piece(a + i * a_row + p * a_step, a_step, count, length, pieces);
+            copy(pieces[0], PIECE, count, length, out + i * out_row + p * kernels->wide, out_row, start + i);
         }
-        for (uint64_t i = from; filled != bytes && i < from + count; i++)
-            memset(out + i * out_row + bytes, 0, (size_t)(filled - bytes));
     }
+    for (uint64_t i = 0; filled != bytes && i < rows; i++) memset(out + i * out_row + bytes, 0, (size_t)(filled - bytes));
 }
 
-static uint32_t copy_bytes(const int8_t *row, uint64_t count, uint8_t *out)
+static void copy_bytes(const int8_t *a, uint64_t a_row, uint64_t rows, uint64_t count, uint8_t *out, uint64_t out_row,
+                       int32_t *start)
 {
-    memcpy(out, row, (size_t)count);
-    return 0;
+    (void)start;
+    for (uint64_t i = 0; i < rows; i++) memcpy(out + i * out_row, a + i * a_row, (size_t)count);
 }
 
-static uint32_t copy_words(const int8_t *row, uint64_t count, uint8_t *out)
+static void copy_words(const int8_t *a, uint64_t a_row, uint64_t rows, uint64_t count, uint8_t *out, uint64_t out_row,
+                       int32_t *start)
 {
-    uint64_t p = 0;
-    for (; p + 16 <= count; p += 16) {
-        u8x16 v = load(row + p);
-        store(out + 2 * p, widen_low(v));
-        store(out + 2 * p + 16, widen_high(v));
+    (void)start;
+    for (uint64_t i = 0; i < rows; i++, a += a_row, out += out_row) {
+        uint64_t p = 0;
+        for (; p + 16 <= count; p += 16) {
+            u8x16 v = load(a + p);
+            store(out + 2 * p, widen_low(v));
+            store(out + 2 * p + 16, widen_high(v));
+        }
+        for (; p < count; p++) {
+            int16_t wide = a[p];
+            memcpy(out + 2 * p, &wide, sizeof wide);
+        }
     }
-    for (; p < count; p++) {
-        int16_t wide = row[p];
-        memcpy(out + 2 * p, &wide, sizeof wide);
-    }
-    return 0;
 }
 
 void adead_int8_pack_a_bytes(const adead_int8_kernels *kernels, const int8_t *a, uint64_t a_row, uint64_t a_step,
@@ -153,55 +152,78 @@ static void pack_columns(const adead_int8_kernels *kernels, const int8_t *b, uin
     }
 }
 
-/* Groups that only fill a sliver up to the kernels' step: A is zero there, so any number would do. */
-static void fill_up(const adead_int8_kernels *kernels, uint64_t depth, uint8_t *out)
+/* Slivers of a transposed B. */
+static void pack_transposed(const adead_int8_kernels *kernels, const int8_t *b, uint64_t b_column, uint64_t depth,
+                            uint64_t columns, uint8_t *out, uint64_t out_sliver)
+{
+    for (uint64_t j = 0; j < columns; j += kernels->nr, out += out_sliver)
+        pack_columns(kernels, b + j * b_column, b_column, depth, adead_min_u64(kernels->nr, columns - j), out);
+}
+
+/* Groups that only fill slivers up to the kernels' step: A is zero there, so any number would do. */
+static void fill_up(const adead_int8_kernels *kernels, uint64_t depth, uint64_t columns, uint8_t *out, uint64_t out_sliver)
 {
     uint64_t filled = (depth + kernels->step - 1) / kernels->step * kernels->step * kernels->wide;
     uint64_t bytes = (depth * kernels->wide + 3) / 4 * 4;
-    if (filled > bytes) memset(out + bytes * kernels->nr, 0, (size_t)((filled - bytes) * kernels->nr));
+    for (uint64_t j = 0; filled > bytes && j < columns; j += kernels->nr, out += out_sliver)
+        memset(out + bytes * kernels->nr, 0, (size_t)((filled - bytes) * kernels->nr));
 }
 
 void adead_int8_pack_b_bytes(const adead_int8_kernels *kernels, const int8_t *b, uint64_t b_step, uint64_t b_column,
-                             uint64_t depth, uint64_t columns, uint8_t *out)
+                             uint64_t depth, uint64_t columns, uint8_t *out, uint64_t out_sliver)
 {
-    fill_up(kernels, depth, out);
+    uint32_t nr = kernels->nr;
+    u8x16    flip = (u8x16){0} + (uint8_t)kernels->flip;
+    uint8_t  copy[4][ADEAD_INT8_NR_MAX];
+    fill_up(kernels, depth, columns, out, out_sliver);
     if (b_column != 1) {
-        pack_columns(kernels, b, b_column, depth, columns, out);
+        pack_transposed(kernels, b, b_column, depth, columns, out, out_sliver);
         return;
     }
-    u8x16           flip = (u8x16){0} + (uint8_t)kernels->flip;
-    adead_int8_rows r;
-    for (uint64_t p = 0; p < depth; p += 4) {
-        adead_int8_rows_at(&r, b, b_step, p, depth, columns, kernels->nr, 4);
-        for (uint32_t j = 0; j < kernels->nr; j += 16, out += 64) {
-            u8x16 r0 = load(r.row[0] + j) ^ flip, r1 = load(r.row[1] + j) ^ flip;
-            u8x16 r2 = load(r.row[2] + j) ^ flip, r3 = load(r.row[3] + j) ^ flip;
-            u8x16 low01 = LOW8(r0, r1), high01 = HIGH8(r0, r1), low23 = LOW8(r2, r3), high23 = HIGH8(r2, r3);
-            store(out, LOW16(low01, low23));
-            store(out + 16, HIGH16(low01, low23));
-            store(out + 32, LOW16(high01, high23));
-            store(out + 48, HIGH16(high01, high23));
+    for (uint64_t p = 0; p < depth; p += 4, out += 4 * nr) {
+        const uint8_t *at = (const uint8_t *)b + p * b_step;
+        for (uint64_t j = 0; j < columns; j += nr, at += nr) {
+            const uint8_t *row[4] = {at, at + b_step, at + 2 * b_step, at + 3 * b_step};
+            uint8_t       *to = out + j / nr * out_sliver;
+            if (depth - p < 4 || columns - j < nr)
+                adead_int8_fill_rows(row, copy, depth - p, adead_min_u64(nr, columns - j), 4);
+            for (uint32_t i = 0; i < nr; i += 16, to += 64) {
+                u8x16 r0 = load(row[0] + i) ^ flip, r1 = load(row[1] + i) ^ flip;
+                u8x16 r2 = load(row[2] + i) ^ flip, r3 = load(row[3] + i) ^ flip;
+                u8x16 low01 = LOW8(r0, r1), high01 = HIGH8(r0, r1), low23 = LOW8(r2, r3), high23 = HIGH8(r2, r3);
+                store(to, LOW16(low01, low23));
+                store(to + 16, HIGH16(low01, low23));
+                store(to + 32, LOW16(high01, high23));
+                store(to + 48, HIGH16(high01, high23));
+            }
         }
     }
 }
 
 void adead_int8_pack_b_words(const adead_int8_kernels *kernels, const int8_t *b, uint64_t b_step, uint64_t b_column,
-                             uint64_t depth, uint64_t columns, uint8_t *out)
+                             uint64_t depth, uint64_t columns, uint8_t *out, uint64_t out_sliver)
 {
-    fill_up(kernels, depth, out);
+    uint32_t nr = kernels->nr;
+    uint8_t  copy[4][ADEAD_INT8_NR_MAX];
+    fill_up(kernels, depth, columns, out, out_sliver);
     if (b_column != 1) {
-        pack_columns(kernels, b, b_column, depth, columns, out);
+        pack_transposed(kernels, b, b_column, depth, columns, out, out_sliver);
         return;
     }
-    adead_int8_rows r;
-    for (uint64_t p = 0; p < depth; p += 2) {
-        adead_int8_rows_at(&r, b, b_step, p, depth, columns, kernels->nr, 2);
-        for (uint32_t j = 0; j < kernels->nr; j += 16, out += 64) {
-            u8x16 r0 = load(r.row[0] + j), r1 = load(r.row[1] + j), low = LOW8(r0, r1), high = HIGH8(r0, r1);
-            store(out, widen_low(low));
-            store(out + 16, widen_high(low));
-            store(out + 32, widen_low(high));
-            store(out + 48, widen_high(high));
+    for (uint64_t p = 0; p < depth; p += 2, out += 4 * nr) {
+        const uint8_t *at = (const uint8_t *)b + p * b_step;
+        for (uint64_t j = 0; j < columns; j += nr, at += nr) {
+            const uint8_t *row[4] = {at, at + b_step};
+            uint8_t       *to = out + j / nr * out_sliver;
+            if (depth - p < 2 || columns - j < nr)
+                adead_int8_fill_rows(row, copy, depth - p, adead_min_u64(nr, columns - j), 2);
+            for (uint32_t i = 0; i < nr; i += 16, to += 64) {
+                u8x16 r0 = load(row[0] + i), r1 = load(row[1] + i), low = LOW8(r0, r1), high = HIGH8(r0, r1);
+                store(to, widen_low(low));
+                store(to + 16, widen_high(low));
+                store(to + 32, widen_low(high));
+                store(to + 48, widen_high(high));
+            }
         }
     }
 }
