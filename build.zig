@@ -302,6 +302,41 @@ fn addInstall(b: *Build, static: *Compile, shared: *Compile, command: ?*Compile)
         \\
     , .{zon.version}));
     b.getInstallStep().dependOn(&b.addInstallLibFile(pc, "pkgconfig/adead.pc").step);
+    addCMakePackage(b);
+}
+
+/// What `find_package(adead)` reads: the targets adead::adead, shared, and adead::adead_static.
+fn addCMakePackage(b: *Build) void {
+    const folder = b.addWriteFiles();
+    const config = folder.add("adead-config.cmake",
+        \get_filename_component(adead_PREFIX "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+        \if(NOT TARGET adead::adead)
+        \  find_library(adead_SHARED NAMES adead PATHS "${adead_PREFIX}/lib" NO_DEFAULT_PATH NO_CACHE)
+        \  add_library(adead::adead SHARED IMPORTED)
+        \  set_target_properties(adead::adead PROPERTIES
+        \    IMPORTED_LOCATION "${adead_SHARED}" INTERFACE_INCLUDE_DIRECTORIES "${adead_PREFIX}/include")
+        \  find_package(Threads REQUIRED)
+        \  add_library(adead::adead_static STATIC IMPORTED)
+        \  set_target_properties(adead::adead_static PROPERTIES
+        \    IMPORTED_LOCATION "${adead_PREFIX}/lib/libadead.a" INTERFACE_INCLUDE_DIRECTORIES "${adead_PREFIX}/include"
+        \    INTERFACE_LINK_LIBRARIES "Threads::Threads;m;${CMAKE_DL_LIBS}")
+        \endif()
+        \
+    );
+    const version = folder.add("adead-config-version.cmake", b.fmt(
+        \set(PACKAGE_VERSION "{s}")
+        \if(PACKAGE_VERSION VERSION_LESS PACKAGE_FIND_VERSION)
+        \  set(PACKAGE_VERSION_COMPATIBLE FALSE)
+        \else()
+        \  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+        \  if(PACKAGE_FIND_VERSION STREQUAL PACKAGE_VERSION)
+        \    set(PACKAGE_VERSION_EXACT TRUE)
+        \  endif()
+        \endif()
+        \
+    , .{zon.version}));
+    b.getInstallStep().dependOn(&b.addInstallLibFile(config, "cmake/adead/adead-config.cmake").step);
+    b.getInstallStep().dependOn(&b.addInstallLibFile(version, "cmake/adead/adead-config-version.cmake").step);
 }
 
 fn addRun(b: *Build, command: ?*Compile) void {
@@ -528,6 +563,7 @@ const Tests = struct {
         for (folders) |folder| t.addSanitized(all, folder);
         t.addFuzz(all, 3);
         for (folders) |folder| t.addFolder(all, folder);
+        t.addCpp(all);
         t.addThreadSanitized(all);
         t.addQemu(all);
         t.addMutations(all, false);
@@ -790,6 +826,19 @@ const Tests = struct {
         run.addFileArg(exe);
     }
 
+    /// adead.hpp, in both its kinds, with Zig's own C++ library.
+    fn addCpp(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        if (!t.wanted("cpp", "cpp")) return;
+        const module = b.createModule(.{ .target = t.setting.target, .optimize = .ReleaseSafe, .link_libcpp = true });
+        const flags = [_][]const u8{ "-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic" };
+        module.addIncludePath(b.path("."));
+        module.addCSourceFile(.{ .file = b.path("tests/cpp/test_cpp.cpp"), .flags = &flags });
+        module.addCSourceFile(.{ .file = b.path("tests/cpp/expected.cpp"), .flags = &(flags ++ .{"-fno-exceptions"}) });
+        module.linkLibrary(t.static);
+        t.add(run, "cpp", "cpp", b.addExecutable(.{ .name = "cpp", .root_module = module }).getEmittedBin());
+    }
+
     /// The suites in which threads meet, under ThreadSanitizer.
     fn addThreadSanitized(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
@@ -810,7 +859,7 @@ const Tests = struct {
             const name = b.fmt("{s}@tsan", .{suiteName(source)});
             if (!t.wanted("tsan", name)) continue;
             run.addArg(b.fmt("suite:{s}", .{name}));
-            run.addArgs(&.{ "--env=TSAN_OPTIONS=halt_on_error=1", "--env=ADEAD_TEST_SAMPLE=5" });
+            run.addArgs(&.{ "--env=TSAN_OPTIONS=halt_on_error=1:die_after_fork=0", "--env=ADEAD_TEST_SAMPLE=5" });
             run.addFileArg(t.suiteExe(setting, source, library));
         }
     }

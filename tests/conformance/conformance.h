@@ -16,10 +16,15 @@
 
 /* ---- Backends ---- */
 
-/* Everything that is compared with ref. "cpu" is what this processor gets without asking; tests/conformance/test_variants.c
- * says which of the others it lacks. */
-static const char *const subjects[] = {"cpu",      "cpu:amx",  "cpu:avx512", "cpu:avx2",
-                                       "cpu:sse2", "cpu:neon", "cpu:scalar", "null"};
+/* Everything that is compared with ref: "cpu", which is what this processor gets without asking, its variants, best first
+ * (tests/conformance/test_variants.c says which of them are not there), and the other backends. */
+static const char *const subjects[] = {
+    "cpu",
+#define KERNELS(name, text, processor, needs) "cpu:" #name,
+#include "backends/cpu/kernels.def"
+#undef KERNELS
+    "null",
+};
 
 typedef struct subject {
     const adead_backend *backend;

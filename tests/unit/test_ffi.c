@@ -931,7 +931,7 @@ static void compute_refuses(void)
     BAD(op.arrays[0].data = NULL, ADEAD_INVALID_ARGUMENT);
     BAD(op.arrays[1].bytes = UINT64_MAX, ADEAD_INVALID_ARGUMENT);
     BAD(op.arrays[1].data = x + 1, ADEAD_OVERLAP);
-    BAD((op.arrays[1].data = (char *)x - 1, op.arrays[1].bytes = 17), ADEAD_OVERLAP);
+    BAD((op.arrays[0].data = x + 1, op.arrays[0].bytes = 16, op.arrays[1].data = (char *)x + 3), ADEAD_OVERLAP);
     op = good;
     op.arrays[1] = op.arrays[0]; /* in place */
     CHECK_EQ(adead_compute(runtime, &op), ADEAD_OK);
