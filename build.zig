@@ -309,34 +309,34 @@ fn addInstall(b: *Build, static: *Compile, shared: *Compile, command: ?*Compile)
 fn addCMakePackage(b: *Build) void {
     const folder = b.addWriteFiles();
     const config = folder.add("adead-config.cmake",
-        \get_filename_component(adead_PREFIX "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
-        \if(NOT TARGET adead::adead)
-        \  find_library(adead_SHARED NAMES adead PATHS "${adead_PREFIX}/lib" NO_DEFAULT_PATH NO_CACHE)
-        \  add_library(adead::adead SHARED IMPORTED)
-        \  set_target_properties(adead::adead PROPERTIES
-        \    IMPORTED_LOCATION "${adead_SHARED}" INTERFACE_INCLUDE_DIRECTORIES "${adead_PREFIX}/include")
-        \  find_package(Threads REQUIRED)
-        \  add_library(adead::adead_static STATIC IMPORTED)
-        \  set_target_properties(adead::adead_static PROPERTIES
-        \    IMPORTED_LOCATION "${adead_PREFIX}/lib/libadead.a" INTERFACE_INCLUDE_DIRECTORIES "${adead_PREFIX}/include"
-        \    INTERFACE_LINK_LIBRARIES "Threads::Threads;m;${CMAKE_DL_LIBS}")
-        \endif()
-        \
+        \\get_filename_component(adead_PREFIX "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+        \\if(NOT TARGET adead::adead)
+        \\  find_library(adead_SHARED NAMES adead PATHS "${adead_PREFIX}/lib" NO_DEFAULT_PATH NO_CACHE)
+        \\  add_library(adead::adead SHARED IMPORTED)
+        \\  set_target_properties(adead::adead PROPERTIES
+        \\    IMPORTED_LOCATION "${adead_SHARED}" INTERFACE_INCLUDE_DIRECTORIES "${adead_PREFIX}/include")
+        \\  find_package(Threads REQUIRED)
+        \\  add_library(adead::adead_static STATIC IMPORTED)
+        \\  set_target_properties(adead::adead_static PROPERTIES
+        \\    IMPORTED_LOCATION "${adead_PREFIX}/lib/libadead.a" INTERFACE_INCLUDE_DIRECTORIES "${adead_PREFIX}/include"
+        \\    INTERFACE_LINK_LIBRARIES "Threads::Threads;m;${CMAKE_DL_LIBS}")
+        \\endif()
+        \\
     );
-    const version = folder.add("adead-config-version.cmake", b.fmt(
-        \set(PACKAGE_VERSION "{s}")
-        \if(PACKAGE_VERSION VERSION_LESS PACKAGE_FIND_VERSION)
-        \  set(PACKAGE_VERSION_COMPATIBLE FALSE)
-        \else()
-        \  set(PACKAGE_VERSION_COMPATIBLE TRUE)
-        \  if(PACKAGE_FIND_VERSION STREQUAL PACKAGE_VERSION)
-        \    set(PACKAGE_VERSION_EXACT TRUE)
-        \  endif()
-        \endif()
-        \
+    const compatible = folder.add("adead-config-version.cmake", b.fmt(
+        \\set(PACKAGE_VERSION "{s}")
+        \\if(PACKAGE_VERSION VERSION_LESS PACKAGE_FIND_VERSION)
+        \\  set(PACKAGE_VERSION_COMPATIBLE FALSE)
+        \\else()
+        \\  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+        \\  if(PACKAGE_FIND_VERSION STREQUAL PACKAGE_VERSION)
+        \\    set(PACKAGE_VERSION_EXACT TRUE)
+        \\  endif()
+        \\endif()
+        \\
     , .{zon.version}));
     b.getInstallStep().dependOn(&b.addInstallLibFile(config, "cmake/adead/adead-config.cmake").step);
-    b.getInstallStep().dependOn(&b.addInstallLibFile(version, "cmake/adead/adead-config-version.cmake").step);
+    b.getInstallStep().dependOn(&b.addInstallLibFile(compatible, "cmake/adead/adead-config-version.cmake").step);
 }
 
 fn addRun(b: *Build, command: ?*Compile) void {
