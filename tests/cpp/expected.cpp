@@ -1,0 +1,26 @@
+// The kind of adead.hpp that returns adead::Expected instead of throwing, compiled without exceptions and linked with the
+// kind that throws.
+#define ADEAD_USE_EXPECTED
+#include "ffi/include/adead.hpp"
+
+int run_expected_checks(void (*check)(bool good, const char *name))
+{
+    auto runtime = adead::Runtime::create("ref");
+    check(static_cast<bool>(runtime), "expected_runtime");
+    auto none = adead::Runtime::create("nothing");
+    check(!none && none.error().code == ADEAD_BACKEND_UNKNOWN && none.error().hint[0] != 0, "expected_error");
+    const float a[4] = {1, 2, 3, 4};
+    float       c[4] = {};
+    auto        product = runtime->matmul(a, a, c, 2, 2, 2);
+    check(product && c[0] == 7 && c[3] == 22, "expected_matmul");
+    auto wrong = runtime->matmul(a, a, c, 2, 2, 3);
+    check(!wrong && wrong.error().code == ADEAD_OUT_OF_BOUNDS, "expected_refusal");
+    auto program = runtime->assemble(".output o i64[] at 8\n  i64.const r0, 42\n  store64 r0, r1, 8\n  halt\n");
+    auto instance = program->instance();
+    check(instance && instance->run(), "expected_run");
+    auto value = instance->output<std::int64_t>("o");
+    check(value && value->size() == 1 && (*value)[0] == 42, "expected_output");
+    auto few = instance->set_input<float>("x", {3}, a);
+    check(!few && few.error().code == ADEAD_SHAPE_MISMATCH, "expected_shape");
+    return 0;
+}
