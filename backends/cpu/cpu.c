@@ -19,9 +19,9 @@ static bool cpu_supports(adead_device *opaque, const adead_tensor_op *op)
     switch (op->kind) {
     case ADEAD_TENSOR_MATMUL:
     case ADEAD_TENSOR_MATMUL_EX:
-    case ADEAD_TENSOR_ATTENTION:
-    case ADEAD_TENSOR_MULTIHEAD:
     case ADEAD_TENSOR_FFN: return kernels->gemm != NULL;
+    case ADEAD_TENSOR_ATTENTION:
+    case ADEAD_TENSOR_MULTIHEAD: return true;
     default: return adead_cpu_has_array(op->kind);
     }
 }

@@ -19,13 +19,11 @@ typedef void adead_sums(const adead_cpu_f32 *x, uint64_t count, float *sums);
 typedef struct adead_cpu_kernels {
     /* `pack` holds ADEAD_GEMM_PACK_BYTES, aligned to 64. */
     void (*gemm)(const adead_gemm *g, float *pack);
+    const struct adead_attention_kernels *attention; /* attention/attention.h */
     /* ---- Rows. y may be x in all of these. ---- */
     void (*softmax_row)(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
     void (*layernorm_row)(const adead_cpu_f32 *x, const adead_cpu_f32 *gamma, const adead_cpu_f32 *beta, float eps,
                           adead_cpu_f32 *y, uint64_t count);
-    /* Attention's row of scores: each times `scale`, then plus +0 in the first `open` places and -infinity after them if
-     * `masked`, then softmax. */
-    void (*scores_row)(adead_cpu_f32 *scores, uint64_t count, float scale, bool masked, uint64_t open);
     /* y = act(y + bias), y already a canonical sum; bias may be NULL. */
     void (*finish_row)(adead_cpu_f32 *y, const adead_cpu_f32 *bias, uint64_t count, adead_activation activation);
     float (*row_sum)(const adead_cpu_f32 *x, uint64_t count);

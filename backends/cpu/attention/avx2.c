@@ -4,6 +4,7 @@
 #include "backends/cpu/vector/avx2.h"
 
 #define ATTENTION_KERNELS adead_attention_avx2
+#define GEMM_KERNELS adead_gemm_avx2
 #include "template.h"
 
 #else

@@ -4,6 +4,7 @@
 #include "backends/cpu/vector/avx512.h"
 
 #define ATTENTION_KERNELS adead_attention_avx512
+#define GEMM_KERNELS adead_gemm_avx512
 #include "template.h"
 
 #else

@@ -4,6 +4,7 @@
 #include "backends/cpu/vector/neon.h"
 
 #define ATTENTION_KERNELS adead_attention_neon
+#define GEMM_KERNELS adead_gemm_neon
 #include "template.h"
 
 #else

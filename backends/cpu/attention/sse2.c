@@ -4,6 +4,7 @@
 #include "backends/cpu/vector/sse2.h"
 
 #define ATTENTION_KERNELS adead_attention_sse2
+#define GEMM_KERNELS adead_gemm_sse2
 #include "template.h"
 
 #else

@@ -1,38 +1,18 @@
 /* Attention's kernels for one instruction set: included by attention/<isa>.c after the primitives in vector/<isa>.h, with
- * ATTENTION_KERNELS the name of the table.
+ * ATTENTION_KERNELS the name of the table and GEMM_KERNELS that of the products'.
  *
- * exp is that of vm/base/adn1.h with two of its steps left out. Arguments are never above 0, so the upper clamp is not
- * needed. Neither is the selection of the canonical NaN: an argument is NaN only where the sum of its column becomes NaN,
- * then each weight of the column does, each result of its row, and the last product makes those canonical.
+ * A NaN needs no care: where an argument of exp is one, the sum of its column becomes one, then each weight of the column,
+ * each result of its row, and the last product makes those canonical.
  */
 #include "attention.h"
 
+#include "backends/cpu/vector/functions.h"
+
 enum { LANES_TOGETHER = 4, KEYS_TOGETHER = 4 };
 
-VEC_INLINE vf falling_exp(vf x)
+VEC_FN static void raise_columns(const float *block, uint64_t keys, uint64_t width, uint64_t columns, float *high)
 {
-    vf c = v_max(v_splat(ADN1_EXP_LOW), x); /* a NaN stays */
-    vf t = v_fma(c, v_splat(ADN1_LOG2E), v_splat(ADN1_ROUND)), k = v_sub(t, v_splat(ADN1_ROUND));
-    vf r = v_fnma(k, v_splat(ADN1_LN2_LOW), v_fnma(k, v_splat(ADN1_LN2_HIGH), c));
-    vf p = v_fma(v_splat(ADN1_EXP_P4), r, v_splat(ADN1_EXP_P3));
-    p = v_fma(p, r, v_splat(ADN1_EXP_P2));
-    p = v_fma(p, r, v_splat(ADN1_EXP_P1));
-    p = v_fma(p, r, v_splat(ADN1_EXP_P0));
-    p = v_fma(p, r, v_splat(1.0f));
-    p = v_fma(p, r, v_splat(1.0f));
-#if V_HAS_SCALEF
-    return v_scalef(p, k);
-#else
-    vi n = vi_sub(v_bits(t), vi_splat(ADN1_ROUND_BITS)), half = vi_shift_right(n, 1);
-    vf first = v_from_bits(vi_shift_left(vi_add(half, vi_splat(127)), 23));
-    vf second = v_from_bits(vi_shift_left(vi_add(vi_sub(n, half), vi_splat(127)), 23));
-    return v_mul(v_mul(p, first), second);
-#endif
-}
-
-VEC_FN static void raise_columns(const float *block, uint64_t keys, uint64_t width, float *high)
-{
-    for (uint64_t c = 0; c < width; c += LANES) {
+    for (uint64_t c = 0; c < columns; c += LANES) {
         const float *x = block + c;
         vf           most[KEYS_TOGETHER];
         uint64_t     j = 0;
@@ -48,17 +28,18 @@ VEC_FN static void raise_columns(const float *block, uint64_t keys, uint64_t wid
 
 VEC_INLINE vf weight(float *x, vf scale, vf m)
 {
-    vf e = falling_exp(v_sub(v_mul(v_load(x), scale), m));
+    vf e = v_exp_below(v_sub(v_mul(v_load(x), scale), m));
     v_store(x, e);
     return e;
 }
 
 /* Key 16 r + l of a block is a term of lane l of the canonical sum: a few lanes at a time go down the block. */
-VEC_FN static void weigh_columns(float *block, uint64_t keys, uint64_t width, float scale, const float *high, float *sums)
+VEC_FN static void weigh_columns(float *block, uint64_t keys, uint64_t width, uint64_t columns, float scale,
+                                 const float *high, float *sums)
 {
     vf       s = v_splat(scale);
     uint64_t whole = keys / 16 * 16;
-    for (uint64_t c = 0; c < width; c += LANES) {
+    for (uint64_t c = 0; c < columns; c += LANES) {
         vf m = v_mul(v_load(high + c), s), lanes[16];
         for (uint64_t l = 0; l < 16; l += LANES_TOGETHER) {
             vf     sum[LANES_TOGETHER];
@@ -66,8 +47,7 @@ VEC_FN static void weigh_columns(float *block, uint64_t keys, uint64_t width, fl
             for (int i = 0; i < LANES_TOGETHER; i++) sum[i] = v_zero();
             for (uint64_t j = 0; j < whole; j += 16, x += 16 * width)
                 for (int i = 0; i < LANES_TOGETHER; i++) sum[i] = v_add(sum[i], weight(x + (uint64_t)i * width, s, m));
-            for (int i = 0; i < LANES_TOGETHER; i++)
-                lanes[l + (uint64_t)i] = sum[i];
+            for (int i = 0; i < LANES_TOGETHER; i++) lanes[l + (uint64_t)i] = sum[i];
         }
         for (uint64_t j = whole; j < keys; j++) lanes[j % 16] = v_add(lanes[j % 16], weight(block + j * width + c, s, m));
         for (int h = 8; h >= 1; h /= 2)
@@ -76,10 +56,10 @@ VEC_FN static void weigh_columns(float *block, uint64_t keys, uint64_t width, fl
     }
 }
 
-VEC_FN static void share_columns(float *block, uint64_t keys, uint64_t width, const float *shares)
+VEC_FN static void share_columns(float *block, uint64_t keys, uint64_t width, uint64_t columns, const float *shares)
 {
     for (uint64_t j = 0; j < keys; j++, block += width)
-        for (uint64_t c = 0; c < width; c += LANES) v_store(block + c, v_mul(v_load(block + c), v_load(shares + c)));
+        for (uint64_t c = 0; c < columns; c += LANES) v_store(block + c, v_mul(v_load(block + c), v_load(shares + c)));
 }
 
 VEC_FN static float magnitude(const adead_cpu_f32 *x, uint64_t rows, uint64_t row, uint64_t count)
@@ -98,6 +78,8 @@ VEC_FN static float magnitude(const adead_cpu_f32 *x, uint64_t rows, uint64_t ro
 }
 
 const adead_attention_kernels ATTENTION_KERNELS = {
+    .gemm = &GEMM_KERNELS,
+    .lanes = LANES,
     .raise = raise_columns,
     .weigh = weigh_columns,
     .share = share_columns,

@@ -2,10 +2,12 @@
 #if defined(__x86_64__)
 
 #include "backends/cpu/vector/avx2.h"
+#include "backends/cpu/attention/attention.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_avx2 = {
     .gemm = adead_avx2_gemm,
+    .attention = &adead_attention_avx2,
     ARRAY_KERNELS,
 };
 

@@ -2,10 +2,12 @@
 #if defined(__x86_64__)
 
 #include "backends/cpu/vector/avx512.h"
+#include "backends/cpu/attention/attention.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_avx512 = {
     .gemm = adead_avx2_gemm,
+    .attention = &adead_attention_avx512,
     ARRAY_KERNELS,
 };
 

@@ -2,9 +2,11 @@
 #if defined(__aarch64__)
 
 #include "backends/cpu/vector/neon.h"
+#include "backends/cpu/attention/attention.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_neon = {
+    .attention = &adead_attention_neon,
     ARRAY_KERNELS,
 };
 

@@ -162,17 +162,4 @@ VEC_FN static void layernorm_row(const adead_cpu_f32 *x, const adead_cpu_f32 *ga
     normalize(x, mean, adead_cpu_inverse_deviation(total * part, eps), gamma, beta, y, count);
 }
 
-/* One mask is all zeros, and adding +0 makes +0 of -0; so masked rows are added to even where they are open. */
-VEC_FN static void scores_row(adead_cpu_f32 *scores, uint64_t count, float factor, bool masked, uint64_t open)
-{
-    vf lowest = v_negated(v_infinity()), s = v_splat(factor);
-    for (uint64_t i = 0; i < count; i += LANES) {
-        uint64_t lanes = adead_min_u64(LANES, count - i), free = open > i ? adead_min_u64(LANES, open - i) : 0;
-        vf       v = v_mul(v_load_first(scores + i, lanes), s);
-        if (masked) v = v_add(v, v_select(vm_first(free), v_zero(), lowest));
-        v_store_first(scores + i, v, lanes);
-    }
-    softmax_row(scores, scores, count);
-}
-
 #endif

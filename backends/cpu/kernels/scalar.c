@@ -1,7 +1,9 @@
 /* The kernels of the backend `cpu` for portable C. */
 #include "backends/cpu/vector/scalar.h"
+#include "backends/cpu/attention/attention.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_scalar = {
+    .attention = &adead_attention_scalar,
     ARRAY_KERNELS,
 };

@@ -3,9 +3,11 @@
 
 #define V_FMA_CALLED
 #include "backends/cpu/vector/sse2.h"
+#include "backends/cpu/attention/attention.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_sse2 = {
+    .attention = &adead_attention_sse2,
     ARRAY_KERNELS,
 };
 

@@ -6,7 +6,7 @@
 #include "transpose.h"
 
 #define ARRAY_KERNELS                                                                                                       \
-    .softmax_row = softmax_row, .layernorm_row = layernorm_row, .scores_row = scores_row, .finish_row = finish_row,          \
+    .softmax_row = softmax_row, .layernorm_row = layernorm_row, .finish_row = finish_row,                                    \
     .row_sum = row_sum, .row_max = row_max, .row_find = row_find, .row_largest = row_largest, .plain_sums = plain_sums,      \
     .square_sums = square_sums, .exp_sums = exp_sums, .normalize = normalize, .scale = map_scale, .add = pairs_add,          \
     .subtract = pairs_sub, .multiply = pairs_mul, .divide = pairs_div, .relu = map_relu, .exp = map_exp, .log = map_log,     \
