@@ -22,6 +22,11 @@ static bool cpu_supports(adead_device *opaque, const adead_tensor_op *op)
     case ADEAD_TENSOR_FFN: return kernels->gemm != NULL;
     case ADEAD_TENSOR_ATTENTION:
     case ADEAD_TENSOR_MULTIHEAD: return true;
+    case ADEAD_TENSOR_MATMUL_I8:
+    case ADEAD_TENSOR_MATMUL_I8_EX:
+    case ADEAD_TENSOR_QUANTIZE_SCALE:
+    case ADEAD_TENSOR_QUANTIZE:
+    case ADEAD_TENSOR_DEQUANTIZE: return true;
     default: return adead_cpu_has_array(op->kind);
     }
 }
@@ -38,6 +43,11 @@ static adead_status cpu_run(adead_device *opaque, const adead_tensor_op *op, ade
     case ADEAD_TENSOR_ATTENTION:
     case ADEAD_TENSOR_MULTIHEAD: return adead_cpu_run_attention(device, op, failure);
     case ADEAD_TENSOR_FFN: return adead_cpu_run_ffn(device, op, failure);
+    case ADEAD_TENSOR_MATMUL_I8:
+    case ADEAD_TENSOR_MATMUL_I8_EX:
+    case ADEAD_TENSOR_QUANTIZE_SCALE:
+    case ADEAD_TENSOR_QUANTIZE:
+    case ADEAD_TENSOR_DEQUANTIZE: return adead_cpu_run_int8(device, op, failure);
     default: return adead_cpu_run_array(device, op, failure);
     }
 }

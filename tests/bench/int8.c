@@ -1,11 +1,11 @@
 /* int8 products against oneDNN and MKL, in turn: int8 SET THREADS ONEDNN MKL ROUNDS N [N ...]
  *
- * SET is a set of kernels (scalar, sse2, avx2, avx-vnni, avx512, avx512-vnni, amx) or "best". ONEDNN and MKL are paths of
- * libdnnl.so and libmkl_rt.so, or "-". Multiplies n x n matrices of signed bytes into i32, row-major, nothing packed before.
- * Prints a line for each n: GOP/s of adead, of oneDNN's dnnl_gemm_s8s8s32 and matmul primitive, of MKL's cblas_gemm_s8u8s32
- * (whose B is unsigned: less work), each the median of its rounds, and the median over the rounds of adead's speed divided
- * by that of the fastest peer. Results are compared with oneDNN's. Set the number of the peers' threads by OMP_NUM_THREADS, and
- * MKL_THREADING_LAYER=SEQUENTIAL or GNU.
+ * SET is a set of kernels (scalar, sse2, avx2, avx-vnni, avx512, avx512-vnni, amx) or "best". ONEDNN and MKL are paths
+ * of libdnnl.so and libmkl_rt.so, or "-". Multiplies n x n matrices of signed bytes into i32, row-major, nothing
+ * packed before. Prints a line for each n: GOP/s of adead, of oneDNN's dnnl_gemm_s8s8s32 and matmul primitive, of
+ * MKL's cblas_gemm_s8u8s32 (whose B is unsigned: less work), each the median of its rounds, and the median over the
+ * rounds of adead's speed divided by that of the fastest peer. Results are compared with oneDNN's. Set the number of
+ * the peers' threads by OMP_NUM_THREADS, and MKL_THREADING_LAYER=SEQUENTIAL or GNU.
  */
 #include "backends/cpu/int8/int8.h"
 
@@ -17,11 +17,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-typedef int  dnnl_gemm(char ta, char tb, char offset, int64_t m, int64_t n, int64_t k, float alpha, const int8_t *a, int64_t lda,
-                       int8_t ao, const int8_t *b, int64_t ldb, int8_t bo, float beta, int32_t *c, int64_t ldc,
+typedef int  dnnl_gemm(char ta, char tb, char offset, int64_t m, int64_t n, int64_t k, float alpha, const int8_t *a,
+                       int64_t lda, int8_t ao, const int8_t *b, int64_t ldb, int8_t bo, float beta, int32_t *c, int64_t ldc,
                        const int32_t *co);
-typedef void mkl_gemm(int layout, int ta, int tb, int offset, int m, int n, int k, float alpha, const void *a, int lda, int8_t ao,
-                      const void *b, int ldb, int8_t bo, float beta, int32_t *c, int ldc, const int32_t *co);
+typedef void mkl_gemm(int layout, int ta, int tb, int offset, int m, int n, int k, float alpha, const void *a, int lda,
+                      int8_t ao, const void *b, int ldb, int8_t bo, float beta, int32_t *c, int ldc, const int32_t *co);
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, FIX_OFFSET = 173 };
 
 enum { ADEAD, GEMM, MATMUL, MKL, CONTESTANTS, ROUNDS_MAX = 99 };

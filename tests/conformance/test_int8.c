@@ -1,5 +1,5 @@
-/* int8 products by every set of kernels, called directly, against one sum at a time modulo 2^32: those that the processor's best
- * would hide too, and AMX through an emulator where the processor lacks it.
+/* int8 products by every set of kernels, called directly, against one sum at a time modulo 2^32: those that the
+ * processor's best would hide too, and AMX through an emulator where the processor lacks it.
  */
 #define _GNU_SOURCE 1 /* ucontext.h names the registers only then */
 
@@ -106,9 +106,11 @@ static bool try_product(const set *s, unsigned flags, uint64_t m, uint64_t n, ui
         for (uint64_t j = 0; j < c_row && (j < n || i + 1 < m); j++) {
             int32_t want = j < n ? expected(&p, i, j) : (int32_t)0xA5A5A5A5u;
             if (p.c[i * c_row + j] == want) continue;
-            test_report(__FILE__, __LINE__, "%s, flags %u, %llu x %llu x %llu, data %d, %u threads: (%llu, %llu) is %ld, not %ld",
+            test_report(__FILE__, __LINE__, "%s, flags %u, %llu x %llu x %llu, data %d, %u threads: (%llu, %llu) is %ld, "
+                        "not %ld",
                         s->name, flags, (unsigned long long)m, (unsigned long long)n, (unsigned long long)k, (int)how,
-                        (unsigned)threads, (unsigned long long)i, (unsigned long long)j, (long)p.c[i * c_row + j], (long)want);
+                        (unsigned)threads, (unsigned long long)i, (unsigned long long)j, (long)p.c[i * c_row + j],
+                        (long)want);
             return false;
         }
     }

@@ -1,10 +1,10 @@
-/* AMX-INT8 for processors without it, for tests on Linux: a handler of SIGILL that executes the tile instructions in software,
- * checks what the processor would check, and goes on behind them. Include in one C file.
+/* AMX-INT8 for processors without it, for tests on Linux: a handler of SIGILL that executes the tile instructions in
+ * software, checks what the processor would check, and goes on behind them. Include in one C file.
  *
- * Known: LDTILECFG, TILERELEASE, TILEZERO, TILELOADD, TILELOADDT1, TILESTORED, TDPBSSD, memory operands in every form of
- * addressing but relative to the instruction. Whatever breaks a rule of theirs (or is no tile instruction) ends the process
- * with a message: an illegal configuration, a tile used without one or out of its shape, operands that do not fit.
- * Tile registers belong to a thread, as in the processor.
+ * Known: LDTILECFG, TILERELEASE, TILEZERO, TILELOADD, TILELOADDT1, TILESTORED, TDPBSSD, memory operands in every form
+ * of addressing but relative to the instruction. Whatever breaks a rule of theirs (or is no tile instruction) ends the
+ * process with a message: an illegal configuration, a tile used without one or out of its shape, operands that do not
+ * fit. Tile registers belong to a thread, as in the processor.
  */
 #ifndef ADEAD_AMX_EMULATOR_H
 #define ADEAD_AMX_EMULATOR_H
@@ -53,7 +53,8 @@ typedef struct amx_operand {
     unsigned length;  /* bytes of ModRM, SIB and displacement */
 } amx_operand;
 
-/* rex: bit 0 extends the base, bit 1 the index. With `strided` the index counts as the stride, not as part of the address. */
+/* rex: bit 0 extends the base, bit 1 the index. With `strided` the index counts as the stride, not as part of the
+ * address. */
 static amx_operand amx_decode(const ucontext_t *u, const uint8_t *modrm, unsigned rex, bool strided)
 {
     amx_operand o = {.length = 1};
@@ -110,13 +111,15 @@ static void amx_need(unsigned tile, const char *why)
     if (!amx_state.configured || tile >= AMX_TILES || amx_state.rows[tile] == 0) amx_die(why);
 }
 
+static void *amx_row(amx_operand o, uint64_t row) { return (void *)(uintptr_t)(o.address + row * (uint64_t)o.stride); }
+
 static void amx_load(unsigned tile, amx_operand o)
 {
     amx_need(tile, "TILELOADD: no such tile in the configuration");
     if (!o.sib) amx_die("TILELOADD: a memory operand without SIB");
     memset(amx_state.data[tile], 0, sizeof amx_state.data[tile]);
     for (uint64_t r = 0; r < amx_state.rows[tile]; r++)
-        memcpy(amx_state.data[tile][r], (const void *)(uintptr_t)(o.address + r * (uint64_t)o.stride), amx_state.row_bytes[tile]);
+        memcpy(amx_state.data[tile][r], amx_row(o, r), amx_state.row_bytes[tile]);
 }
 
 static void amx_store(unsigned tile, amx_operand o)
@@ -124,7 +127,7 @@ static void amx_store(unsigned tile, amx_operand o)
     amx_need(tile, "TILESTORED: no such tile in the configuration");
     if (!o.sib) amx_die("TILESTORED: a memory operand without SIB");
     for (uint64_t r = 0; r < amx_state.rows[tile]; r++)
-        memcpy((void *)(uintptr_t)(o.address + r * (uint64_t)o.stride), amx_state.data[tile][r], amx_state.row_bytes[tile]);
+        memcpy(amx_row(o, r), amx_state.data[tile][r], amx_state.row_bytes[tile]);
 }
 
 /* sums[m][n] += a[m][k] b[k][n], four signed bytes at a time, modulo 2^32. */
@@ -152,13 +155,14 @@ static void amx_product(unsigned sums, unsigned a, unsigned b)
     __atomic_fetch_add(&amx_executed, 1, __ATOMIC_RELAXED);
 }
 
-/* All are VEX.128.W0 of map 0F38: C4, R X B and the map, W vvvv L pp, opcode, ModRM. pp: 0 none, 1 66, 2 F3, 3 F2. Registers above
- * 7 do not exist, so R must be unset (it is stored inverted) and vvvv is a tile or 15. */
+/* All are VEX.128.W0 of map 0F38: C4, R X B and the map, W vvvv L pp, opcode, ModRM. pp: 0 none, 1 66, 2 F3, 3 F2.
+ * Registers above 7 do not exist, so R must be unset (it is stored inverted) and vvvv is a tile or 15. */
 static void amx_on_illegal(int signal, siginfo_t *info, void *context)
 {
     ucontext_t    *u = context;
     const uint8_t *code = (const uint8_t *)(uintptr_t)u->uc_mcontext.gregs[REG_RIP];
-    unsigned       rex = ((code[1] >> 5 & 1) ^ 1) | ((code[1] >> 6 & 1) ^ 1) << 1, pp = code[2] & 3, vvvv = (code[2] >> 3 & 15) ^ 15;
+    unsigned       rex = ((code[1] >> 5 & 1) ^ 1) | ((code[1] >> 6 & 1) ^ 1) << 1;
+    unsigned       pp = code[2] & 3, vvvv = (code[2] >> 3 & 15) ^ 15;
     unsigned       opcode = code[3], modrm = code[4], reg = modrm >> 3 & 7, length = 1;
     bool           memory = modrm >> 6 != 3;
     (void)signal;

@@ -9,7 +9,7 @@
  */
 #include "int8.h"
 
-#include "backends/cpu/pool.h"
+#include "backends/cpu/device.h"
 #include "vm/base/cpu.h"
 
 #include <stdatomic.h>
@@ -37,8 +37,7 @@ enum {
     SLIVER_GAP = 128      /* between slivers, so that they do not all begin in one set of the cache */
 };
 
-static uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
-static uint64_t round_up(uint64_t a, uint64_t b) { return divide_up(a, b) * b; }
+static uint64_t round_up(uint64_t a, uint64_t b) { return adead_divide_up(a, b) * b; }
 
 /* A chunk of a product, its packed operands, and how the work on it is divided. */
 typedef struct chunk {
@@ -57,19 +56,21 @@ typedef struct chunk {
 
 static bool streams(const adead_int8_product *p) { return p->m <= STREAM_ROWS; }
 
-static uint64_t blocks(const chunk *c) { return divide_up(c->p.k, c->kernels->kc); }
+static uint64_t blocks(const chunk *c) { return adead_divide_up(c->p.k, c->kernels->kc); }
 
 /* The sizes of a chunk's packed operands; gives the bytes of all of them. */
 static uint64_t measure(chunk *c, uint32_t threads)
 {
     const adead_int8_kernels *kernels = c->kernels;
     uint64_t                  depth = adead_min_u64(kernels->kc, round_up(c->p.k, kernels->step));
-    uint64_t                  rows = c->streams ? c->p.m * blocks(c) : adead_min_u64(round_up(PART_ROWS, kernels->mr), c->p.m);
+    /* With room for a tile's rows that are read and not there. */
+    uint64_t                  most = round_up(PART_ROWS, kernels->mr);
+    uint64_t                  rows = c->streams ? c->p.m * blocks(c) : adead_min_u64(most, c->p.m);
     /* An odd number of cache lines, so that the rows of a tile do not all meet in one set of the cache. */
     c->a_row = round_up(depth * kernels->wide, 64) | 64;
-    c->own_bytes = round_up(rows * (c->a_row + sizeof(int32_t)), 4096);
+    c->own_bytes = round_up((rows + kernels->mr) * (c->a_row + sizeof(int32_t)), 4096);
     c->sliver = depth * kernels->nr * kernels->wide + SLIVER_GAP;
-    c->b_block = c->streams ? 0 : divide_up(c->p.n, kernels->nr) * c->sliver;
+    c->b_block = c->streams ? 0 : adead_divide_up(c->p.n, kernels->nr) * c->sliver;
     return threads * c->own_bytes + blocks(c) * c->b_block;
 }
 
@@ -147,8 +148,8 @@ static void multiply_part(const chunk *c, uint64_t i, uint64_t j, uint8_t *own)
     }
 }
 
-/* The same for all rows, with B packed piece by piece on the way: row after row where it is row-major, sliver after sliver where
- * it is transposed, so that memory is read in long runs. */
+/* The same for all rows, with B packed piece by piece on the way: row after row where it is row-major, sliver after
+ * sliver where it is transposed, so that memory is read in long runs. */
 static void stream_part(const chunk *c, uint64_t from, uint8_t *own)
 {
     const adead_int8_kernels *kernels = c->kernels;
@@ -156,8 +157,8 @@ static void stream_part(const chunk *c, uint64_t from, uint8_t *own)
     uint64_t a_block = c->p.m * c->a_row, m = c->p.m;
     int32_t *start = (int32_t *)(void *)(own + blocks(c) * a_block);
     bool     transposed = c->p.b_column != 1;
-    uint64_t step = transposed ? STREAM_DEPTH_TRANSPOSED : STREAM_DEPTH, pieces = divide_up(c->p.k, step);
-    uint64_t right = adead_min_u64(c->p.n, from + c->columns), slivers = divide_up(right - from, kernels->nr);
+    uint64_t step = transposed ? STREAM_DEPTH_TRANSPOSED : STREAM_DEPTH, pieces = adead_divide_up(c->p.k, step);
+    uint64_t right = adead_min_u64(c->p.n, from + c->columns), slivers = adead_divide_up(right - from, kernels->nr);
     memset(start, 0, (size_t)m * sizeof *start);
     for (uint64_t p = 0; p < c->p.k; p += kernels->kc) pack_rows_of_a(c, 0, m, p, own + p / kernels->kc * a_block, start);
     for (uint64_t piece = 0; piece < pieces * slivers; piece++) {
@@ -183,8 +184,8 @@ static void wait_for_packing(chunk *c)
         if (turns >= 64) give_way();
 }
 
-/* One thread's work: ticket after ticket while there are any. Pieces to pack come before parts of C and are drawn in order, so
- * a thread never waits for a piece that nobody has begun. */
+/* One thread's work: ticket after ticket while there are any. Pieces to pack come before parts of C and are drawn in
+ * order, so a thread never waits for a piece that nobody has begun. */
 static void work(void *context, uint64_t unused, uint32_t thread)
 {
     chunk                    *c = context;
@@ -212,7 +213,7 @@ static void work(void *context, uint64_t unused, uint32_t thread)
 
 /* ---- The division into tickets ---- */
 
-static uint64_t parts(const chunk *c) { return divide_up(c->p.m, c->rows) * divide_up(c->p.n, c->columns); }
+static uint64_t parts(const chunk *c) { return adead_divide_up(c->p.m, c->rows) * adead_divide_up(c->p.n, c->columns); }
 
 /* Parts as large as the caches like, or so small that threads which are held up do not keep the others waiting for long. */
 static void divide(chunk *c, uint32_t threads)
@@ -221,23 +222,24 @@ static void divide(chunk *c, uint32_t threads)
     uint64_t                  wanted = threads == 1 ? 1 : 4 * (uint64_t)threads;
     if (c->streams) {
         c->rows = c->p.m;
-        c->columns = round_up(divide_up(c->p.n, wanted), kernels->nr);
+        c->columns = round_up(adead_divide_up(c->p.n, wanted), kernels->nr);
         c->pack_tickets = 0;
     } else {
         bool transposed = c->p.b_column != 1;
         c->unit_depth = transposed ? kernels->kc : PACK_DEPTH;
         c->unit_columns = transposed ? PACK_COLUMNS : round_up(c->p.n, kernels->nr);
-        c->units_n = divide_up(c->p.n, c->unit_columns);
-        c->pack_tickets = divide_up(c->p.k, c->unit_depth) * c->units_n;
+        c->units_n = adead_divide_up(c->p.n, c->unit_columns);
+        c->pack_tickets = adead_divide_up(c->p.k, c->unit_depth) * c->units_n;
         c->rows = PART_ROWS;
         c->columns = round_up(c->p.n, kernels->nr);
         while (parts(c) < wanted && c->rows + c->columns > 2 * PART_LEAST) {
-            if (c->columns > PART_SHARE * c->rows || c->rows <= PART_LEAST) c->columns = round_up(c->columns / 2, kernels->nr);
+            if (c->columns > PART_SHARE * c->rows || c->rows <= PART_LEAST)
+                c->columns = round_up(c->columns / 2, kernels->nr);
             else c->rows /= 2;
         }
         c->rows = round_up(c->rows, kernels->mr);
     }
-    c->parts_n = divide_up(c->p.n, c->columns);
+    c->parts_n = adead_divide_up(c->p.n, c->columns);
     c->tickets = c->pack_tickets + parts(c);
 }
 
@@ -271,12 +273,89 @@ void adead_int8_run(const adead_int8_kernels *kernels, const adead_int8_product 
     }
 }
 
+/* ---- Operations ---- */
+
+/* Fewer products than this (some 20 us at a hundred a nanosecond) stay on the caller's thread. */
+enum { PARALLEL_PRODUCTS = 1 << 21 };
+
+static adead_status run_product(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
+{
+    const adead_int8_kernels *kernels = adead_int8_best(device->kernels->int8);
+    uint64_t                  m = op->dims[0], n = op->dims[1], k = op->dims[2];
+    uint32_t                  flags = op->kind == ADEAD_TENSOR_MATMUL_I8_EX ? op->flags : 0;
+    bool                      ta = flags & ADEAD_TRANSPOSE_A, tb = flags & ADEAD_TRANSPOSE_B;
+    adead_int8_product        p = {.a = adead_slice_host(&op->operands[0]), .b = adead_slice_host(&op->operands[1]),
+                                   .c = adead_slice_host(&op->operands[2]), .m = m, .n = n, .k = k, .c_row = n,
+                                   .a_row = ta ? 1 : k, .a_step = ta ? m : 1, .b_step = tb ? 1 : n, .b_column = tb ? k : 1};
+    uint32_t threads = (double)m * (double)n * (double)k < PARALLEL_PRODUCTS ? 1 : device->threads;
+    uint64_t bytes = adead_int8_scratch_bytes(kernels, &p, threads);
+    void    *scratch = adead_scratch_get(&device->scratch, &device->host, bytes, failure);
+    if (!scratch) return ADEAD_NO_MEMORY;
+    adead_int8_run(kernels, &p, scratch, threads);
+    return ADEAD_OK;
+}
+
+/* An operation on rows, divided into groups of them or, if there are few, into parts of each. */
+typedef struct pieces {
+    const adead_cpu_kernels *kernels;
+    const adead_tensor_op   *op;
+    uint64_t                 rows, columns, parts_n; /* of a piece; pieces in a row */
+} pieces;
+
+static void run_piece(void *context, uint64_t part, uint32_t thread)
+{
+    const pieces             *p = context;
+    const adead_tensor_op    *op = p->op;
+    const adead_int8_kernels *kernels = p->kernels->int8;
+    uint64_t n = op->dims[1], from = part / p->parts_n * p->rows, to = adead_min_u64(op->dims[0], from + p->rows);
+    uint64_t j = part % p->parts_n * p->columns, count = adead_min_u64(p->columns, n - j);
+    (void)thread;
+    for (uint64_t i = from; i < to; i++) {
+        if (op->kind == ADEAD_TENSOR_QUANTIZE_SCALE) {
+            float scale = kernels->largest(adead_cpu_floats(op, 0) + i * n, n) / 127.0f;
+            adead_cpu_floats(op, 1)[i] = scale; /* a NaN stays the canonical one */
+        } else if (op->kind == ADEAD_TENSOR_QUANTIZE) {
+            int8_t *y = adead_slice_host(&op->operands[2]);
+            kernels->quantize(adead_cpu_floats(op, 0) + i * n + j, adead_cpu_floats(op, 1)[i], y + i * n + j, count);
+        } else {
+            const adead_cpu_i32 *x = adead_slice_host(&op->operands[0]);
+            const adead_cpu_f32 *bias = adead_cpu_floats(op, 3);
+            adead_cpu_f32       *y = adead_cpu_floats(op, 4) + i * n + j;
+            kernels->dequantize(x + i * n + j, adead_cpu_floats(op, 1)[i], adead_cpu_floats(op, 2) + j, y, count);
+            if (bias || op->activation != ADEAD_ACTIVATION_NONE)
+                p->kernels->finish_row(y, bias ? bias + j : NULL, count, op->activation);
+        }
+    }
+}
+
+static void run_rows(const adead_cpu_device *device, const adead_tensor_op *op)
+{
+    uint64_t m = op->dims[0], n = op->dims[1], least = ADEAD_CPU_PARALLEL_ELEMENTS, threads = device->threads;
+    pieces   p = {.kernels = device->kernels, .op = op, .columns = n, .parts_n = 1};
+    if (m == 0 || (n == 0 && op->kind != ADEAD_TENSOR_QUANTIZE_SCALE)) return;
+    p.rows = adead_max_u64(adead_divide_up(m, threads), adead_divide_up(least, n + 1));
+    if (m < threads && op->kind != ADEAD_TENSOR_QUANTIZE_SCALE) {
+        p.rows = 1;
+        p.columns = round_up(adead_max_u64(adead_divide_up(n, threads), least), 16);
+        p.parts_n = adead_divide_up(n, p.columns);
+    }
+    adead_pool_run(device->threads, adead_divide_up(m, p.rows) * p.parts_n, run_piece, &p);
+}
+
+adead_status adead_cpu_run_int8(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
+{
+    if (op->kind == ADEAD_TENSOR_MATMUL_I8 || op->kind == ADEAD_TENSOR_MATMUL_I8_EX) return run_product(device, op, failure);
+    run_rows(device, op);
+    return ADEAD_OK;
+}
+
 const adead_int8_kernels *adead_int8_best(const adead_int8_kernels *level)
 {
     const adead_cpu *cpu = adead_cpu_get();
     (void)cpu;
 #if defined(__x86_64__)
     if (level == &adead_int8_avx2 && cpu->avx_vnni) return &adead_int8_avx_vnni;
+    if (level == &adead_int8_avx512 && adead_int8_amx_usable()) return &adead_int8_amx;
     if (level == &adead_int8_avx512 && cpu->avx512vnni) return &adead_int8_avx512_vnni;
 #elif defined(__aarch64__)
     if (level == &adead_int8_neon && cpu->dotprod) return &adead_int8_neon_dot;

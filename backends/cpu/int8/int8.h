@@ -1,10 +1,11 @@
 /* Products of int8 matrices with sums in i32, quantising and dequantising, on the backend `cpu`: what a set of kernels
  * supplies, and the function that runs a product with it.
  *
- * Sums are exact modulo 2^32, so they may be made in any order and the only question is speed. All kernels see the product in
- * the same way: k is cut into blocks of kc; of a block, A is packed row by row and B in slivers of nr columns, both in groups of
- * 4 bytes along k (four numbers of 8 bits or two of 16, what the instruction set multiplies and adds at a time). A tile
- * is mr x nr elements of C in registers: for each group, one load of nr groups of B against one group of each row of A.
+ * Sums are exact modulo 2^32, so they may be made in any order and the only question is speed. All kernels see the
+ * product in the same way: k is cut into blocks of kc; of a block, A is packed row by row and B in slivers of nr
+ * columns, both in groups of 4 bytes along k (four numbers of 8 bits or two of 16, what the instruction set multiplies
+ * and adds at a time). A tile is mr x nr elements of C in registers: for each group, one load of nr groups of B
+ * against one group of each row of A.
  */
 #ifndef ADEAD_BACKENDS_CPU_INT8_H
 #define ADEAD_BACKENDS_CPU_INT8_H
@@ -13,8 +14,8 @@
 
 typedef struct adead_int8_kernels adead_int8_kernels;
 
-/* c[i c_row + j] = sum over k of a[i a_row + k a_step] b[k b_step + j b_column]. One of a_row and a_step is 1, and one of b_step
- * and b_column. */
+/* c[i c_row + j] = sum over k of a[i a_row + k a_step] b[k b_step + j b_column]. One of a_row and a_step is 1, and one
+ * of b_step and b_column. */
 typedef struct adead_int8_product {
     const int8_t  *a, *b;
     adead_cpu_i32 *c;
@@ -51,6 +52,13 @@ struct adead_int8_kernels {
     /* Before a thread's first tile and after its last one; NULL: nothing to do. */
     void (*begin)(void);
     void (*end)(void);
+    /* ---- Rows of f32, for levels of instructions only ---- */
+    /* The largest |x|, +0 of nothing, the canonical NaN if there is any. */
+    float (*largest)(const adead_cpu_f32 *x, uint64_t count);
+    /* x * (1 / scale) rounded to even, from -127 to 127; 0 where scale is 0 or the product NaN. */
+    void (*quantize)(const adead_cpu_f32 *x, float scale, int8_t *y, uint64_t count);
+    /* y[j] = f32(x[j]) * (scale * scales[j]); y may be x. */
+    void (*dequantize)(const adead_cpu_i32 *x, float scale, const adead_cpu_f32 *scales, adead_cpu_f32 *y, uint64_t count);
 };
 
 /* Working memory that a product needs, in bytes, aligned to 64. */

@@ -9,6 +9,14 @@
 
 #include "backends/cpu/vector/avx2.h"
 
+VEC_INLINE void store_i8(int8_t *p, vi v)
+{
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storel_epi64((void *)p, _mm_packs_epi16(words, words));
+}
+#define V_STORE_I8(p, v) store_i8(p, v)
+#include "int8_quantize.h"
+
 #define INT8_FN VEC_FN
 #define INT8_NAME(x) x##_avx2
 #define MR 6
@@ -25,6 +33,7 @@ const adead_int8_kernels adead_int8_avx2 = {
     .pack_a = adead_int8_pack_a_words,
     .pack_b = adead_int8_pack_b_words,
     .tile = tile_avx2,
+    INT8_QUANTIZE,
 };
 
 #undef INT8_FN
@@ -81,7 +90,8 @@ VEC_FN void adead_int8_pack_b_bytes_avx2(const adead_int8_kernels *kernels, cons
                                          uint64_t out_sliver)
 {
     enum { NR = 32 };
-    uint64_t whole = b_column == 1 && kernels->nr == NR ? columns / NR * NR : 0, deep = depth / kernels->step * kernels->step;
+    uint64_t whole = b_column == 1 && kernels->nr == NR ? columns / NR * NR : 0;
+    uint64_t deep = depth / kernels->step * kernels->step;
     vi       flip = _mm256_set1_epi8((char)kernels->flip);
     for (uint64_t p = 0; whole && p < deep; p += 4) {
         const int8_t *r0 = b + p * b_step, *r1 = r0 + b_step, *r2 = r1 + b_step, *r3 = r2 + b_step;
@@ -107,7 +117,8 @@ VEC_FN void adead_int8_pack_b_bytes_avx2(const adead_int8_kernels *kernels, cons
         adead_int8_pack_b_bytes(kernels, b + whole * b_column, b_step, b_column, depth, columns - whole,
                                 out + whole / NR * out_sliver, out_sliver);
     if (whole && depth != deep)
-        adead_int8_pack_b_bytes(kernels, b + deep * b_step, b_step, b_column, depth - deep, whole, out + deep * NR, out_sliver);
+        adead_int8_pack_b_bytes(kernels, b + deep * b_step, b_step, b_column, depth - deep, whole, out + deep * NR,
+                                out_sliver);
 }
 
 #else

@@ -1,13 +1,17 @@
-/* int8 products with AVX-512: by 16-bit numbers where there is no VNNI, by 8-bit ones with it (see int8_avx2.c for the sum). */
+/* int8 products with AVX-512: by 16-bit numbers where there is no VNNI, by 8-bit ones with it (see int8_avx2.c for the
+ * sum). */
 #if defined(__x86_64__)
 
 #include "int8_pack.h"
 
 #include "backends/cpu/vector/avx512.h"
 
+#define V_STORE_I8(p, v) _mm_storeu_si128((void *)(p), _mm512_cvtepi32_epi8(v))
+#include "int8_quantize.h"
+
 #define INT8_FN VEC_FN
 #define INT8_NAME(x) x##_avx512
-#define MR 8
+#define MR 12
 #define NV 2
 #define DOT(sum, b, a) _mm512_add_epi32(sum, _mm512_madd_epi16(b, a))
 #include "int8_tile.h"
@@ -21,6 +25,7 @@ const adead_int8_kernels adead_int8_avx512 = {
     .pack_a = adead_int8_pack_a_words,
     .pack_b = adead_int8_pack_b_words,
     .tile = tile_avx512,
+    INT8_QUANTIZE,
 };
 
 #undef INT8_FN

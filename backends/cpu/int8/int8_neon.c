@@ -7,12 +7,21 @@
 
 #include "backends/cpu/vector/neon.h"
 
+static inline void store_i8(int8_t *p, int32x4_t v)
+{
+    int16x4_t words = vmovn_s32(v);
+    int8x8_t  bytes = vmovn_s16(vcombine_s16(words, words));
+    memcpy(p, &bytes, 4);
+}
+#define V_STORE_I8(p, v) store_i8(p, v)
+#include "int8_quantize.h"
+
 #define INT8_FN
 #define INT8_NAME(x) x##_neon
 #define MR 4
 #define NV 4
-/* A group's four numbers of four columns: two vectors of products, their sums in pairs, and those sums in pairs. A product is at
- * most 2^14, so that nothing overflows. */
+/* A group's four numbers of four columns: two vectors of products, their sums in pairs, and those sums in pairs. A
+ * product is at most 2^14, so that nothing overflows. */
 static inline int32x4_t dot(int32x4_t sum, int32x4_t b, int32x4_t a)
 {
     int16x8_t low = vmull_s8(vget_low_s8(vreinterpretq_s8_s32(b)), vget_low_s8(vreinterpretq_s8_s32(a)));
@@ -31,6 +40,7 @@ const adead_int8_kernels adead_int8_neon = {
     .pack_a = adead_int8_pack_a_bytes,
     .pack_b = adead_int8_pack_b_bytes,
     .tile = tile_neon,
+    INT8_QUANTIZE,
 };
 
 #undef INT8_FN

@@ -3,6 +3,9 @@
 
 #include "backends/cpu/vector/scalar.h"
 
+#define V_STORE_I8(p, v) (*(p) = (int8_t)(v))
+#include "int8_quantize.h"
+
 static inline int32_t dot(int32_t sum, int32_t b, int32_t a)
 {
     uint32_t total = (uint32_t)sum;
@@ -26,4 +29,5 @@ const adead_int8_kernels adead_int8_scalar = {
     .pack_a = adead_int8_pack_a_bytes,
     .pack_b = adead_int8_pack_b_bytes,
     .tile = tile_scalar,
+    INT8_QUANTIZE,
 };

@@ -16,17 +16,16 @@ enum { INT8_LINE = 16 / LANES }; /* registers that a cache line holds */
 #endif
 #endif
 
-/* A tile of `rows` rows, of which `count` are there; the others repeat the last one. */
+/* A tile of `rows` rows, of which `count` are there; others are read, but not written. */
 static inline __attribute__((always_inline)) INT8_FN void INT8_NAME(tile_rows)(const adead_int8_tile *t, const int rows,
                                                                                const int count)
 {
     vi             s[MR][NV];
-    const uint8_t *a[MR], *b = t->b;
+    const uint8_t *a = t->a, *b = t->b;
+    uint64_t       a_row = t->a_row;
     bool           add = t->add;
     INT8_UNROLL for (int i = 0; i < rows; i++) {
-        int row = i < count ? i : count - 1;
-        vi  start = vi_splat(t->start ? t->start[row] : 0);
-        a[i] = t->a + (uint64_t)row * t->a_row;
+        vi start = vi_splat(t->start ? t->start[i] : 0);
         INT8_UNROLL for (int v = 0; v < NV; v++) s[i][v] = start;
     }
     /* C's rows are asked for one by one on the way, so that they do not hold up the reading of A and B. */
@@ -34,11 +33,11 @@ static inline __attribute__((always_inline)) INT8_FN void INT8_NAME(tile_rows)(c
         uint64_t stop = adead_min_u64(t->groups, g + 16);
         if (ahead < (uint64_t)count)
             INT8_UNROLL for (int v = 0; v < NV; v += INT8_LINE) __builtin_prefetch(t->c + ahead * t->c_row + v * LANES, 1);
-        for (; g < stop; g++, b += 4 * NV * LANES) {
+        for (; g < stop; g++, a += 4, b += 4 * NV * LANES) {
             vi group[NV];
             INT8_UNROLL for (int v = 0; v < NV; v++) group[v] = vi_load((const adead_cpu_i32 *)b + v * LANES);
             INT8_UNROLL for (int i = 0; i < rows; i++) {
-                vi ai = vi_splat(((const adead_cpu_i32 *)a[i])[g]);
+                vi ai = vi_splat(*(const adead_cpu_i32 *)(a + (uint64_t)i * a_row));
                 INT8_UNROLL for (int v = 0; v < NV; v++) s[i][v] = DOT(s[i][v], group[v], ai);
             }
         }
@@ -61,7 +60,8 @@ static inline __attribute__((always_inline)) INT8_FN void INT8_NAME(tile_rows)(c
 
 static INT8_FN void INT8_NAME(tile)(const adead_int8_tile *t, uint64_t rows)
 {
-    if (rows > 4) INT8_NAME(tile_rows)(t, MR, (int)rows);
+    if (rows > 8) INT8_NAME(tile_rows)(t, MR, (int)rows);
+    else if (rows > 4) INT8_NAME(tile_rows)(t, MR > 8 ? 8 : MR, (int)rows);
     else if (rows > 2) INT8_NAME(tile_rows)(t, MR > 4 ? 4 : MR, (int)rows);
     else if (rows == 2) INT8_NAME(tile_rows)(t, 2, 2);
     else INT8_NAME(tile_rows)(t, 1, 1);

@@ -3,11 +3,13 @@
 
 #include "backends/cpu/vector/avx2.h"
 #include "backends/cpu/attention/attention.h"
+#include "backends/cpu/int8/int8.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_avx2 = {
     .gemm = adead_avx2_gemm,
     .attention = &adead_attention_avx2,
+    .int8 = &adead_int8_avx2,
     ARRAY_KERNELS,
 };
 

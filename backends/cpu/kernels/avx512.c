@@ -3,11 +3,13 @@
 
 #include "backends/cpu/vector/avx512.h"
 #include "backends/cpu/attention/attention.h"
+#include "backends/cpu/int8/int8.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_avx512 = {
     .gemm = adead_avx2_gemm,
     .attention = &adead_attention_avx512,
+    .int8 = &adead_int8_avx512,
     ARRAY_KERNELS,
 };
 

@@ -3,10 +3,12 @@
 
 #include "backends/cpu/vector/neon.h"
 #include "backends/cpu/attention/attention.h"
+#include "backends/cpu/int8/int8.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_neon = {
     .attention = &adead_attention_neon,
+    .int8 = &adead_int8_neon,
     ARRAY_KERNELS,
 };
 

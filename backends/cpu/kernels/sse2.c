@@ -4,10 +4,12 @@
 #define V_FMA_CALLED
 #include "backends/cpu/vector/sse2.h"
 #include "backends/cpu/attention/attention.h"
+#include "backends/cpu/int8/int8.h"
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_sse2 = {
     .attention = &adead_attention_sse2,
+    .int8 = &adead_int8_sse2,
     ARRAY_KERNELS,
 };
 
