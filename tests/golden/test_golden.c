@@ -1,5 +1,5 @@
 /* The sample programs, end to end through the public interface: every hex/programs/NAME.hex runs on every backend of this
- * machine with one thread and with three, and each output and the stream must have the digest of tests/golden/digests.txt.
+ * machine, and every variant of `cpu`, with one thread and with three, and each output and the stream must have the digest of tests/golden/digests.txt.
  *
  * Beside the digests, which only say "as before", stand checks against truths from elsewhere: known values of fib, of the
  * prime count, of SHA-256 and of n-body, exact small matrix products, and the digits of the held-out set. Each .hex must
@@ -82,17 +82,33 @@ static void hexadecimal(const uint8_t digest[32], char text[65])
 
 typedef struct configuration { char backend[32]; uint32_t threads; } configuration;
 
-/* Every available backend, each with one thread and with three; `ref` with one thread is the first. */
+static void add_configurations(configuration list[CONFIGURATIONS_MAX], unsigned *count, const char *backend)
+{
+    for (uint32_t threads = 1; threads <= 3 && *count < CONFIGURATIONS_MAX; threads += 2) {
+        snprintf(list[*count].backend, sizeof list[*count].backend, "%s", backend);
+        list[(*count)++].threads = threads;
+    }
+}
+
+/* Every available backend and variant, each with one thread and with three; `ref` with one thread is the first. */
 static unsigned configurations(configuration list[CONFIGURATIONS_MAX])
 {
+    static const char *const variants[] = {
+#define KERNELS(name, text, processor, needs) "cpu:" #name,
+#include "backends/cpu/kernels.def"
+#undef KERNELS
+    };
     unsigned count = 0;
-    for (uint32_t i = 0; i < adead_backend_count() && count + 2 <= CONFIGURATIONS_MAX; i++) {
+    for (uint32_t i = 0; i < adead_backend_count(); i++) {
         adead_backend_info info = {.size = sizeof info};
-        if (adead_backend_get(i, &info) != ADEAD_OK || !info.available) continue;
-        for (uint32_t threads = 1; threads <= 3; threads += 2) {
-            snprintf(list[count].backend, sizeof list[count].backend, "%s", info.name);
-            list[count++].threads = threads;
-        }
+        if (adead_backend_get(i, &info) == ADEAD_OK && info.available) add_configurations(list, &count, info.name);
+    }
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+        adead_runtime_options options = {.size = sizeof options, .threads = 1, .backend = variants[i]};
+        adead_runtime        *runtime = NULL;
+        if (adead_runtime_create(&options, &runtime) != ADEAD_OK) continue;
+        adead_runtime_destroy(runtime);
+        add_configurations(list, &count, variants[i]);
     }
     return count;
 }
