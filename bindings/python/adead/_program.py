@@ -1,0 +1,495 @@
+"""Programs, and instances that run them."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, Union
+
+from adead import errors
+from adead._native import _fast, ffi, lib
+from adead._runtime import Handle, Runtime, check, default_runtime, last_error, raised
+from adead._tensor import Tensor, as_tensor
+from adead._types import Array, DType
+from adead.opcodes import Status
+
+Format: TypeAlias = Literal["agpu", "hex", "ahyb", "binary", "text"]
+Source: TypeAlias = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
+Value: TypeAlias = Union[Array, int, float]
+Sink: TypeAlias = Callable[[bytes], object]
+Trace: TypeAlias = Callable[[int, int, str], object]
+
+_FORMATS: dict[str, int] = {"agpu": 1, "hex": 2, "ahyb": 3, "binary": 4, "text": 5}
+_LETTERS = "fdiqBbeH"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A declared input or output: its name, type and shape, None for a size given at run time."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype}[{', '.join('?' if n is None else str(n) for n in self.shape)}]"
+
+
+@dataclass(frozen=True)
+class ProgramInfo:
+    """What a program contains and needs."""
+
+    format: Format
+    code_bytes: int
+    data_bytes: int
+    instructions: int
+    functions: int
+    tensor_instructions: int
+    memory_initial: int
+    memory_maximum: int
+    inputs: int
+    outputs: int
+    imports: int
+    names: int
+    table_entries: int
+    uses_device: bool
+    uses_vulkan: bool
+    uses_tasks: bool
+    native_bytes: int
+    digest: str
+    """SHA-256 of the version-2 container that the program is."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use; 0 stands for the default.
+
+    fuel        executed instructions, tensor work counts more; default: no limit
+    memory      bytes of linear memory, and again of buffers; default 256 MiB
+    buffers     buffers alive at once; default 1024
+    call_depth  nested calls; default 65,536
+    tasks       tasks, and channels; default 256
+    """
+
+    fuel: int = 0
+    memory: int = 0
+    buffers: int = 0
+    call_depth: int = 0
+    tasks: int = 0
+
+
+@dataclass(frozen=True)
+class ProfileRow:
+    """One kind of instruction in a profiled run."""
+
+    mnemonic: str
+    opcode: int
+    count: int
+    nanoseconds: int
+    flops: int
+
+
+class _Collector:
+    """Where callbacks of the library end up. An exception of the caller's function ends the run and is raised by it."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+        self.raised: BaseException | None = None
+        self.context = ffi.new_handle(self)
+
+    def call(self, *args: object) -> int:
+        if self.raised is None:
+            try:
+                self.function(*args)
+            except BaseException as e:  # not ours to judge: it is raised again where the run was started
+                self.raised = e
+        return 0 if self.raised is None else 1
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator]
+def adead_python_write(context: Any, data: Any, size: int) -> int:
+    return _from(context).call(bytes(ffi.buffer(data, size)) if size else b"")
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator]
+def adead_python_trace(context: Any, offset: int, task: int, text: Any) -> None:
+    _from(context).call(offset, task, ffi.string(text).decode("utf-8", "replace"))
+
+
+def _from(context: Any) -> _Collector:
+    collector: _Collector = ffi.from_handle(context)
+    return collector
+
+
+def _declaration(raw: Any) -> Declaration:
+    dims = tuple(raw.dims[i] or None for i in range(raw.rank))
+    return Declaration(ffi.string(raw.name).decode(), DType(raw.dtype), dims)
+
+
+def _c_name(name: str) -> bytes:
+    if not isinstance(name, str):
+        raise errors.type_mismatch(f"a name must be a str, and is {type(name).__name__}")
+    if "\0" in name:
+        raise errors.NameNotFound(Status.NAME_NOT_FOUND, "a name has no NUL in it")
+    return name.encode()
+
+
+class Program(Handle):
+    """A program. Program(source) reads one in any format: from a path (str or PathLike), or from bytes.
+
+    runtime  where it will run; default: the default runtime
+
+    It may be used by several threads at once.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, source: Source, *, runtime: Runtime | None = None) -> None:
+        if isinstance(source, (str, os.PathLike)):
+            path = os.fsencode(source)
+            self._make(runtime, lambda r, out: lib.adead_program_load_file(r, path, out))
+        else:
+            try:
+                data = ffi.from_buffer(source)
+            except TypeError:
+                raise errors.type_mismatch(
+                    f"a path or bytes are expected, not {type(source).__name__}"
+                ) from None
+            self._make(runtime, lambda r, out: lib.adead_program_load(r, data, len(data), out))
+
+    @classmethod
+    def assemble(cls, text: str, *, runtime: Runtime | None = None) -> Program:
+        """A program from assembly text (docs/assembly.md)."""
+        if not isinstance(text, str):
+            raise errors.type_mismatch(f"assembly text is a str, not {type(text).__name__}")
+        data = text.encode()
+        program = cls.__new__(cls)
+        program._make(runtime, lambda r, out: lib.adead_program_assemble(r, data, len(data), out))
+        return program
+
+    def _make(self, runtime: Runtime | None, create: Callable[[Any, Any], int]) -> None:
+        runtime = default_runtime() if runtime is None else runtime
+        if not isinstance(runtime, Runtime):
+            raise errors.type_mismatch(f"runtime must be a Runtime, and is {type(runtime).__name__}")
+        out = ffi.new("adead_program **")
+        with runtime._using("runtime") as pointer:
+            check(create(pointer, out))
+        self._attach(1, int(ffi.cast("uintptr_t", out[0])))
+
+    def verify(self) -> None:
+        """Checks the code; raises VerifyError with the offset of the instruction. Running does this as well."""
+        with self._using("program") as pointer:
+            check(lib.adead_program_verify(pointer))
+
+    @property
+    def info(self) -> ProgramInfo:
+        """What it contains and needs."""
+        info = ffi.new("adead_program_info *")
+        info.size = ffi.sizeof(info[0])
+        with self._using("program") as pointer:
+            check(lib.adead_program_get_info(pointer, info))
+        names: dict[int, Format] = {1: "agpu", 2: "hex", 3: "ahyb", 4: "binary", 5: "text"}
+        fields = {f: getattr(info, f) for f in ProgramInfo.__dataclass_fields__ if f not in ("format", "digest")}
+        for flag in ("uses_device", "uses_vulkan", "uses_tasks"):
+            fields[flag] = bool(fields[flag])
+        return ProgramInfo(format=names[info.format], digest=bytes(info.digest).hex(), **fields)
+
+    def _declarations(self, get: Any, count: str) -> tuple[Declaration, ...]:
+        raw = ffi.new("adead_tensor *")
+        result = []
+        with self._using("program") as pointer:
+            for index in range(getattr(self.info, count)):
+                check(get(pointer, index, raw))
+                result.append(_declaration(raw))
+        return tuple(result)
+
+    @property
+    def inputs(self) -> tuple[Declaration, ...]:
+        """The declared inputs."""
+        return self._declarations(lib.adead_program_input, "inputs")
+
+    @property
+    def outputs(self) -> tuple[Declaration, ...]:
+        """The declared outputs."""
+        return self._declarations(lib.adead_program_output, "outputs")
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """What it imports, as "library!symbol"."""
+        with self._using("program") as pointer:
+            count = self.info.imports
+            return tuple(ffi.string(lib.adead_program_import(pointer, i)).decode() for i in range(count))
+
+    def default(self, name: str) -> Tensor | None:
+        """The value an input has when none is given: a read-only view, or None."""
+        for index, declared in enumerate(self.inputs):
+            if declared.name != name:
+                continue
+            raw = ffi.new("adead_tensor *")
+            with self._using("program") as pointer:
+                if lib.adead_program_input_default(pointer, index, raw):
+                    failure = last_error()
+                    if failure.code == Status.MISSING_INPUT:
+                        return None
+                    raise failure
+                return _view_of(raw, self)
+        raise raised(Status.NAME_NOT_FOUND, f'the program has no input "{name}"')
+
+    def write(self, format: Format = "binary") -> bytes:
+        """The program in a format; one that cannot hold everything raises Error with the code WOULD_LOSE."""
+        number = _FORMATS.get(format) if isinstance(format, str) else None
+        if number is None:
+            raise errors.invalid_argument(f"there is no format {format!r}", "there are " + ", ".join(_FORMATS))
+        return self._collected(lambda p, c: lib.adead_program_write(p, number, lib.adead_python_write, c))
+
+    def disassemble(self) -> str:
+        """Assembly text that assembles to the same program."""
+        return self._collected(lambda p, c: lib.adead_program_disassemble(p, lib.adead_python_write, c)).decode()
+
+    def _collected(self, call: Callable[[Any, Any], int]) -> bytes:
+        parts: list[bytes] = []
+        collector = _Collector(parts.append)
+        with self._using("program") as pointer:
+            check(call(pointer, collector.context))
+        return b"".join(parts)
+
+    def instance(self, limits: Limits | None = None) -> Instance:
+        """The program with a state of its own, for one thread at a time."""
+        return Instance(self, limits)
+
+    def run(
+        self,
+        inputs: Mapping[str, Value] | None = None,
+        *,
+        limits: Limits | None = None,
+        stream: Sink | None = None,
+    ) -> Run:
+        """Runs the program once: inputs by name (arrays, or numbers where the input is a scalar) to outputs by name.
+
+        What the program writes goes to the function `stream`, or else is kept in the result's `stream`. The outputs are
+        views of the instance's memory, which lives as long as they do.
+        """
+        instance = self.instance(limits)
+        for name, value in ({} if inputs is None else inputs).items():
+            instance.set_input(name, value)
+        written: list[bytes] = []
+        instance.run(stream=written.append if stream is None else stream)
+        return Run(instance, b"".join(written))
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<adead.Program closed>"
+        ins, outs = (", ".join(map(str, d)) for d in (self.inputs, self.outputs))
+        return f"<adead.Program ({ins}) -> ({outs})>"
+
+
+class Run(dict[str, Tensor]):
+    """The outputs of a run by name, and what else is known of it."""
+
+    def __init__(self, instance: Instance, stream: bytes) -> None:
+        super().__init__(instance.outputs())
+        self.stream = stream
+        """What the program wrote."""
+        self.fuel_used = instance.fuel_used
+        """Fuel the run took."""
+        self._digests = {name: instance.digest(name) for name in self}
+        self._digest = instance.digest()
+        instance.close()
+
+    def digest(self, name: str | None = None) -> str:
+        """The SHA-256 of an output's elements; without a name, of all outputs: that of their digests."""
+        return self._digest if name is None else self._digests[name]
+
+
+class _Lease:
+    """Held by the tensors that lie in a handle's memory, which is not freed or written to before they are gone."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle: Handle) -> None:
+        handle._lease()
+        self.handle = handle
+
+    def __del__(self) -> None:
+        self.handle._give_back()
+
+
+def _view_of(raw: Any, handle: Handle) -> Tensor:
+    """A read-only tensor in the memory of a program or an instance."""
+    shape = tuple(raw.dims[i] for i in range(raw.rank))
+    address = int(ffi.cast("uintptr_t", raw.data))
+    return _fast.from_pointer(Tensor, address, raw.dtype, shape, None, True, _Lease(handle))
+
+
+class Instance(Handle):
+    """A program with its state: inputs, memory, outputs. For one thread at a time; a second one gets InvalidState."""
+
+    __slots__ = ("_program", "_ran")
+
+    def __init__(self, program: Program, limits: Limits | None = None) -> None:
+        if not isinstance(program, Program):
+            raise errors.type_mismatch(f"program must be a Program, and is {type(program).__name__}")
+        raw = ffi.new("adead_limits *")
+        raw.size = ffi.sizeof(raw[0])
+        for field in Limits.__dataclass_fields__ if limits is not None else ():
+            try:
+                setattr(raw, field, getattr(limits, field))
+            except (TypeError, OverflowError, AttributeError) as e:
+                raise errors.invalid_argument(f"the limit {field} is no number that fits: {e}") from None
+        out = ffi.new("adead_instance **")
+        with program._using("program") as pointer:
+            check(lib.adead_instance_create(pointer, raw, out))
+        self._attach(2, int(ffi.cast("uintptr_t", out[0])))
+        self._program = program
+
+    @property
+    def program(self) -> Program:
+        """The program it is an instance of."""
+        return self._program
+
+    def _free_to_change(self) -> None:
+        if self._leases:
+            raise raised(
+                Status.INVALID_STATE,
+                f"{self._leases} of the instance's outputs are still in use, and would change",
+                "copy them (t.copy()) and let go of them, or use another instance",
+            )
+
+    def set_input(self, name: str, value: Value) -> None:
+        """Gives an input its value, which is copied into the program's memory: an array of the declared type and shape, or a
+        number for a scalar input."""
+        text = _c_name(name)
+        tensor = self._number(name, value) if isinstance(value, (int, float)) else as_tensor(value)
+        if not tensor.contiguous:
+            raise errors.invalid_argument(f"{name} is not contiguous", "adead.contiguous(x) copies it")
+        shape = tensor.shape
+        dims = ffi.new("uint64_t[]", shape or (0,))
+        self._free_to_change()
+        with self._using("instance", alone=True) as pointer:
+            data = ffi.cast("void *", tensor.address)
+            check(lib.adead_instance_set_input(pointer, text, tensor._dtype, len(shape), dims, data))
+
+    def _number(self, name: str, value: int | float) -> Tensor:
+        for declared in self._program.inputs:
+            if declared.name == name and not declared.shape and declared.dtype != DType.BF16:
+                try:
+                    data = struct.pack("=" + _LETTERS[declared.dtype], value)
+                except (struct.error, OverflowError) as e:
+                    raise errors.type_mismatch(f"{name} is {declared.dtype}, which {value!r} is not: {e}") from None
+                return Tensor(data, declared.dtype, ())
+            if declared.name == name:
+                raise errors.shape_mismatch(f"{name} is no scalar: {declared}")
+        raise raised(Status.NAME_NOT_FOUND, f'the program has no input "{name}"')
+
+    def run(self, *, stream: Sink | None = None, trace: Trace | None = None) -> None:
+        """Runs the program from its entry to its end; raises Trap if it traps.
+
+        stream  called with the bytes that the program writes
+        trace   called before each instruction with its offset, the task's number, and its text
+
+        An exception in either is raised here. The GIL is released, but not while they run.
+        """
+        self._free_to_change()
+        writer = None if stream is None else _Collector(stream)
+        tracer = None if trace is None else _Collector(trace)
+        with self._using("instance", alone=True) as pointer:
+            if writer is not None:
+                check(lib.adead_instance_set_stream(pointer, lib.adead_python_write, writer.context))
+            if tracer is not None:
+                check(lib.adead_instance_set_trace(pointer, lib.adead_python_trace, tracer.context))
+            status = lib.adead_instance_run(pointer)
+            failure = last_error() if status else None
+            lib.adead_instance_set_stream(pointer, ffi.NULL, ffi.NULL)
+            lib.adead_instance_set_trace(pointer, ffi.NULL, ffi.NULL)
+        for collector in (writer, tracer):
+            if collector is not None and collector.raised is not None:
+                raise collector.raised
+        if failure is not None:
+            raise failure
+
+    def output(self, name: str) -> Tensor:
+        """An output's value after a run: a read-only view of the program's memory. As long as it is in use, the instance does
+        not run again and does not change; closing it then waits for that."""
+        text = _c_name(name)
+        raw = ffi.new("adead_tensor *")
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_get_output(pointer, text, raw))
+            return _view_of(raw, self)
+
+    def outputs(self) -> dict[str, Tensor]:
+        """All outputs by name; see output."""
+        return {declared.name: self.output(declared.name) for declared in self._program.outputs}
+
+    def digest(self, name: str | None = None) -> str:
+        """The SHA-256 of an output's elements; without a name, of all outputs: that of their digests."""
+        text = ffi.NULL if name is None else _c_name(name)
+        digest = ffi.new("uint8_t[32]")
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_digest(pointer, text, digest))
+        return bytes(digest).hex()
+
+    def reset(self) -> None:
+        """Back to the state before the run; inputs stay set."""
+        self._free_to_change()
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_reset(pointer))
+
+    @property
+    def fuel_used(self) -> int:
+        """Fuel used by the last run."""
+        with self._using("instance", alone=True) as pointer:
+            return int(lib.adead_instance_fuel_used(pointer))
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Bytes of linear memory, before or after a run."""
+        address, size = _unsigned(address, "address"), _unsigned(size, "size")
+        if size > 1 << 40:
+            raise raised(Status.OUT_OF_BOUNDS, f"{size} bytes are more than any program's memory")
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_read_memory(pointer, address + size, ffi.NULL, 0))
+            data = bytearray(size)
+            check(lib.adead_instance_read_memory(pointer, address, ffi.from_buffer(data), size))
+        return bytes(data)
+
+    def write_memory(self, address: int, data: Array) -> None:
+        """Writes an array's bytes into linear memory, before or after a run."""
+        tensor = as_tensor(data)
+        if not tensor.contiguous:
+            raise errors.invalid_argument("the array is not contiguous", "adead.contiguous(x) copies it")
+        address = _unsigned(address, "address")
+        self._free_to_change()
+        with self._using("instance", alone=True) as pointer:
+            source = ffi.cast("void *", tensor.address)
+            check(lib.adead_instance_write_memory(pointer, address, source, tensor.nbytes))
+
+    def set_profile(self, on: bool) -> None:
+        """Counts and times each kind of instruction in later runs."""
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_set_profile(pointer, bool(on)))
+
+    def profile(self) -> list[ProfileRow]:
+        """Of the last profiled run: one row for each kind of instruction, those that took longest first."""
+        return list(self._profile_rows())
+
+    def _profile_rows(self) -> Iterator[ProfileRow]:
+        row = ffi.new("adead_profile_row *")
+        row.size = ffi.sizeof(row[0])
+        with self._using("instance", alone=True) as pointer:
+            index = 0
+            while lib.adead_instance_profile(pointer, index, row) == 0:
+                mnemonic = ffi.string(row.mnemonic).decode()
+                yield ProfileRow(mnemonic, row.opcode, row.count, row.nanoseconds, row.flops)
+                index += 1
+
+    def __repr__(self) -> str:
+        return f"<adead.Instance{' closed' if self.closed else ''} of {self._program!r}>"
+
+
+def _unsigned(value: int, name: str) -> int:
+    if not isinstance(value, int):
+        raise errors.type_mismatch(f"{name} must be a whole number, and is {type(value).__name__}")
+    if not 0 <= value < 1 << 63:
+        raise errors.invalid_argument(f"{name} must be 0 to 2^63, and is {value}")
+    return value
