@@ -25,8 +25,9 @@
 
 /* The scores and results of a block of rows take at most this many floats, if it has more than one sliver of queries. */
 enum { BLOCK_FLOATS = 1 << 18, BLOCK_QUERIES = 64 };
-/* Heads are packed together up to this many floats, at least one. */
-enum { GROUP_FLOATS = 1 << 21 };
+/* Heads are packed together up to this many floats, so that the second-level cache still has them when they are used; but at
+ * least one, and so many that there are some parts for each thread. */
+enum { GROUP_FLOATS = 1 << 17, PARTS_A_THREAD = 4 };
 /* After so many tiles their maxima are taken, before they leave the first-level cache. */
 enum { TILES_TOGETHER = 4 };
 enum { KC = ADEAD_GEMM_KC };
@@ -332,7 +333,8 @@ adead_status adead_cpu_run_attention(adead_cpu_device *device, const adead_tenso
     uint32_t  threads = adead_cpu_product_threads(device, op->dims[0], op->dims[0], op->dims[1]);
     attention at = plan(device, op, heads, threads);
     uint64_t  head_floats = at.key_floats + at.value_floats;
-    uint64_t  group = adead_min_u64(heads, adead_max_u64(GROUP_FLOATS / head_floats, 1));
+    uint64_t  least = adead_divide_up(threads > 1 ? (uint64_t)PARTS_A_THREAD * threads : 1, at.blocks);
+    uint64_t  group = adead_min_u64(heads, adead_max_u64(GROUP_FLOATS / head_floats, least));
     uint64_t  magnitude_bytes = adead_divide_up(4 * group * pack_parts(&at), 64) * 64;
     threads = (uint32_t)adead_min_u64(threads, group * adead_max_u64(at.blocks, pack_parts(&at)));
     at.work = adead_scratch_get(&device->scratch, &device->host,
