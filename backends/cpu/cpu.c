@@ -15,13 +15,14 @@
 
 static bool cpu_supports(adead_device *opaque, const adead_tensor_op *op)
 {
-    const adead_cpu_kernels *kernels = ((adead_cpu_device *)opaque)->kernels;
+    (void)opaque;
     switch (op->kind) {
     case ADEAD_TENSOR_MATMUL:
     case ADEAD_TENSOR_MATMUL_EX:
-    case ADEAD_TENSOR_FFN: return kernels->gemm != NULL;
+    case ADEAD_TENSOR_MATMUL_STRIDED:
+    case ADEAD_TENSOR_FFN:
     case ADEAD_TENSOR_ATTENTION:
-    case ADEAD_TENSOR_MULTIHEAD: return true;
+    case ADEAD_TENSOR_MULTIHEAD:
     case ADEAD_TENSOR_MATMUL_I8:
     case ADEAD_TENSOR_MATMUL_I8_EX:
     case ADEAD_TENSOR_QUANTIZE_SCALE:
@@ -39,7 +40,8 @@ static adead_status cpu_run(adead_device *opaque, const adead_tensor_op *op, ade
                           (int)op->kind);
     switch (op->kind) {
     case ADEAD_TENSOR_MATMUL:
-    case ADEAD_TENSOR_MATMUL_EX: return adead_cpu_run_matmul(device, op, failure);
+    case ADEAD_TENSOR_MATMUL_EX:
+    case ADEAD_TENSOR_MATMUL_STRIDED: return adead_cpu_run_matmul(device, op, failure);
     case ADEAD_TENSOR_ATTENTION:
     case ADEAD_TENSOR_MULTIHEAD: return adead_cpu_run_attention(device, op, failure);
     case ADEAD_TENSOR_FFN: return adead_cpu_run_ffn(device, op, failure);

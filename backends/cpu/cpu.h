@@ -17,16 +17,14 @@ typedef void adead_sums(const adead_cpu_f32 *x, uint64_t count, float *sums);
 
 /* What an instruction set has; NULL where it lacks a kernel, whose operations are then declined. */
 typedef struct adead_cpu_kernels {
-    /* `pack` holds ADEAD_GEMM_PACK_BYTES, aligned to 64. */
-    void (*gemm)(const adead_gemm *g, float *pack);
+    const adead_gemm_kernels *gemm;
     const struct adead_attention_kernels *attention; /* attention/attention.h */
     const struct adead_int8_kernels *int8; /* int8/int8.h */
     /* ---- Rows. y may be x in all of these. ---- */
     void (*softmax_row)(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
     void (*layernorm_row)(const adead_cpu_f32 *x, const adead_cpu_f32 *gamma, const adead_cpu_f32 *beta, float eps,
                           adead_cpu_f32 *y, uint64_t count);
-    /* y = act(y + bias), y already a canonical sum; bias may be NULL. */
-    void (*finish_row)(adead_cpu_f32 *y, const adead_cpu_f32 *bias, uint64_t count, adead_activation activation);
+    adead_finish_row *finish_row; /* gemm.h */
     float (*row_sum)(const adead_cpu_f32 *x, uint64_t count);
     float (*row_max)(const adead_cpu_f32 *x, uint64_t count);
     /* The first place of the bits of `value`, or of any NaN if it is one; `count` if there is none. */

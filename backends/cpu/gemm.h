@@ -14,12 +14,13 @@ typedef float   adead_cpu_f32 __attribute__((aligned(1), may_alias));
 typedef int32_t adead_cpu_i32 __attribute__((aligned(1), may_alias));
 
 /* The block of the canonical sums, which is also how many steps of k a packed panel holds. */
-enum { ADEAD_GEMM_KC = 256, ADEAD_GEMM_MR = 6, ADEAD_GEMM_NR = 16, ADEAD_GEMM_MC = 144, ADEAD_GEMM_NC = 2048 };
-/* Working memory of adead_avx2_gemm in bytes. */
-#define ADEAD_GEMM_PACK_BYTES (4ull * ADEAD_GEMM_KC * (ADEAD_GEMM_MC + ADEAD_GEMM_NC))
+enum { ADEAD_GEMM_KC = 256 };
 
 /* Which block of k a tile is: the first stores its sums, later ones add theirs to C; the last makes NaN canonical. */
 enum { ADEAD_GEMM_FIRST = 1, ADEAD_GEMM_LAST = 2 };
+
+/* y = act(y + bias), y already a canonical sum; bias may be NULL. */
+typedef void adead_finish_row(adead_cpu_f32 *y, const adead_cpu_f32 *bias, uint64_t count, adead_activation activation);
 
 /* c[i c_row + j] = act(sum over k of a[i a_row + k a_step] b[k b_step + j b_column], then + bias[j] if there is one). */
 typedef struct adead_gemm {
@@ -27,6 +28,7 @@ typedef struct adead_gemm {
     adead_cpu_f32       *c;
     uint64_t             m, n, k, a_row, a_step, b_step, b_column, c_row;
     adead_activation     activation;
+    adead_finish_row    *finish_row; /* NULL: neither bias nor activation */
 } adead_gemm;
 
 /* What an instruction set supplies. A sliver is 64-byte aligned; `depth` is at most KC. */
@@ -36,12 +38,15 @@ typedef struct adead_gemm_kernels {
     void (*pack_a)(const adead_cpu_f32 *a, uint64_t a_row, uint64_t a_step, uint64_t rows, uint64_t depth, float *sliver);
     void (*pack_b)(const adead_cpu_f32 *b, uint64_t b_step, uint64_t b_column, uint64_t depth, uint64_t columns,
                    float *sliver);
-    /* One tile of C, of rows <= mr and columns <= nr, from slivers; `stage` has the bits above. */
+    /* One tile of C, of 1 to mr rows and 1 to nr columns, from slivers; `stage` has the bits above. */
     void (*tile)(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
                  uint64_t columns, uint32_t stage);
-    /* A product of any size whose B has its columns next to each other (b_column is 1), without packing and without bias and
-     * activation: for what is too small, or has too few rows, to pay for a copy of B. */
+    /* Whole products without packing, bias and activation; m, n and k are not 0. `direct` and `streams` want B's columns next
+     * to each other (b_column 1): `direct` is for what is small, `streams` for a few rows of A and a large B. `lines` is for
+     * one row of A and a B whose rows are next to each other (b_step 1). */
     void (*direct)(const adead_gemm *g);
+    void (*streams)(const adead_gemm *g);
+    void (*lines)(const adead_gemm *g);
 } adead_gemm_kernels;
 
 #if defined(__x86_64__)
@@ -51,8 +56,8 @@ extern const adead_gemm_kernels adead_gemm_neon;
 #endif
 extern const adead_gemm_kernels adead_gemm_scalar;
 
-/* The whole product on the calling thread, without bias and activation. `pack` is working memory of
- * adead_gemm_pack_bytes(g's own or larger m), aligned to 64. */
+/* The whole product on the calling thread. `pack` is working memory of adead_gemm_pack_bytes(kernels, g->m or more), aligned
+ * to 64. */
 void     adead_gemm_run(const adead_gemm_kernels *kernels, const adead_gemm *g, float *pack);
 uint64_t adead_gemm_pack_bytes(const adead_gemm_kernels *kernels, uint64_t m);
 

@@ -1,11 +1,11 @@
 /* The register kernels of matrix products, written once over the primitives of vector/<isa>.h. A file gemm_<isa>.c includes
  * those, defines what follows, and includes this:
  *
- *   MR, NV                most rows of a tile (at most 14), vectors in a row of it (1 to 3): a tile is MR x (NV LANES)
- *   UNROLL                steps of k that are written out in the loop over packed slivers: 1, 2 or 4
- *   v_load_steps(x, step, rows, out)   out[s] lane l = x[l step + s] for s < 4, of `rows` rows; other lanes hold anything
- *   GEMM_KERNELS          the name of the table this makes
- *   MASKS                 what v_load_first and v_store_first cost: 2 nothing, 1 little, 0 much
+ *   GEMM_KERNELS   the name of the table this makes
+ *   MR, NV         most rows of a tile (at most 14), vectors in a row of it (1 to 3): a tile is MR x (NV LANES)
+ *   UNROLL         steps of k that are written out in the loop over packed slivers: 1, 2 or 4
+ *   MASKS          what v_load_first and v_store_first cost: 2 nothing, 1 little, 0 much
+ *   v_load_steps(x, line, rows, out)   out[s] lane l = x[l line + s] for s < 4 and l < rows; other lanes hold anything
  *
  * There is a kernel for each height from 1 to MR, so that rows which do not exist are never computed, and for each number of
  * vectors, so that no more columns than fill a vector are computed in vain. All sums of a tile stay in registers; they are
@@ -14,27 +14,30 @@
 #ifndef ADEAD_CPU_GEMM_KERNEL_H
 #define ADEAD_CPU_GEMM_KERNEL_H
 
-enum { NR = NV * LANES };
+/* Steps of k: how far ahead a kernel asks for packed A and B, and how long before the end for its tile of C. Asked for
+ * earlier, C would be gone again: A's and B's slivers alone nearly fill the first-level cache. */
+enum { NR = NV * LANES, A_AHEAD = 16, B_AHEAD = 8, C_AHEAD = 24, CACHE_LINE = 16 /* floats */ };
 
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
 
 /* What the tiles of one block of k have in common. */
 typedef struct tile_place {
     uint64_t a_row, a_step, b_step, c_row, depth;
+    uint64_t ahead; /* columns from B in place to what is used next, 0 if nothing needs to be asked for */
     uint32_t stage;
 } tile_place;
 
 typedef void tile_fn(const tile_place *t, const adead_cpu_f32 *a, const adead_cpu_f32 *b, adead_cpu_f32 *c,
                      uint64_t last_columns);
 
-/* Makes every NaN of a finished tile the canonical one. The tile is in the first-level cache, and there is hardly ever one. */
-VEC_FN static __attribute__((noinline)) void canonical_tile(adead_cpu_f32 *c, uint64_t c_row, uint64_t rows, uint64_t columns)
+/* Makes every NaN of a finished tile the canonical one. */
+VEC_FN static __attribute__((noinline, cold)) void canonical_tile(adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
+                                                                  uint64_t columns)
 {
     for (uint64_t i = 0; i < rows; i++, c += c_row)
         for (uint64_t j = 0; j < columns; j += LANES) {
             uint64_t here = adead_min_u64(LANES, columns - j);
-            vf       v = MASKS < 2 && here == LANES ? v_load(c + j) : v_load_first(c + j, here);
-            if (ADEAD_UNLIKELY(vm_any(v_unordered(v, v)))) v_store_first(c + j, v_canonical(v), here);
+            v_store_first(c + j, v_canonical(v_load_first(c + j, here)), here);
         }
 }
 
@@ -44,11 +47,11 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
                         const adead_cpu_f32 *b, adead_cpu_f32 *c, const uint64_t last_columns)
 {
     const uint64_t a_row = packed ? 1 : t->a_row, a_step = packed ? MR : t->a_step, b_step = packed ? NR : t->b_step;
-    const uint64_t depth = t->depth, c_row = t->c_row;
+    const uint64_t c_row = t->c_row, ahead = t->ahead;
     const bool     whole = MASKS < 2 && last_columns == LANES;
     /* Five pointers and one distance address fourteen rows: a pointer each would not fit the registers. */
-    const adead_cpu_f32 *a0 = a, *a3 = a + 3 * a_row, *a6 = a3 + 3 * a_row, *a9 = a6 + 3 * a_row, *a12 = a9 + 3 * a_row;
-    if (!packed) { /* without this clang would make one chain of additions of all fourteen, longer than the sums take */
+    const adead_cpu_f32 *a0 = a, *a3 = a0 + 3 * a_row, *a6 = a3 + 3 * a_row, *a9 = a6 + 3 * a_row, *a12 = a9 + 3 * a_row;
+    if (!packed) { /* without this clang makes one chain of additions of all fourteen, which takes longer than the sums */
         __asm__("" : "+r"(a3));
         __asm__("" : "+r"(a6));
         __asm__("" : "+r"(a9));
@@ -58,13 +61,16 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
 #define SUMS(i) vf s0_##i = v_zero(), s1_##i = v_zero(), s2_##i = v_zero();
     EACH_ROW(SUMS)
 #undef SUMS
-#define TOUCH(i)                                                               \
-    if (i < rows && packed) {                                                  \
-        __builtin_prefetch((const char *)(c + i * c_row), 1);                  \
-        if (vectors * LANES > 16) __builtin_prefetch((const char *)(c + i * c_row + 16), 1); \
+#define TOUCH(i, near)                                                                                    \
+    if (i < rows) {                                                                                       \
+        __builtin_prefetch((const char *)(c + i * c_row), near, 2 + near);                                \
+        if (NR > CACHE_LINE) __builtin_prefetch((const char *)(c + i * c_row + CACHE_LINE), near, 2 + near); \
     }
-    EACH_ROW(TOUCH)
-#undef TOUCH
+#define TOUCH_NEAR(i) TOUCH(i, 1)
+#define TOUCH_FAR(i) TOUCH(i, 0)
+#define B_VECTOR(v)                                                                                          \
+    (vectors <= v ? v_zero()                                                                                 \
+     : packed || v < vectors - 1 || whole ? v_load(b + v * LANES) : v_load_first(b + v * LANES, last_columns))
 #define ROW(i)                                                \
     if (i < rows) {                                           \
         vf ai = v_splat(A_PLACE(i));                          \
@@ -72,168 +78,192 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
         if (vectors > 1) s1_##i = v_fma(ai, b1, s1_##i);      \
         if (vectors > 2) s2_##i = v_fma(ai, b2, s2_##i);      \
     }
-#define B_VECTOR(v)                                                                                          \
-    (vectors <= v ? v_zero()                                                                                 \
-     : packed || v < vectors - 1 || whole ? v_load(b + v * LANES) : v_load_first(b + v * LANES, last_columns))
-#define STEP                                                                                                 \
-    {                                                                                                        \
-        vf b0 = B_VECTOR(0), b1 = B_VECTOR(1), b2 = B_VECTOR(2);                                             \
-        (void)b1;                                                                                            \
-        (void)b2;                                                                                            \
-        EACH_ROW(ROW)                                                                                        \
-        a += a_step;                                                                                         \
-        a0 += a_step;                                                                                        \
-        a3 += a_step;                                                                                        \
-        a6 += a_step;                                                                                        \
-        a9 += a_step;                                                                                        \
-        a12 += a_step;                                                                                       \
-        b += b_step;                                                                                         \
+#define STEP                                                 \
+    {                                                        \
+        vf b0 = B_VECTOR(0), b1 = B_VECTOR(1), b2 = B_VECTOR(2); \
+        (void)b1;                                            \
+        (void)b2;                                            \
+        EACH_ROW(ROW)                                        \
+        a += a_step;                                         \
+        a0 += a_step;                                        \
+        a3 += a_step;                                        \
+        a6 += a_step;                                        \
+        a9 += a_step;                                        \
+        a12 += a_step;                                       \
+        b += b_step;                                         \
     }
-#define STEP_AHEAD                                                                                            \
-    {                                                                                                        \
-        __builtin_prefetch((const char *)(b + 8 * NR));                                                      \
-        STEP                                                                                                 \
+#define STEP_AHEAD                                                                                 \
+    {                                                                                              \
+        __builtin_prefetch((const char *)(a + A_AHEAD * MR));                                      \
+        __builtin_prefetch((const char *)(b + B_AHEAD * NR));                                      \
+        if (NR > CACHE_LINE) __builtin_prefetch((const char *)(b + B_AHEAD * NR + CACHE_LINE));    \
+        STEP                                                                                       \
     }
-    uint64_t p = depth;
+    uint64_t left = t->depth;
     if (packed && UNROLL > 1 && 2 * rows >= MR && vectors == NV) {
-        for (; p >= UNROLL; p -= UNROLL) {
-            __builtin_prefetch((const char *)(a + 16 * MR));
-            STEP_AHEAD
-            STEP_AHEAD
-            if (UNROLL == 4) {
+        uint64_t until = left > 2 * C_AHEAD ? C_AHEAD : UNROLL - 1;
+        EACH_ROW(TOUCH_FAR)
+        for (;;) {
+            for (; left > until; left -= UNROLL) {
                 STEP_AHEAD
                 STEP_AHEAD
+                if (UNROLL == 4) {
+                    STEP_AHEAD
+                    STEP_AHEAD
+                }
             }
+            if (until < UNROLL) break;
+            until = UNROLL - 1;
+            EACH_ROW(TOUCH_NEAR)
         }
     }
-    for (; p != 0; p--) STEP
-#undef STEP_AHEAD
-#undef STEP
-#undef B_VECTOR
-#undef ROW
-#undef A_PLACE
+    for (; left != 0; left--) {
+        if (!packed) {
+            __builtin_prefetch((const char *)(b + ahead));
+            if (NR > CACHE_LINE) __builtin_prefetch((const char *)(b + ahead + CACHE_LINE));
+        }
+        STEP
+    }
 #define IS_WHOLE(v) (v < vectors - 1 || whole)
 #define EACH_VECTOR(X, i) X(0, i) X(1, i) X(2, i)
-#define ADD(v, i)                                                                                            \
-    if (v < vectors && i < rows)                                                                             \
-        s##v##_##i = v_add(IS_WHOLE(v) ? v_load(c + i * c_row + v * LANES)                                   \
+#define ADD(v, i)                                                                                              \
+    if (v < vectors && i < rows)                                                                               \
+        s##v##_##i = v_add(IS_WHOLE(v) ? v_load(c + i * c_row + v * LANES)                                     \
                                        : v_load_first(c + i * c_row + v * LANES, last_columns), s##v##_##i);
-#define STORE(v, i)                                                                                          \
-    if (v < vectors && i < rows) {                                                                           \
-        if (IS_WHOLE(v)) v_store(c + i * c_row + v * LANES, s##v##_##i);                                     \
-        else v_store_first(c + i * c_row + v * LANES, s##v##_##i, last_columns);                             \
+#define STORE(v, i)                                                                                            \
+    if (v < vectors && i < rows) {                                                                             \
+        if (IS_WHOLE(v)) v_store(c + i * c_row + v * LANES, s##v##_##i);                                       \
+        else v_store_first(c + i * c_row + v * LANES, s##v##_##i, last_columns);                               \
+    }
+/* Two vectors are looked at together; a row's only one with itself. */
+#define LOOK(i)                                                                                                \
+    if (i < rows) {                                                                                            \
+        bad = vm_or(bad, v_unordered(s0_##i, vectors > 1 ? s1_##i : s0_##i));                                  \
+        if (vectors > 2) bad = vm_or(bad, v_unordered(s2_##i, s2_##i));                                        \
     }
 #define ADD_ROW(i) EACH_VECTOR(ADD, i)
 #define STORE_ROW(i) EACH_VECTOR(STORE, i)
     if (!(t->stage & ADEAD_GEMM_FIRST)) { EACH_ROW(ADD_ROW) }
     EACH_ROW(STORE_ROW)
-    if (t->stage & ADEAD_GEMM_LAST) canonical_tile(c, c_row, rows, (vectors - 1) * LANES + last_columns);
-#undef ADD
-#undef STORE
-#undef ADD_ROW
-#undef STORE_ROW
+    if (t->stage & ADEAD_GEMM_LAST) {
+        vm bad = v_unordered(s0_0, s0_0);
+        EACH_ROW(LOOK)
+        if (ADEAD_UNLIKELY(vm_any(bad))) canonical_tile(c, c_row, (uint64_t)rows, (vectors - 1u) * LANES + last_columns);
+    }
+#undef A_PLACE
+#undef TOUCH
+#undef TOUCH_NEAR
+#undef TOUCH_FAR
+#undef B_VECTOR
+#undef ROW
+#undef STEP
+#undef STEP_AHEAD
 #undef IS_WHOLE
 #undef EACH_VECTOR
+#undef ADD
+#undef STORE
+#undef LOOK
+#undef ADD_ROW
+#undef STORE_ROW
 }
 
 /* ---- A kernel for each height and number of vectors ---- */
 
-#define TILE(rows, vectors, packed)                                                                                      \
-    VEC_FN static void tile_##packed##_##rows##_##vectors(const tile_place *t, const adead_cpu_f32 *a,                   \
-                                                          const adead_cpu_f32 *b, adead_cpu_f32 *c, uint64_t last)       \
-    {                                                                                                                    \
-        if (MASKS < 2 && last == LANES) tile_of(rows, vectors, packed, t, a, b, c, LANES);                         \
-        else tile_of(rows, vectors, packed, t, a, b, c, last);                                                           \
+#define TILE(rows, vectors, packed)                                                                                  \
+    VEC_FN static void tile_##packed##_##rows##_##vectors(const tile_place *t, const adead_cpu_f32 *a,               \
+                                                          const adead_cpu_f32 *b, adead_cpu_f32 *c, uint64_t last)   \
+    {                                                                                                                \
+        if (MASKS == 0 || (MASKS == 1 && last == LANES)) tile_of(rows, vectors, packed, t, a, b, c, LANES);          \
+        else tile_of(rows, vectors, packed, t, a, b, c, last);                                                       \
     }
 #if NV == 1
 #define VECTORS(rows, packed) TILE(rows, 1, packed)
-#define VECTOR_NAMES(rows, packed) {tile_##packed##_##rows##_1},
+#define NAMES(rows, packed) {tile_##packed##_##rows##_1},
 #elif NV == 2
 #define VECTORS(rows, packed) TILE(rows, 1, packed) TILE(rows, 2, packed)
-#define VECTOR_NAMES(rows, packed) {tile_##packed##_##rows##_1, tile_##packed##_##rows##_2},
+#define NAMES(rows, packed) {tile_##packed##_##rows##_1, tile_##packed##_##rows##_2},
 #else
 #define VECTORS(rows, packed) TILE(rows, 1, packed) TILE(rows, 2, packed) TILE(rows, 3, packed)
-#define VECTOR_NAMES(rows, packed) \
-    {tile_##packed##_##rows##_1, tile_##packed##_##rows##_2, tile_##packed##_##rows##_3},
+#define NAMES(rows, packed) {tile_##packed##_##rows##_1, tile_##packed##_##rows##_2, tile_##packed##_##rows##_3},
 #endif
-#if MR == 14
-#define HEIGHTS(X, packed)                                                                                       \
-    X(1, packed) X(2, packed) X(3, packed) X(4, packed) X(5, packed) X(6, packed) X(7, packed) X(8, packed)      \
-    X(9, packed) X(10, packed) X(11, packed) X(12, packed) X(13, packed) X(14, packed)
-#elif MR == 8
-#define HEIGHTS(X, packed) \
-    X(1, packed) X(2, packed) X(3, packed) X(4, packed) X(5, packed) X(6, packed) X(7, packed) X(8, packed)
+#define HEIGHTS4(X, packed) X(1, packed) X(2, packed) X(3, packed) X(4, packed)
+#define HEIGHTS6(X, packed) HEIGHTS4(X, packed) X(5, packed) X(6, packed)
+#define HEIGHTS8(X, packed) HEIGHTS6(X, packed) X(7, packed) X(8, packed)
+#define HEIGHTS14(X, packed) \
+    HEIGHTS8(X, packed) X(9, packed) X(10, packed) X(11, packed) X(12, packed) X(13, packed) X(14, packed)
+#if MR == 4
+#define HEIGHTS HEIGHTS4
 #elif MR == 6
-#define HEIGHTS(X, packed) X(1, packed) X(2, packed) X(3, packed) X(4, packed) X(5, packed) X(6, packed)
-#elif MR == 4
-#define HEIGHTS(X, packed) X(1, packed) X(2, packed) X(3, packed) X(4, packed)
+#define HEIGHTS HEIGHTS6
+#elif MR == 8
+#define HEIGHTS HEIGHTS8
 #else
-#error "no list of heights for this MR"
+#define HEIGHTS HEIGHTS14
 #endif
 
 HEIGHTS(VECTORS, true)
 HEIGHTS(VECTORS, false)
-static tile_fn *const packed_tiles[MR][NV] = {HEIGHTS(VECTOR_NAMES, true)};
-static tile_fn *const direct_tiles[MR][NV] = {HEIGHTS(VECTOR_NAMES, false)};
+static tile_fn *const packed_tiles[MR][NV] = {HEIGHTS(NAMES, true)};
+static tile_fn *const direct_tiles[MR][NV] = {HEIGHTS(NAMES, false)};
 
 VEC_FN static void tile_packed(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row,
                                uint64_t rows, uint64_t columns, uint32_t stage)
 {
     tile_place t = {.c_row = c_row, .depth = depth, .stage = stage};
-    uint64_t   before = (columns - 1) / LANES;
-    packed_tiles[rows - 1][before](&t, (const adead_cpu_f32 *)a, (const adead_cpu_f32 *)b, c, columns - before * LANES);
-}
-
-/* Without packing: tiles as even in height as they can be, so that each has sums enough to hide the latency. */
-VEC_FN static void gemm_direct(const adead_gemm *g)
-{
-    uint64_t tiles = (g->m + MR - 1) / MR, height = g->m / tiles, higher = g->m % tiles;
-    for (uint64_t from = 0; from < g->k; from += ADEAD_GEMM_KC) {
-        uint64_t   depth = adead_min_u64(ADEAD_GEMM_KC, g->k - from);
-        tile_place t = {.a_row = g->a_row, .a_step = g->a_step, .b_step = g->b_step, .c_row = g->c_row, .depth = depth,
-                        .stage = (from == 0 ? ADEAD_GEMM_FIRST : 0u) | (from + depth == g->k ? ADEAD_GEMM_LAST : 0u)};
-        const adead_cpu_f32 *a = g->a + from * g->a_step, *b = g->b + from * g->b_step;
-        for (uint64_t j = 0; j < g->n; j += NR) {
-            uint64_t columns = adead_min_u64(NR, g->n - j), before = (columns - 1) / LANES;
-            for (uint64_t tile = 0, i = 0; tile < tiles; tile++) {
-                uint64_t rows = height + (tile < higher);
-                direct_tiles[rows - 1][before](&t, a + i * g->a_row, b + j, g->c + i * g->c_row + j,
-                                               columns - before * LANES);
-                i += rows;
-            }
-        }
+    uint64_t   before = (columns - 1) / LANES, last = columns - before * LANES;
+    if (MASKS > 0 || last == LANES) {
+        packed_tiles[rows - 1][before](&t, (const adead_cpu_f32 *)a, (const adead_cpu_f32 *)b, c, last);
+        return;
     }
+    adead_cpu_f32 whole[MR * NR];
+    t.c_row = NR;
+    t.stage = ADEAD_GEMM_FIRST;
+    packed_tiles[rows - 1][before](&t, (const adead_cpu_f32 *)a, (const adead_cpu_f32 *)b, whole, LANES);
+    for (uint64_t i = 0; i < rows; i++)
+        for (uint64_t j = 0; j < columns; j++) {
+            float *to = (float *)(c + i * c_row + j), sum = whole[i * NR + j];
+            if (!(stage & ADEAD_GEMM_FIRST)) sum = *(adead_cpu_f32 *)to + sum;
+            if (sum != sum && stage & ADEAD_GEMM_LAST) sum = adead_bits_f32(ADN1_NAN_BITS);
+            *(adead_cpu_f32 *)to = sum;
+        }
 }
 
 /* ---- Packing ---- */
 
-/* `depth` groups of `lanes` (at most `width`) lines of x, which lie `line` apart, with `step` between steps of k. */
+/* Lines [from, from + have) of a block as lanes of `room`, others +0; see pack_lines. */
+VEC_INLINE void pack_lanes(const adead_cpu_f32 *at, uint64_t line, uint64_t step, const uint64_t have, const uint64_t room,
+                           const uint64_t width, uint64_t depth, adead_cpu_f32 *to)
+{
+    uint64_t p = 0;
+    if (line == 1) {
+        for (; p < depth; p++, at += step, to += width)
+            if (have == LANES) v_store(to, v_load(at));
+            else v_store_first(to, v_load_first(at, have), room);
+    } else if (step == 1) {
+        for (; p + 4 <= depth; p += 4) {
+            vf four[4];
+            v_load_steps(at, line, have, four);
+            at += 4;
+            for (int s = 0; s < 4; s++, to += width)
+                if (have == LANES) v_store(to, four[s]);
+                else v_store_first(to, have == room ? four[s] : v_first(four[s], have), room);
+        }
+    }
+    for (; p < depth; p++, at += step, to += width)
+        for (uint64_t l = 0; l < room; l++) to[l] = l < have ? at[l * line] : 0.0f;
+}
+
+/* `depth` groups of `lines` (at most `width`) lines of x, which lie `line` apart, with `step` between steps of k. */
 VEC_INLINE void pack_lines(const adead_cpu_f32 *x, uint64_t line, uint64_t step, uint64_t lines, const uint64_t width,
                            uint64_t depth, float *out)
 {
     for (uint64_t from = 0; from < width; from += LANES) {
-        uint64_t             room = adead_min_u64(LANES, width - from), have = from < lines ? lines - from : 0, p = 0;
-        const adead_cpu_f32 *at = x + from * line;
-        adead_cpu_f32       *to = (adead_cpu_f32 *)out + from;
-        if (have > room) have = room;
-        if (have == 0) {
-            for (; p < depth; p++) v_store_first(to + p * width, v_zero(), room);
-        } else if (line == 1) {
-            if (have == LANES)
-                for (; p < depth; p++) v_store(to + p * width, v_load(at + p * step));
-            else
-                for (; p < depth; p++) v_store_first(to + p * width, v_load_first(at + p * step, have), room);
-        } else if (step == 1) {
-            for (; p + 4 <= depth; p += 4) {
-                vf four[4];
-                v_load_steps(at + p, line, have, four);
-                for (uint64_t s = 0; s < 4; s++)
-                    if (have == LANES) v_store(to + (p + s) * width, four[s]);
-                    else v_store_first(to + (p + s) * width, v_first(four[s], have), room);
-            }
-        }
-        for (; p < depth; p++)
-            for (uint64_t l = 0; l < room; l++) to[p * width + l] = l < have ? at[l * line + p * step] : 0.0f;
+        const uint64_t room = width - from < LANES ? width - from : LANES;
+        uint64_t       have = from < lines ? lines - from : 0;
+        adead_cpu_f32 *to = (adead_cpu_f32 *)out + from;
+        if (have >= room) pack_lanes(x + from * line, line, step, room, room, width, depth, to);
+        else if (have) pack_lanes(x + from * line, line, step, have, room, width, depth, to);
+        else for (uint64_t p = 0; p < depth; p++) v_store_first(to + p * width, v_zero(), room);
     }
 }
 
@@ -249,6 +279,48 @@ VEC_FN static void pack_b(const adead_cpu_f32 *b, uint64_t b_step, uint64_t b_co
     pack_lines(b, b_column, b_step, columns, NR, depth, sliver);
 }
 
+/* ---- Without packing ---- */
+
+/* Columns from j of one block of k, fewer than a tile has and no whole vectors, where there are no masks to read them with. */
+VEC_FN static void edge(const adead_gemm *g, const adead_cpu_f32 *a, const adead_cpu_f32 *b, uint64_t j, uint64_t depth,
+                        uint32_t stage)
+{
+    _Alignas(64) float packed_a[ADEAD_GEMM_KC * MR], packed_b[ADEAD_GEMM_KC * NR];
+    pack_b(b + j, g->b_step, 1, depth, g->n - j, packed_b);
+    for (uint64_t i = 0; i < g->m; i += MR) {
+        uint64_t rows = adead_min_u64(MR, g->m - i);
+        pack_a(a + i * g->a_row, g->a_row, g->a_step, rows, depth, packed_a);
+        tile_packed(packed_a, packed_b, depth, g->c + i * g->c_row + j, g->c_row, rows, g->n - j, stage);
+    }
+}
+
+/* Tiles are as even in height as they can be, so that each has sums enough to hide the latency of an addition. */
+VEC_FN static void gemm_direct(const adead_gemm *g)
+{
+    uint64_t tiles = (g->m + MR - 1) / MR, height = g->m / tiles, higher = g->m % tiles;
+    for (uint64_t from = 0; from < g->k; from += ADEAD_GEMM_KC) {
+        uint64_t   depth = adead_min_u64(ADEAD_GEMM_KC, g->k - from);
+        tile_place t = {.a_row = g->a_row, .a_step = g->a_step, .b_step = g->b_step, .c_row = g->c_row, .depth = depth,
+                        .ahead = g->n > 8 * NR ? NR : 0,
+                        .stage = (from == 0 ? ADEAD_GEMM_FIRST : 0u) | (from + depth == g->k ? ADEAD_GEMM_LAST : 0u)};
+        const adead_cpu_f32 *a = g->a + from * g->a_step, *b = g->b + from * g->b_step;
+        for (uint64_t j = 0; j < g->n; j += NR) {
+            uint64_t columns = adead_min_u64(NR, g->n - j), before = (columns - 1) / LANES, last = columns - before * LANES;
+            if (MASKS == 0 && last != LANES) {
+                edge(g, a, b, j, depth, t.stage);
+                break;
+            }
+            for (uint64_t tile = 0, i = 0; tile < tiles; tile++) {
+                uint64_t rows = height + (tile < higher);
+                direct_tiles[rows - 1][before](&t, a + i * g->a_row, b + j, g->c + i * g->c_row + j, last);
+                i += rows;
+            }
+        }
+    }
+}
+
+#include "gemm_vector.h"
+
 const adead_gemm_kernels GEMM_KERNELS = {
     .mr = MR,
     .nr = NR,
@@ -256,6 +328,8 @@ const adead_gemm_kernels GEMM_KERNELS = {
     .pack_b = pack_b,
     .tile = tile_packed,
     .direct = gemm_direct,
+    .streams = gemm_streams,
+    .lines = gemm_lines,
 };
 
 #endif

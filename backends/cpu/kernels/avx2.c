@@ -7,7 +7,7 @@
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_avx2 = {
-    .gemm = adead_avx2_gemm,
+    .gemm = &adead_gemm_avx2,
     .attention = &adead_attention_avx2,
     .int8 = &adead_int8_avx2,
     ARRAY_KERNELS,

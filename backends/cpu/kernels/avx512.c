@@ -7,7 +7,7 @@
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_avx512 = {
-    .gemm = adead_avx2_gemm,
+    .gemm = &adead_gemm_avx512,
     .attention = &adead_attention_avx512,
     .int8 = &adead_int8_avx512,
     ARRAY_KERNELS,

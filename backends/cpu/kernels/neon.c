@@ -7,6 +7,7 @@
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_neon = {
+    .gemm = &adead_gemm_neon,
     .attention = &adead_attention_neon,
     .int8 = &adead_int8_neon,
     ARRAY_KERNELS,

@@ -5,6 +5,7 @@
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_scalar = {
+    .gemm = &adead_gemm_scalar,
     .attention = &adead_attention_scalar,
     .int8 = &adead_int8_scalar,
     ARRAY_KERNELS,

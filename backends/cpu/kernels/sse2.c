@@ -8,6 +8,7 @@
 #include "table.h"
 
 const adead_cpu_kernels adead_cpu_sse2 = {
+    .gemm = &adead_gemm_sse2,
     .attention = &adead_attention_sse2,
     .int8 = &adead_int8_sse2,
     ARRAY_KERNELS,
