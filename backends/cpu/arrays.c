@@ -45,6 +45,20 @@ static void run_elements(const pieces *p, uint64_t from, uint64_t count)
     }
 }
 
+static void run_conversion(const pieces *p, uint64_t from, uint64_t count)
+{
+    const adead_tensor_op *op = p->op;
+    bool                   widen = op->kind == ADEAD_TENSOR_WIDEN_F16 || op->kind == ADEAD_TENSOR_WIDEN_BF16;
+    const char            *x = (const char *)adead_slice_host(&op->operands[0]) + (widen ? 2 : 4) * from;
+    char                  *y = (char *)adead_slice_host(&op->operands[1]) + (widen ? 4 : 2) * from;
+    switch (op->kind) {
+    case ADEAD_TENSOR_WIDEN_F16: p->kernels->widen_f16(x, y, count); break;
+    case ADEAD_TENSOR_WIDEN_BF16: p->kernels->widen_bf16(x, y, count); break;
+    case ADEAD_TENSOR_NARROW_F16: p->kernels->narrow_f16(x, y, count); break;
+    default: p->kernels->narrow_bf16(x, y, count);
+    }
+}
+
 static void run_row(const pieces *p, uint64_t i)
 {
     const adead_cpu_kernels *kernels = p->kernels;
@@ -91,6 +105,10 @@ static void run_piece(void *context, uint64_t part, uint32_t thread)
     case ADEAD_TENSOR_FILL:
         memset((char *)adead_slice_host(&op->operands[0]) + from, (int)(op->scalar & 0xFF), count);
         break;
+    case ADEAD_TENSOR_WIDEN_F16:
+    case ADEAD_TENSOR_WIDEN_BF16:
+    case ADEAD_TENSOR_NARROW_F16:
+    case ADEAD_TENSOR_NARROW_BF16: run_conversion(p, from, count); break;
     default: run_elements(p, from, count);
     }
 }
@@ -130,6 +148,8 @@ static void run_transpose(adead_cpu_device *device, const adead_tensor_op *op)
  * block, or for each part. */
 typedef enum row_step { SUMS, SQUARES, EXPONENTIALS, LARGEST, MAXIMUM, SCALE, NORMALIZE } row_step;
 
+enum { AHEAD = 1024 }; /* floats: memory is asked for a page ahead, which hardware does not do */
+
 typedef struct long_row {
     const adead_cpu_kernels *kernels;
     const adead_cpu_f32     *x, *gamma, *beta;
@@ -151,13 +171,13 @@ static void run_row_part(void *context, uint64_t part, uint32_t thread)
     (void)thread;
     switch (row->step) {
     case SUMS: row->kernels->plain_sums(x, count, sums); break;
-    case SQUARES: row->kernels->square_sums(x, count, row->offset, sums); break;
-    case EXPONENTIALS: row->kernels->exp_sums(x, y, count, row->offset, sums); break;
+    case SQUARES: row->kernels->square_sums(x, count, row->offset, AHEAD, sums); break;
+    case EXPONENTIALS: row->kernels->exp_sums(x, y, count, row->offset, AHEAD, sums); break;
     case LARGEST: row->sums[part] = row->kernels->row_largest(x, count); break;
     case MAXIMUM: row->sums[part] = row->kernels->row_max(x, count); break;
     case SCALE: row->kernels->scale(y, row->factor, y, count); break;
     case NORMALIZE:
-        row->kernels->normalize(x, row->offset, row->factor, row->gamma + from, row->beta + from, y, count);
+        row->kernels->normalize(x, row->offset, row->factor, row->gamma + from, row->beta + from, y, count, AHEAD);
         break;
     }
 }
@@ -301,7 +321,11 @@ bool adead_cpu_has_array(adead_tensor_kind kind)
     case ADEAD_TENSOR_SUB:
     case ADEAD_TENSOR_MUL:
     case ADEAD_TENSOR_DIV:
-    case ADEAD_TENSOR_SCALE: return true;
+    case ADEAD_TENSOR_SCALE:
+    case ADEAD_TENSOR_WIDEN_F16:
+    case ADEAD_TENSOR_WIDEN_BF16:
+    case ADEAD_TENSOR_NARROW_F16:
+    case ADEAD_TENSOR_NARROW_BF16: return true;
     default: return false;
     }
 }

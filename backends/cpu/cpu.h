@@ -10,7 +10,11 @@
 
 #include <math.h> /* sqrtf, which is an instruction */
 
+typedef uint16_t adead_cpu_u16 __attribute__((aligned(1), may_alias));
+
 typedef void adead_map(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
+/* From and to f16 and bf16, arrays of f32 on one side. */
+typedef void adead_convert(const void *x, void *y, uint64_t count);
 typedef void adead_pairs(const adead_cpu_f32 *a, const adead_cpu_f32 *b, adead_cpu_f32 *y, uint64_t count);
 /* sums[b] = the plain sum of the b-th block of 256; a row's sum is +0, then each of these added in ascending order. */
 typedef void adead_sums(const adead_cpu_f32 *x, uint64_t count, float *sums);
@@ -33,15 +37,17 @@ typedef struct adead_cpu_kernels {
     adead_sums *plain_sums;
     /* The largest number, NaN passed over, of two zeros either: good for softmax. */
     float (*row_largest)(const adead_cpu_f32 *x, uint64_t count);
-    /* Sums of the squares of x - mean; of y = exp(x - max), where no x is above max. */
-    void (*square_sums)(const adead_cpu_f32 *x, uint64_t count, float mean, float *sums);
-    void (*exp_sums)(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count, float max, float *sums);
+    /* Sums of the squares of x - mean; of y = exp(x - max), where no x is above max. `next`: how many floats further on
+     * memory will be used soon. */
+    void (*square_sums)(const adead_cpu_f32 *x, uint64_t count, float mean, uint64_t next, float *sums);
+    void (*exp_sums)(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count, float max, uint64_t next, float *sums);
     void (*normalize)(const adead_cpu_f32 *x, float mean, float inverse, const adead_cpu_f32 *gamma,
-                      const adead_cpu_f32 *beta, adead_cpu_f32 *y, uint64_t count);
+                      const adead_cpu_f32 *beta, adead_cpu_f32 *y, uint64_t count, uint64_t next);
     /* ---- Elements. y may be an operand. ---- */
     void (*scale)(const adead_cpu_f32 *x, float s, adead_cpu_f32 *y, uint64_t count);
     adead_pairs *add, *subtract, *multiply, *divide;
     adead_map   *relu, *exp, *log, *sin, *cos, *erf, *tanh, *sigmoid, *silu, *gelu, *gelu_tanh;
+    adead_convert *widen_f16, *widen_bf16, *narrow_f16, *narrow_bf16;
     /* ---- Moves ---- */
     /* dst[j dst_row + i] = src[i src_row + j] for i < rows, j < columns. */
     void (*transpose)(const adead_cpu_f32 *src, uint64_t src_row, adead_cpu_f32 *dst, uint64_t dst_row, uint64_t rows,

@@ -9,14 +9,15 @@
 
 #include "maps.h"
 
-/* sums[b] = the plain sum of block b of `value` (an expression of x, a vector of terms, and of i, its place), where `keep`
- * is a statement about each vector and its number of lanes. Terms beyond the end count as +0. */
-#define BLOCK_SUMS(value, keep)                                               \
+/* sums[b] = the plain sum of block b of `value` (an expression of x, a vector of terms), where `keep` is a statement about
+ * each vector at its place and its number of lanes, and `ahead` one about each sixteen. Terms beyond the end count as +0. */
+#define BLOCK_SUMS(value, keep, ahead)                                        \
     for (uint64_t block = 0, i = 0; i < count; block++) {                     \
         vf       lane[V_SUM_REGISTERS];                                       \
         uint64_t end = adead_min_u64(i + 256, count);                         \
         for (int r = 0; r < V_SUM_REGISTERS; r++) lane[r] = v_zero();         \
         for (; i + 16 <= end; i += 16) {                                      \
+            ahead;                                                            \
             for (int r = 0; r < V_SUM_REGISTERS; r++) {                       \
                 const uint64_t at = i + (uint64_t)r * LANES, lanes = LANES;   \
                 vf x = v_load(in + at), y = value;                            \
@@ -35,21 +36,29 @@
         sums[block] = v_fold_sum16(lane);                                     \
     }
 
-VEC_FN static void plain_sums(const adead_cpu_f32 *in, uint64_t count, float *sums) { BLOCK_SUMS(x, (void)0) }
-
-/* Squares of the distances from `mean`. */
-VEC_FN static void square_sums(const adead_cpu_f32 *in, uint64_t count, float mean, float *sums)
+VEC_FN static void plain_sums(const adead_cpu_f32 *in, uint64_t count, float *sums)
 {
-    vf m = v_splat(mean);
-    BLOCK_SUMS(v_mul(v_sub(x, m), v_sub(x, m)), (void)0)
+    BLOCK_SUMS(x, (void)0, (void)0)
 }
 
-/* out = exp(in - m), m being no less than any of them. */
-VEC_FN static void exp_sums(const adead_cpu_f32 *in, adead_cpu_f32 *out, uint64_t count, float max, float *sums)
+/* Rows follow each other, and hardware prefetching stops at the end of a page: while a row is computed, the lines of the
+ * next one are asked for, `next` floats on. */
+
+/* Squares of the distances from `mean`. */
+VEC_FN static void square_sums(const adead_cpu_f32 *in, uint64_t count, float mean, uint64_t next, float *sums)
+{
+    vf m = v_splat(mean);
+    BLOCK_SUMS(v_mul(v_sub(x, m), v_sub(x, m)), (void)0, v_prefetch(in + i + next))
+}
+
+/* out = exp(in - max), max being no less than any of them. */
+VEC_FN static void exp_sums(const adead_cpu_f32 *in, adead_cpu_f32 *out, uint64_t count, float max, uint64_t next,
+                            float *sums)
 {
     vf m = v_splat(max);
     BLOCK_SUMS(v_exp_below(v_sub(x, m)),
-               if (lanes == LANES) v_store(out + at, y); else v_store_first(out + at, y, lanes))
+               if (lanes == LANES) v_store(out + at, y); else v_store_first(out + at, y, lanes),
+               v_prefetch(in + i + next); v_prefetch_write(out + i + next))
 }
 #undef BLOCK_SUMS
 
@@ -107,6 +116,9 @@ VEC_FN static float row_max(const adead_cpu_f32 *x, uint64_t count)
 /* Blocks whose sums wait to be added up. */
 enum { PIECE_BLOCKS = 64, PIECE = 256 * PIECE_BLOCKS };
 
+/* How far ahead the next row's lines are asked for: where it and this one fit the second-level cache. */
+static inline uint64_t next_row(uint64_t count) { return count <= 1 << 16 ? count : 1024; }
+
 /* total + sums[0] + sums[1] + ..., as many as `count` elements have blocks. */
 static inline float add_sums(float total, const float *sums, uint64_t count)
 {
@@ -130,7 +142,7 @@ VEC_FN static void softmax_row(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_
     float m = row_largest(x, count), sums[PIECE_BLOCKS], total = 0.0f;
     for (uint64_t i = 0; i < count; i += PIECE) {
         uint64_t n = adead_min_u64(PIECE, count - i);
-        exp_sums(x + i, y + i, n, m, sums);
+        exp_sums(x + i, y + i, n, m, next_row(count), sums);
         total = add_sums(total, sums, n);
     }
     map_scale(y, 1.0f / total, y, count);
@@ -138,12 +150,14 @@ VEC_FN static void softmax_row(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_
 
 /* y = (x - mean) inverse gamma + beta, the last two steps in one. */
 VEC_FN static void normalize(const adead_cpu_f32 *x, float mean, float inverse, const adead_cpu_f32 *gamma,
-                             const adead_cpu_f32 *beta, adead_cpu_f32 *y, uint64_t count)
+                             const adead_cpu_f32 *beta, adead_cpu_f32 *y, uint64_t count, uint64_t next)
 {
     vf       m = v_splat(mean), s = v_splat(inverse);
     uint64_t i = 0;
-    for (; i + LANES <= count; i += LANES)
+    for (; i + LANES <= count; i += LANES) {
+        v_prefetch_write(y + i + next);
         v_store(y + i, v_canonical(v_fma(v_mul(v_sub(v_load(x + i), m), s), v_load(gamma + i), v_load(beta + i))));
+    }
     if (i == count) return;
     uint64_t rest = count - i;
     vf       v = v_mul(v_sub(v_load_first(x + i, rest), m), s);
@@ -156,10 +170,10 @@ VEC_FN static void layernorm_row(const adead_cpu_f32 *x, const adead_cpu_f32 *ga
     float part = 1.0f / (float)count, mean = row_sum(x, count) * part, sums[PIECE_BLOCKS], total = 0.0f;
     for (uint64_t i = 0; i < count; i += PIECE) {
         uint64_t n = adead_min_u64(PIECE, count - i);
-        square_sums(x + i, n, mean, sums);
+        square_sums(x + i, n, mean, next_row(count), sums);
         total = add_sums(total, sums, n);
     }
-    normalize(x, mean, adead_cpu_inverse_deviation(total * part, eps), gamma, beta, y, count);
+    normalize(x, mean, adead_cpu_inverse_deviation(total * part, eps), gamma, beta, y, count, next_row(count));
 }
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef ADEAD_CPU_KERNELS_TABLE_H
 #define ADEAD_CPU_KERNELS_TABLE_H
 
+#include "convert.h"
 #include "rows.h"
 #include "transpose.h"
 
@@ -11,6 +12,7 @@
     .square_sums = square_sums, .exp_sums = exp_sums, .normalize = normalize, .scale = map_scale, .add = pairs_add,          \
     .subtract = pairs_sub, .multiply = pairs_mul, .divide = pairs_div, .relu = map_relu, .exp = map_exp, .log = map_log,     \
     .sin = map_sin, .cos = map_cos, .erf = map_erf, .tanh = map_tanh, .sigmoid = map_sigmoid, .silu = map_silu,              \
-    .gelu = map_gelu, .gelu_tanh = map_gelu_tanh, .transpose = transpose, .stream = stream
+    .gelu = map_gelu, .gelu_tanh = map_gelu_tanh, .widen_f16 = widen_f16, .widen_bf16 = widen_bf16,                          \
+    .narrow_f16 = narrow_f16, .narrow_bf16 = narrow_bf16, .transpose = transpose, .stream = stream
 
 #endif

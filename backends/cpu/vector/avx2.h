@@ -123,6 +123,20 @@ VEC_INLINE vf v_pair_high(vf a, vf b)
     return _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
 }
 
+/* Sixteen bits of each lane; f16 by instruction, which rounds to nearest whatever the mode and keeps subnormals. */
+#define V_HAS_F16 1
+VEC_INLINE vi vi_load_u16(const adead_cpu_u16 *p) { return _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)); }
+VEC_INLINE void vi_store_u16(adead_cpu_u16 *p, vi a)
+{
+    __m128i low = _mm256_castsi256_si128(a), high = _mm256_extracti128_si256(a, 1);
+    _mm_storeu_si128((void *)p, _mm_packus_epi32(low, high));
+}
+VEC_INLINE vf v_load_f16(const adead_cpu_u16 *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)); }
+VEC_INLINE void v_store_f16(adead_cpu_u16 *p, vf a)
+{
+    _mm_storeu_si128((void *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+
 #include "common.h"
 
 #endif

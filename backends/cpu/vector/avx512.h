@@ -11,9 +11,9 @@
 #define LANES 16
 /* clang 18 to 21 have a feature of their own for registers of 512 bits. */
 #if defined(__clang__) && __clang_major__ >= 18 && __clang_major__ <= 21
-#define AVX512_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,evex512"
+#define AVX512_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,prfchw,evex512"
 #else
-#define AVX512_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
+#define AVX512_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,prfchw"
 #endif
 #define VEC_FN __attribute__((target(AVX512_FEATURES)))
 #define VEC_INLINE static inline __attribute__((always_inline, unused)) VEC_FN
@@ -129,6 +129,16 @@ VEC_INLINE vf v_pair_low(vf a, vf b)
 VEC_INLINE vf v_pair_high(vf a, vf b)
 {
     return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+
+/* Sixteen bits of each lane; f16 by instruction, which rounds to nearest whatever the mode and keeps subnormals. */
+#define V_HAS_F16 1
+VEC_INLINE vi vi_load_u16(const adead_cpu_u16 *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)); }
+VEC_INLINE void vi_store_u16(adead_cpu_u16 *p, vi a) { _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16(a)); }
+VEC_INLINE vf v_load_f16(const adead_cpu_u16 *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p)); }
+VEC_INLINE void v_store_f16(adead_cpu_u16 *p, vf a)
+{
+    _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
 #include "common.h"

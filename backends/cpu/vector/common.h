@@ -7,6 +7,10 @@
 /* Registers that the sixteen lanes of a canonical plain sum take. */
 enum { V_SUM_REGISTERS = 16 / LANES };
 
+/* A line that will be read, or written. Harmless at any address. */
+VEC_INLINE void v_prefetch(const adead_cpu_f32 *p) { __builtin_prefetch((const void *)p, 0, 3); }
+VEC_INLINE void v_prefetch_write(const adead_cpu_f32 *p) { __builtin_prefetch((const void *)p, 1, 3); }
+
 VEC_INLINE vf v_nan(void) { return v_from_bits(vi_splat(ADN1_NAN_BITS)); }
 VEC_INLINE vf v_infinity(void) { return v_from_bits(vi_splat(ADN1_INFINITY_BITS)); }
 VEC_INLINE vf v_sign_bits(void) { return v_from_bits(vi_splat((int32_t)ADN1_SIGN_BITS)); }

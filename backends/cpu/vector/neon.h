@@ -132,6 +132,17 @@ VEC_INLINE vf v_pair_high(vf a, vf b)
     return vreinterpretq_f32_f64(vzip2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
 }
 
+/* Sixteen bits of each lane; f16 by instruction. */
+#define V_HAS_F16 1
+VEC_INLINE uint16x4_t v_quad_u16(const adead_cpu_u16 *p) { return vreinterpret_u16_u8(vld1_u8((const uint8_t *)p)); }
+VEC_INLINE vi vi_load_u16(const adead_cpu_u16 *p) { return vreinterpretq_s32_u32(vmovl_u16(v_quad_u16(p))); }
+VEC_INLINE void vi_store_u16(adead_cpu_u16 *p, vi a)
+{
+    vst1_u8((uint8_t *)p, vreinterpret_u8_u16(vmovn_u32(vreinterpretq_u32_s32(a))));
+}
+VEC_INLINE vf v_load_f16(const adead_cpu_u16 *p) { return vcvt_f32_f16(vreinterpret_f16_u16(v_quad_u16(p))); }
+VEC_INLINE void v_store_f16(adead_cpu_u16 *p, vf a) { vst1_u8((uint8_t *)p, vreinterpret_u8_f16(vcvt_f16_f32(a))); }
+
 #include "common.h"
 
 #endif

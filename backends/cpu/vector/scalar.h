@@ -98,6 +98,10 @@ VEC_INLINE float v_fold_sum16(const vf *lanes)
 }
 VEC_INLINE float v_fold_max(vf a) { return a; }
 
+/* Sixteen bits of each lane. */
+VEC_INLINE vi vi_load_u16(const adead_cpu_u16 *p) { return *p; }
+VEC_INLINE void vi_store_u16(adead_cpu_u16 *p, vi a) { *p = (uint16_t)a; }
+
 #include "common.h"
 
 #endif

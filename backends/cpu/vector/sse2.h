@@ -151,6 +151,17 @@ VEC_INLINE vf v_zip_high(vf a, vf b) { return _mm_unpackhi_ps(a, b); }
 VEC_INLINE vf v_pair_low(vf a, vf b) { return _mm_movelh_ps(a, b); }
 VEC_INLINE vf v_pair_high(vf a, vf b) { return _mm_movehl_ps(b, a); }
 
+/* Sixteen bits of each lane. */
+VEC_INLINE vi vi_load_u16(const adead_cpu_u16 *p)
+{
+    return _mm_unpacklo_epi16(_mm_loadl_epi64((const void *)p), _mm_setzero_si128());
+}
+VEC_INLINE void vi_store_u16(adead_cpu_u16 *p, vi a)
+{
+    __m128i extended = _mm_srai_epi32(_mm_slli_epi32(a, 16), 16); /* so that saturation does nothing */
+    _mm_storel_epi64((void *)p, _mm_packs_epi32(extended, extended));
+}
+
 #include "common.h"
 
 #endif
