@@ -1,5 +1,8 @@
 """The measurements as text for a terminal and as the page docs/bench/README.md."""
 
+import json
+import os
+
 
 def table(head, rows):
     """Markdown that also reads well on a terminal; the first column is text, the others are numbers."""
@@ -50,14 +53,14 @@ def text(results):
 INTRODUCTION = """\
 # Measurements
 
-Written by `./zigw build bench -- --write`; to repeat them without writing: `./zigw build bench`, or one part with
-`./zigw build bench -- interp` (or `startup`, `gemm`). Peers are Python packages of fixed versions, installed into
-`.venv-bench/` of the checkout; what cannot be had is named, and the rest is measured.
+Written by `./zigw build bench -- --write`; `./zigw build bench -- cpu --write` renews one part. To measure without
+writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `interp`, `startup`; `-- cpu --quick` takes a minute, and
+`-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions, installed into
+`.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed never makes the step
+fail.
 
-Contestants run in turn within one process, each in its own order every other round; a figure is the median of the
-rounds, a ratio the median of the ratios round by round. The interpreters and the tensor operations are timed in
-processor time of the one thread that they use, so that other work on the machine disturbs less; processes in wall
-time.
+Contestants run in turn within one process, in another order every round; a figure is the median of the rounds, a ratio
+the median of the ratios round by round.
 """
 
 INTERP = """\
@@ -76,40 +79,95 @@ STARTUP = """\
 made until it has been waited for. The limit that the project sets itself is 1,000 µs more.
 """
 
-GEMM = """\
-## Tensor operations
+CPU = """\
+## The backend cpu
 
-The backend `cpu` on one thread through `adead_matmul` and `adead_softmax`. It uses AVX2 and FMA; OpenBLAS as it comes
-uses the widest vectors there are (twice as wide with AVX-512), and is held to AVX2 in the last column to compare like
-with like. Every element of adead's result is one chain of fused multiply-adds in the order of k
-([numerics](../numerics.md)); OpenBLAS is free to choose.
+![Times as fast as the fastest peer, for each case](cpu.svg)
+
+![GFLOP/s over n](sgemm.svg)
+
+Everything goes through the public C interface of the shared library (`adead_matmul`, `adead_compute`) and the public
+functions of the peers' shared libraries, called from C ([contest.c](../../tests/bench/cpu/contest.c)); only numpy and ONNX
+Runtime are called from Python, which costs them some microseconds a call. Same data, same threads, every array aligned to a page.
+adead's results are the same bits on every processor and number of threads ([numerics](../numerics.md)); the peers' are not, and
+are compared with adead's before they are timed: a peer that differs by more than 1e-4 of the largest element, or at all in an
+integer, is left out and named.
+
+Every library has its best settings: it chooses its own kernels, oneDNN's primitives and ONNX Runtime's sessions are made
+beforehand, with inputs and outputs bound; MKL uses its sequential layer on one thread and Intel's OpenMP on two. A turn lasts 10 ms
+(1.5 ms for small shapes) of one call after the other, after one that is not counted, with warm caches. With one thread the process is
+pinned to one processor. With two, turns are 4 ms apart and idle threads of OpenBLAS and OpenMP spin 2 ms at most, so that none
+disturbs the next contestant.
+
+- *adead is*: adead's speed divided by that of the fastest peer of that case; *aim*: what the project wants that to be.
+- Products of bytes: `a` holds 0 to 127, the same number as a signed and as an unsigned byte, so that each peer can have the
+  signedness it likes best (MKL multiplies unsigned by signed only; oneDNN is tried with both). "b reordered within" counts the
+  conversion of `b` to oneDNN's own format; what needs `b` converted or packed beforehand is shown and not counted, since adead
+  takes `b` as it is.
+- Copies: a copy of as many bytes as the operation reads, on as many threads, and a read of them.
+- GELU by MKL is made of its vector functions (accuracy LA) on pieces that stay in the cache.
+- The percentages are of what a loop of nothing but the instruction reaches in the same run.
 """
 
 
-def page(results):
-    machine = results["machine"]
-    facts = [
+def facts(machine, *more):
+    rows = [
         ["processor", machine["cpu"]],
         ["vectors", machine["vectors"]],
+        ["caches", machine["caches"]],
         ["cores seen", machine["cores"]],
         ["system", machine["system"]],
         ["date", machine["date"]],
         ["adead", machine["adead"]],
+        *machine["packages"].items(),
     ]
-    facts += [[name, version] for name, version in machine["packages"].items()]
-    facts.append(["rounds", f"{machine['rounds']}, process starts {machine['spawns']}"])
-    parts = [
-        INTRODUCTION,
-        table(["", "in this run"], facts),
-        INTERP,
-        interp(results["interp"]),
-        STARTUP,
-        startup(results["startup"]),
-        GEMM,
-        matmul(results["gemm"]),
-    ]
-    if results["gemm"]["softmax"]:
-        parts.append(softmax(results["gemm"]["softmax"]))
-    if results["notes"]:
-        parts.append("## Not available\n\n" + "\n".join(f"- {note}" for note in results["notes"]))
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+    return table(["", "in this run"], [*rows, *more])
+
+
+def cpu_part(part):
+    import cpu.text
+
+    result = part["result"]
+    more = [[f"{name} says of itself", about] for name, about in result["peers"].items()]
+    for threads, run in result["runs"].items():
+        more.append([f"with {threads} thread{'s' if threads != '1' else ''}", f"{run['backend']}; {run['pinned']}"])
+    if not {"amx_tile", "amx_int8"} <= set(part["machine"]["vectors"].split()):
+        more.append(["AMX", "not offered by this processor (or its hypervisor): nothing here is measured with it"])
+    more.append(["duration", f"{part['seconds']} s"])
+    tables = [f"### {cpu.text.TITLES[name]}\n\n{text}" for name, text in cpu.text.groups(result).items()]
+    return [CPU, cpu.text.summary(result), facts(part["machine"], *more), *tables]
+
+
+def page(parts):
+    """The page, of the parts that were measured: suite -> what its JSON file holds."""
+    text = [INTRODUCTION]
+    if "cpu" in parts:
+        text += cpu_part(parts["cpu"])
+    if "interp" in parts:
+        text += [INTERP, interp(parts["interp"]["result"]), facts(parts["interp"]["machine"])]
+    if "startup" in parts:
+        text += [STARTUP, startup(parts["startup"]["result"]), facts(parts["startup"]["machine"])]
+    notes = [note for part in parts.values() for note in part["notes"]]
+    if notes:
+        text.append("## Not available\n\n" + "\n".join(f"- {note}" for note in notes))
+    return "\n\n".join(part.rstrip("\n") for part in text) + "\n"
+
+
+def write(folder, suites):
+    """docs/bench: the page and the pictures, from the JSON files there."""
+    import cpu.charts
+    import cpu.text
+
+    parts = {}
+    for suite in suites:
+        path = os.path.join(folder, f"{suite}.json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                parts[suite] = json.load(file)
+    files = {"README.md": page(parts)}
+    if "cpu" in parts:
+        files["cpu.svg"] = cpu.charts.ratios(parts["cpu"]["result"], cpu.text.TITLES)
+        files["sgemm.svg"] = cpu.charts.sgemm(parts["cpu"]["result"])
+    for name, text in files.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)

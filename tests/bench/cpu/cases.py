@@ -13,14 +13,13 @@ TRANSPOSE_A, TRANSPOSE_B, CAUSAL = 1, 2, 8
 EPSILON = 1e-5
 
 
-def vector_bits():
-    """The width of the widest vectors of this processor."""
+def flags():
+    """What /proc/cpuinfo says the processor has."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            text = file.read()
+            return set(file.read().split())
     except OSError:
-        return 128
-    return 512 if " avx512f" in text else 256 if " avx2" in text else 128
+        return set()
 
 
 class Kit:
@@ -28,20 +27,38 @@ class Kit:
 
     def __init__(self, contest, libraries, engine, ort, threads, quick):
         self.contest, self.libraries, self.engine, self.ort = contest, libraries, engine, ort
-        self.threads, self.quick = threads, quick
+        self.threads, self.quick, self.flags = threads, quick, flags()
 
     def case(self, group, name, work, unit, target, contestants, **more):
         return {"group": group, "case": name, "threads": self.threads, "unit": unit, "work": work, "target": target,
                 "contestants": [c for c in contestants if c], **more}  # fmt: skip
 
-    def copy(self, source, target_bytes):
-        sink = aligned([target_bytes], numpy.uint8)
-        call = self.contest.call("copy", None, [source, sink], [target_bytes])
-        return Contestant("copy of the same bytes", call, [source, sink], role="floor")
+    def copy(self, source):
+        sink = aligned([source.nbytes], numpy.uint8)
+        call = self.contest.call("copy", None, [source, sink], [self.threads, source.nbytes])
+        return Contestant("copy", call, [source, sink], role="floor", work=2 * source.nbytes, unit="GB/s")
 
     def read(self, source):
-        call = self.contest.call("read", None, [source], [source.nbytes, vector_bits()])
-        return Contestant("read of the same bytes", call, [source], role="floor")
+        bits = 512 if "avx512f" in self.flags else 256 if "avx2" in self.flags else 128
+        call = self.contest.call("read", None, [source], [self.threads, source.nbytes, bits])
+        return Contestant("read", call, [source], role="floor", work=source.nbytes, unit="GB/s")
+
+    def raw(self, name, loop):
+        """What the instruction alone could do: as many operations a second as a loop of nothing else reaches."""
+        work = self.contest.c.contest_raw_operations(loop) * self.threads
+        call = self.contest.call("raw", None, [], [self.threads, loop])
+        return Contestant(name, call, [], role="raw", work=work)
+
+    def raw_fma(self):
+        if not {"fma", "avx2"} <= self.flags:
+            return []
+        return [self.raw("fma alone", 1 if "avx512f" in self.flags else 0)]
+
+    def raw_int8(self):
+        made = [self.raw("vpdpbusd alone", 2)] if "avx512_vnni" in self.flags else []
+        if "amx_int8" in self.flags and self.contest.c.contest_may_use_amx():
+            made.append(self.raw("tdpbssd alone", 3))
+        return made
 
     def product(self, m, n, k, ta=False, tb=False, a=None, b=None, ort=True, vector=False):
         """adead and all that multiply f32 matrices."""
@@ -65,7 +82,7 @@ class Kit:
 
 def sgemm(kit):
     for n in (256, 1024) if kit.quick else (256, 512, 1000, 1024, 2048, 4096):
-        yield kit.case("sgemm", f"n = {n}", 2 * n**3, "GFLOP/s", 1.0, kit.product(n, n, n), n=n)
+        yield kit.case("sgemm", f"n = {n}", 2 * n**3, "GFLOP/s", 1.0, kit.product(n, n, n) + kit.raw_fma(), n=n)
 
 
 SQUARES = [4, 8, 16, 24, 32, 48, 64, 96, 127, 128]
@@ -101,8 +118,7 @@ def skinny(kit):
         name = f"m = {m}, {'a bᵀ' if tb else 'a b'}" if n == size else "matrix times column"
         a = b if m == size else None
         made = kit.product(m, n, size, False, tb, a=a, b=None if m == size else b, vector=m == 1 or n == 1)
-        made += [kit.copy(b, b.nbytes), kit.read(b)]
-        yield kit.case("skinny", name, b.nbytes, "GB/s", 1.0, made, floor_work={"copy of the same bytes": 2 * b.nbytes})
+        yield kit.case("skinny", name, b.nbytes, "GB/s", 1.0, [*made, kit.copy(b), kit.read(b)])
 
 
 def int8(kit):
@@ -131,7 +147,7 @@ def int8(kit):
             made.append(mkl.int8(kit.contest, kit.libraries["MKL"], unsigned, b, output(), packed=True, role="info"))
         if kit.ort:
             made.append(kit.ort.int8(unsigned, b, output()))
-        yield kit.case("int8", f"n = {n}", 2 * n**3, "GOP/s", 1.0, made, exact=True, n=n)
+        yield kit.case("int8", f"n = {n}", 2 * n**3, "GOP/s", 1.0, made + kit.raw_int8(), exact=True, n=n)
 
 
 def rows_shapes(kit):
@@ -155,7 +171,7 @@ def softmax(kit):
 
         if kit.threads == 1:
             made.append(kit.contest.python("numpy", by_numpy, out))
-        made.append(kit.copy(x, x.nbytes))
+        made.append(kit.copy(x))
         yield kit.case("softmax", f"softmax {rows} x {cols}", x.size, "G/s", 1.2, made)
 
 
@@ -179,7 +195,7 @@ def layernorm(kit):
 
         if kit.threads == 1:
             made.append(kit.contest.python("numpy", by_numpy, out))
-        made.append(kit.copy(x, x.nbytes))
+        made.append(kit.copy(x))
         yield kit.case("layernorm", f"layernorm {rows} x {cols}", x.size, "G/s", 1.2, made)
 
 
@@ -195,7 +211,7 @@ def gelu(kit):
                 made.append(mkl.gelu(kit.contest, kit.libraries["MKL"], x, aligned([count]), form, kit.threads))
             if kit.ort:
                 made.append(kit.ort.gelu(x, aligned([count]), form))
-            made.append(kit.copy(x, x.nbytes))
+            made.append(kit.copy(x))
             yield kit.case("gelu", f"gelu ({form}) of {millions} Mi", count, "G/s", 1.2, made)
 
 
@@ -220,7 +236,7 @@ def overhead(kit):
     if kit.threads > 1:
         return
     made = kit.product(4, 4, 4, ort=False)
-    yield kit.case("overhead", "4 x 4 matmul", 1, "calls/ns", None, made, short=True, most_ns=60)
+    yield kit.case("overhead", "4 x 4 matmul", 1, "", None, made, short=True, most_ns=60)
 
 
 def scaling(kit):

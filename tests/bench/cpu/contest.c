@@ -6,9 +6,17 @@
  */
 #include "ffi/include/adead.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #pragma GCC visibility push(default) /* Python finds everything here by name */
 
@@ -201,17 +209,61 @@ void contest_vml_gelu(const contest_call *call, uint64_t times)
         }
 }
 
-/* ---- Memory ---- */
+/* ---- What the machine itself can do: memory and raw instructions ---- */
 
-void contest_copy(const contest_call *call, uint64_t times)
+/* A thread's part of one of these: the same work `times` times, without waiting for the others in between. */
+typedef struct part {
+    void (*work)(const struct part *part);
+    const contest_call *call;
+    uint64_t            times;
+    int64_t             number, count;
+} part;
+
+static void *part_thread(void *given)
 {
-    while (times--) {
-        memcpy(call->pointers[1], call->pointers[0], (size_t)call->numbers[0]);
-        __asm__ volatile("" : : "r"(call->pointers[1]) : "memory");
+    const part *p = given;
+    p->work(p);
+    return NULL;
+}
+
+/* numbers[0]: how many threads. */
+static void in_parts(const contest_call *call, uint64_t times, void (*work)(const part *part))
+{
+    enum { PARTS = 64 };
+    part      parts[PARTS];
+    pthread_t threads[PARTS];
+    int64_t   count = call->numbers[0] < PARTS ? call->numbers[0] : PARTS;
+    for (int64_t i = count - 1; i >= 0; i--) {
+        parts[i] = (part){.work = work, .call = call, .times = times, .number = i, .count = count};
+        if (i == 0)
+            work(&parts[0]);
+        else if (pthread_create(&threads[i], NULL, part_thread, &parts[i]) != 0)
+            abort();
+    }
+    for (int64_t i = 1; i < count; i++) pthread_join(threads[i], NULL);
+}
+
+/* A part's bytes of a block, in whole pages. */
+static size_t part_bytes(const part *p, size_t bytes, size_t *begin)
+{
+    size_t share = bytes / (size_t)p->count / 4096 * 4096;
+    *begin = share * (size_t)p->number;
+    return p->number + 1 == p->count ? bytes - *begin : share;
+}
+
+static void copy_part(const part *p)
+{
+    size_t begin, bytes = part_bytes(p, (size_t)p->call->numbers[1], &begin);
+    for (uint64_t i = 0; i < p->times; i++) {
+        memcpy((char *)p->call->pointers[1] + begin, (const char *)p->call->pointers[0] + begin, bytes);
+        __asm__ volatile("" : : "r"(p->call->pointers[1]) : "memory");
     }
 }
 
-/* Reads all of a block and keeps a sum in `lanes` independent vectors, so that nothing but the memory can be slow. */
+/* numbers: threads, bytes; pointers: from, to. */
+void contest_copy(const contest_call *call, uint64_t times) { in_parts(call, times, copy_part); }
+
+/* Reads all of a block and keeps eight independent sums, so that nothing but the memory can be slow. */
 #define READ_LOOP(name, width, attribute)                                                   \
     attribute static uint64_t name(const void *block, size_t bytes)                         \
     {                                                                                       \
@@ -229,17 +281,100 @@ READ_LOOP(read_256, 32, __attribute__((target("avx2"))))
 #endif
 READ_LOOP(read_128, 16, )
 
-/* numbers: bytes, and the width in bits of the processor's widest vectors. */
-void contest_read(const contest_call *call, uint64_t times)
+static void read_part(const part *p)
 {
+    size_t begin, bytes = part_bytes(p, (size_t)p->call->numbers[1], &begin);
     uint64_t (*read)(const void *, size_t) = read_128;
 #if defined(__x86_64__)
-    if (call->numbers[1] == 512) read = read_512;
-    if (call->numbers[1] == 256) read = read_256;
+    if (p->call->numbers[2] == 512) read = read_512;
+    if (p->call->numbers[2] == 256) read = read_256;
 #endif
     volatile uint64_t sink;
-    while (times--) sink = read(call->pointers[0], (size_t)call->numbers[0]);
+    for (uint64_t i = 0; i < p->times; i++) sink = read((const char *)p->call->pointers[0] + begin, bytes);
     (void)sink;
+}
+
+/* numbers: threads, bytes, the width in bits of the processor's widest vectors; pointers: from. */
+void contest_read(const contest_call *call, uint64_t times) { in_parts(call, times, read_part); }
+
+/* Twelve independent chains of one instruction, enough to keep every unit busy; each loop does RAW_STEPS of them. */
+enum { RAW_STEPS = 1000, RAW_CHAINS = 12 };
+
+#if defined(__x86_64__)
+#define RAW_LOOP(name, features, vector, make, instruction)                      \
+    __attribute__((target(features))) static void name(void)                     \
+    {                                                                            \
+        vector s[RAW_CHAINS], a = make(1), b = make(2);                          \
+        for (int i = 0; i < RAW_CHAINS; i++) s[i] = make(0);                     \
+        for (int step = 0; step < RAW_STEPS; step++)                             \
+            for (int i = 0; i < RAW_CHAINS; i++) s[i] = instruction;             \
+        for (int i = 0; i < RAW_CHAINS; i++) __asm__ volatile("" : : "x"(s[i])); \
+        (void)a, (void)b;                                                        \
+    }
+RAW_LOOP(raw_fma_256, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps(a, b, s[i]))
+RAW_LOOP(raw_fma_512, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps(a, b, s[i]))
+RAW_LOOP(raw_vnni_512, "avx512f,avx512vnni", __m512i, _mm512_set1_epi32, _mm512_dpbusd_epi32(s[i], a, b))
+
+/* Six tiles of sums, one of each factor: 16 x 16 sums of 64 products. */
+__attribute__((target("amx-tile,amx-int8"))) static void raw_amx(void)
+{
+    static const struct {
+        uint8_t  palette, start, reserved[14];
+        uint16_t bytes[16];
+        uint8_t  rows[16];
+    } __attribute__((aligned(64)))
+    shape = {.palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+    _tile_loadconfig(&shape);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+    for (int step = 0; step < RAW_STEPS; step++) {
+        _tile_dpbssd(0, 6, 7);
+        _tile_dpbssd(1, 6, 7);
+        _tile_dpbssd(2, 6, 7);
+        _tile_dpbssd(3, 6, 7);
+        _tile_dpbssd(4, 6, 7);
+        _tile_dpbssd(5, 6, 7);
+    }
+    _tile_release();
+}
+#endif
+
+/* The kernel's leave to use tiles; 0 where there is none to be had. */
+int contest_may_use_amx(void)
+{
+#if defined(__linux__) && defined(__x86_64__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+#else
+    return 0;
+#endif
+}
+
+static void raw_part(const part *p)
+{
+#if defined(__x86_64__)
+    static void (*const loops[])(void) = {raw_fma_256, raw_fma_512, raw_vnni_512, raw_amx};
+    for (uint64_t i = 0; i < p->times; i++) loops[p->call->numbers[1]]();
+#else
+    (void)p;
+#endif
+}
+
+/* numbers: threads, which of raw_part's loops. */
+void contest_raw(const contest_call *call, uint64_t times) { in_parts(call, times, raw_part); }
+
+/* How many operations one thread does in one call of contest_raw. */
+int64_t contest_raw_operations(int64_t loop)
+{
+    enum { AMX = 3 };
+    static const int64_t each[] = {8 * 2, 16 * 2, 64 * 2};
+    return loop == AMX ? (int64_t)RAW_STEPS * 6 * 16 * 16 * 64 * 2 : RAW_STEPS * RAW_CHAINS * each[loop];
 }
 
 /* ---- Python ---- */

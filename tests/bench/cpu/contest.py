@@ -52,10 +52,12 @@ def address(thing):
 
 
 class Contestant:
-    """A named call. `role` is adead, peer, floor (what the memory alone would take) or info (not what is compared with)."""
+    """A named call. `role` is adead, peer, floor (what the memory alone takes), raw (what an instruction alone does) or info
+    (not what is compared with); `work` and `unit` are those of the case unless given."""
 
-    def __init__(self, name, call, keep, result=None, role="peer"):
+    def __init__(self, name, call, keep, result=None, role="peer", work=None, unit=None):
         self.name, self.call, self.keep, self.result, self.role = name, call, keep, result, role
+        self.work, self.unit = work, unit
 
 
 class Contest:
@@ -63,6 +65,7 @@ class Contest:
 
     def __init__(self, path, library, backend, threads):
         self.c = ctypes.CDLL(path)
+        self.c.contest_raw_operations.restype = c_int64
         self.c.contest_run.restype = c_uint32
         self.c.contest_run.argtypes = [POINTER(POINTER(Call)), c_uint32, c_uint32, *[c_uint64] * 3, POINTER(c_double)]
         self.adead = adead.Library(library)

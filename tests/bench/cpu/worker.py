@@ -92,12 +92,12 @@ def measure(contest, case, settings):
     turn = short_turn if case.pop("short", False) else turn
     table = contest.run(made, rounds, turn, pause, limit)
     columns = list(zip(*table))
-    floors = case.pop("floor_work", {})
     figures = {}
     for c, times in zip(made, columns):
-        work = floors.get(c.name, case["work"])
-        figure = {"role": c.role, "ns": spread(times), "rate": work / statistics.median(times)}
-        if c is not ours:
+        figure = {"role": c.role, "ns": spread(times), "rate": (c.work or case["work"]) / statistics.median(times)}
+        if c.unit:
+            figure["unit"] = c.unit
+        if c is not ours and c.role != "raw":
             figure["ratio"] = spread([b / a for a, b in zip(columns[0], times)])
         figures[c.name] = figure
     return {**case, "rounds": len(table), "figures": figures}, notes
