@@ -3,6 +3,7 @@
  * VARIANT is one of backends/cpu/kernels.def or "best", DIM the columns of one head. Prints a line a shape: the median and
  * the shortest time of a call in microseconds, and GFLOP/s by the median, counting 4 seq^2 dim heads whether masked or not.
  * A round repeats the call until about a millisecond is full. The comparison with ONNX Runtime is in tests/bench/cpu.
+ * Made by hand: cc -O2 -I. tests/bench/attention.c zig-out/lib/libadead.a -lm -lpthread
  */
 #include "vm/backend.h"
 
