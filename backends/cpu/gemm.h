@@ -41,9 +41,9 @@ typedef struct adead_gemm_kernels {
     /* One tile of C, of 1 to mr rows and 1 to nr columns, from slivers; `stage` has the bits above. */
     void (*tile)(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
                  uint64_t columns, uint32_t stage);
-    /* Whole products without packing, bias and activation; m, n and k are not 0. `direct` and `streams` want B's columns next
-     * to each other (b_column 1): `direct` is for what is small, `streams` for a few rows of A and a large B. `lines` is for
-     * one row of A and a B whose rows are next to each other (b_step 1). */
+    /* Whole products without packing, bias and activation; m, n and k are not 0. `direct` and `streams` want B's columns
+     * next to each other (b_column 1): `direct` is for what is small, `streams` for a few rows of A and a large B. `lines`
+     * is for one row of A and a B whose rows are next to each other (b_step 1). The last two may be NULL. */
     void (*direct)(const adead_gemm *g);
     void (*streams)(const adead_gemm *g);
     void (*lines)(const adead_gemm *g);
@@ -56,6 +56,8 @@ extern const adead_gemm_kernels adead_gemm_neon;
 #endif
 extern const adead_gemm_kernels adead_gemm_scalar;
 
+/* The product if it is so small that it needs no working memory and its time is mostly that of the call; else false. */
+bool adead_gemm_run_small(const adead_gemm_kernels *kernels, const adead_gemm *g);
 /* The whole product on the calling thread. `pack` is working memory of adead_gemm_pack_bytes(kernels, g->m or more), aligned
  * to 64. */
 void     adead_gemm_run(const adead_gemm_kernels *kernels, const adead_gemm *g, float *pack);

@@ -1,8 +1,8 @@
 /* Products of matrices on the backend `cpu`: matmul in all its forms, and the feed-forward block made of two of them.
  *
- * Threads divide C into rectangles of whole tiles and take them one by one. Each packs what its rectangle needs: to pack once
- * for all would save at most 3 percent of the work of two threads, and have each fetch half of what it reads from the other's
- * cache, and wait.
+ * Threads divide C into rectangles and take them one by one. Each packs what its rectangle needs: to pack once for all would
+ * save at most 3 percent of the work of two threads, and have each fetch half of what it reads from the other's cache, and
+ * wait.
  */
 #include "device.h"
 
@@ -72,6 +72,7 @@ adead_status adead_cpu_run_matmul(adead_cpu_device *device, const adead_tensor_o
         .activation = plain ? ADEAD_ACTIVATION_NONE : op->activation,
     };
     if (g.bias || g.activation != ADEAD_ACTIVATION_NONE) g.finish_row = device->kernels->finish_row;
+    if (batch == 1 && adead_gemm_run_small(device->kernels->gemm, &g)) return ADEAD_OK;
     divided d = {.kernels = device->kernels->gemm, .whole = &g};
     if (strided) {
         d.stride_a = op->dims[ADEAD_DIM_STRIDE_A];
@@ -97,7 +98,8 @@ adead_status adead_cpu_run_ffn(adead_cpu_device *device, const adead_tensor_op *
 {
     const adead_gemm_kernels *kernels = device->kernels->gemm;
     uint64_t                  seq = op->dims[0], dim = op->dims[1], hidden = op->dims[2];
-    uint64_t                  group = group_rows(seq, hidden, kernels->mr), pack_bytes = adead_gemm_pack_bytes(kernels, group);
+    uint64_t                  group = group_rows(seq, hidden, kernels->mr);
+    uint64_t                  pack_bytes = adead_gemm_pack_bytes(kernels, group);
     uint32_t                  threads = adead_cpu_product_threads(device, group, dim, hidden);
     char *packs = adead_scratch_get(&device->scratch, &device->host, threads * pack_bytes + 4 * group * hidden, failure);
     if (!packs) return ADEAD_NO_MEMORY;

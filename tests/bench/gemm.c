@@ -1,8 +1,8 @@
 /* adead_matmul against the sgemm of other libraries, in turn: gemm LIBRARY[,LIBRARY...] ROUNDS SHAPE [SHAPE ...]
  *
  * A shape is N, or MxNxK, with "ta", "tb" or "tatb" after it for transposed operands. Prints a line per shape and round: the
- * shape, nanoseconds of one adead_matmul, nanoseconds of one sgemm of each library, in time that passes. A timing repeats the
- * call until about 10 ms are full; each contestant has had one call before that is not counted. The results must agree to
+ * shape, nanoseconds of one adead_matmul, nanoseconds of one sgemm of each library, in time that passes. A timing
+ * repeats the call until about 10 ms are full; each contestant has had one call before that is not counted. The results must agree to
  * 1e-4 of the largest element: the order of sums differs, an error would be larger. Threads come from ADEAD_THREADS,
  * OPENBLAS_NUM_THREADS, MKL_NUM_THREADS and OMP_NUM_THREADS. LIBRARY may be "-": then only adead is measured.
  */
@@ -162,7 +162,8 @@ int main(int argc, char **argv)
         if (strcmp(path, "-") != 0) peers[count++] = open_peer(path);
     if (adead_init(ADEAD_CPU) != ADEAD_OK) fail("adead_init", adead_last_error()->message);
     const char          *threads = getenv("ADEAD_THREADS");
-    adead_device_options options = {.host = adead_host_default, .threads = threads ? (uint32_t)strtoul(threads, NULL, 10) : 0};
+    adead_device_options options = {.host = adead_host_default};
+    if (threads) options.threads = (uint32_t)strtoul(threads, NULL, 10);
     if (adead_backends[1]->open(&options, &device, &failure) != ADEAD_OK) fail("device", failure.message);
     for (int i = 3; i < argc; i++) measure(peers, count, argv[i], read_shape(argv[i]), strtol(argv[2], NULL, 10));
     adead_backends[1]->close(device);

@@ -6,9 +6,9 @@
  */
 #include "backends/cpu/gemm.h"
 
-/* Rows of a panel: 1 MiB of A. Without packing: a B of at most so many floats (half of a 48 KiB first-level cache) or at most
- * so many floats per row of A saved; so many rows, which would not pay for a copy of B. */
-enum { PANEL_ROWS = 1024, DIRECT_B = 1 << 14, STREAM_ROWS = 4, STREAM_B = 1 << 14, CACHE_LINE = 16 };
+/* Rows of a panel: 1 MiB of A. In place are used: a B whose block of k has at most DIRECT_B floats, or any B for few rows;
+ * from STREAM_B floats on, and for at most STREAM_ROWS rows, as streams. */
+enum { PANEL_ROWS = 1024, DIRECT_B = 1 << 14, STREAM_ROWS = 4, STREAM_B = 1 << 14, CACHE_LINE = 16, SMALL = 64 };
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 static uint64_t panel_tiles(const adead_gemm_kernels *kernels) { return PANEL_ROWS / kernels->mr; }
@@ -34,7 +34,7 @@ static void fetch(const adead_cpu_f32 *x, uint64_t row, uint64_t from, uint64_t 
     }
 }
 
-/* The panel's tiles [first, last) of all `tiles` that the rows are divided into, as evenly as they can be, through all of k. */
+/* The panel of tiles [first, last), of all `tiles` that the rows are divided into as evenly as they can be; all of k. */
 static void run_panel(const adead_gemm_kernels *kernels, const adead_gemm *g, uint64_t first, uint64_t last, uint64_t tiles,
                       float *sliver)
 {
@@ -89,15 +89,24 @@ static adead_gemm turned(const adead_gemm *g)
 /* With a kernel that packs nothing, if there is one that suits. */
 static bool run_in_place(const adead_gemm_kernels *kernels, const adead_gemm *g)
 {
+    uint64_t block = adead_min_u64(g->k, ADEAD_GEMM_KC) * g->n;
     if (g->b_column == 1) {
-        if (g->m <= STREAM_ROWS && g->n * adead_min_u64(g->k, ADEAD_GEMM_KC) > STREAM_B) kernels->streams(g);
-        else if (g->m <= 2ull * kernels->mr || adead_min_u64(g->k, ADEAD_GEMM_KC) * g->n <= DIRECT_B) kernels->direct(g);
+        if (kernels->streams && g->m <= STREAM_ROWS && block > STREAM_B) kernels->streams(g);
+        else if (g->m <= 2ull * kernels->mr || block <= DIRECT_B) kernels->direct(g);
         else return false;
-    } else if (g->m == 1 && g->b_step == 1) {
+    } else if (kernels->lines && g->m == 1 && g->b_step == 1) {
         kernels->lines(g);
     } else {
         return false;
     }
+    return true;
+}
+
+bool adead_gemm_run_small(const adead_gemm_kernels *kernels, const adead_gemm *g)
+{
+    if (g->b_column != 1 || g->m > SMALL || g->n > SMALL || g->k > SMALL || !(g->m && g->n && g->k)) return false;
+    kernels->direct(g);
+    if (g->finish_row) finish(g, 0, g->m, 0, g->n);
     return true;
 }
 

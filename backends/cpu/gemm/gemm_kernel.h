@@ -3,7 +3,8 @@
  *
  *   GEMM_KERNELS   the name of the table this makes
  *   MR, NV         most rows of a tile (at most 14), vectors in a row of it (1 to 3): a tile is MR x (NV LANES)
- *   UNROLL         steps of k that are written out in the loop over packed slivers: 1, 2 or 4
+ *   UNROLL         steps of k that are written out in the loop over packed slivers, 2 or 4; 1 where the arithmetic is so
+ *                  slow that special kernels for packed slivers, streams and lines would be a waste of code
  *   MASKS          what v_load_first and v_store_first cost: 2 nothing, 1 little, 0 much
  *   v_load_steps(x, line, rows, out)   out[s] lane l = x[l line + s] for s < 4 and l < rows; other lanes hold anything
  *
@@ -13,6 +14,13 @@
  */
 #ifndef ADEAD_CPU_GEMM_KERNEL_H
 #define ADEAD_CPU_GEMM_KERNEL_H
+
+/* Compilers would write these loops out several times, for nothing: their bodies are long. */
+#if defined(__clang__)
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define ROLLED _Pragma("GCC unroll 1")
+#endif
 
 /* Steps of k: how far ahead a kernel asks for packed A and B, and how long before the end for its tile of C. Asked for
  * earlier, C would be gone again: A's and B's slivers alone nearly fill the first-level cache. */
@@ -99,12 +107,12 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
         if (NR > CACHE_LINE) __builtin_prefetch((const char *)(b + B_AHEAD * NR + CACHE_LINE));    \
         STEP                                                                                       \
     }
-    uint64_t left = t->depth;
-    if (packed && UNROLL > 1 && 2 * rows >= MR && vectors == NV) {
+    uint64_t left = t->depth; /* at least 1 */
+    if (packed) {
         uint64_t until = left > 2 * C_AHEAD ? C_AHEAD : UNROLL - 1;
         EACH_ROW(TOUCH_FAR)
         for (;;) {
-            for (; left > until; left -= UNROLL) {
+            ROLLED for (; left > until; left -= UNROLL) {
                 STEP_AHEAD
                 STEP_AHEAD
                 if (UNROLL == 4) {
@@ -117,12 +125,14 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
             EACH_ROW(TOUCH_NEAR)
         }
     }
-    for (; left != 0; left--) {
-        if (!packed) {
+    if (packed) {
+        ROLLED for (; left != 0; left--) STEP
+    } else {
+        ROLLED do {
             __builtin_prefetch((const char *)(b + ahead));
             if (NR > CACHE_LINE) __builtin_prefetch((const char *)(b + ahead + CACHE_LINE));
-        }
-        STEP
+            STEP
+        } while (--left != 0);
     }
 #define IS_WHOLE(v) (v < vectors - 1 || whole)
 #define EACH_VECTOR(X, i) X(0, i) X(1, i) X(2, i)
@@ -176,6 +186,11 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
         if (MASKS == 0 || (MASKS == 1 && last == LANES)) tile_of(rows, vectors, packed, t, a, b, c, LANES);          \
         else tile_of(rows, vectors, packed, t, a, b, c, last);                                                       \
     }
+#define TILES(rows, vectors, packed) TILE(rows, vectors, packed)
+#define WHOLE(rows, packed) TILES(rows, NV, packed)
+#define WHOLE_NAME(rows, packed) [rows - 1] = GLUE(tile_##packed##_##rows##_, NV),
+#define GLUE(a, b) GLUED(a, b)
+#define GLUED(a, b) a##b
 #if NV == 1
 #define VECTORS(rows, packed) TILE(rows, 1, packed)
 #define NAMES(rows, packed) {tile_##packed##_##rows##_1},
@@ -186,39 +201,53 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
 #define VECTORS(rows, packed) TILE(rows, 1, packed) TILE(rows, 2, packed) TILE(rows, 3, packed)
 #define NAMES(rows, packed) {tile_##packed##_##rows##_1, tile_##packed##_##rows##_2, tile_##packed##_##rows##_3},
 #endif
-#define HEIGHTS4(X, packed) X(1, packed) X(2, packed) X(3, packed) X(4, packed)
-#define HEIGHTS6(X, packed) HEIGHTS4(X, packed) X(5, packed) X(6, packed)
-#define HEIGHTS8(X, packed) HEIGHTS6(X, packed) X(7, packed) X(8, packed)
-#define HEIGHTS14(X, packed) \
-    HEIGHTS8(X, packed) X(9, packed) X(10, packed) X(11, packed) X(12, packed) X(13, packed) X(14, packed)
+#define FROM1(X, packed) X(1, packed) X(2, packed) X(3, packed) X(4, packed)
+#define FROM3(X, packed) X(3, packed) X(4, packed) X(5, packed) X(6, packed)
+#define FROM5(X, packed) X(5, packed) X(6, packed) X(7, packed) X(8, packed)
+#define FROM7(X, packed) X(7, packed) X(8, packed) X(9, packed) X(10, packed)
+#define FROM11(X, packed) X(11, packed) X(12, packed) X(13, packed) X(14, packed)
 #if MR == 4
-#define HEIGHTS HEIGHTS4
+#define HEIGHTS FROM1
+#define TALL FROM1
 #elif MR == 6
-#define HEIGHTS HEIGHTS6
+#define HEIGHTS(X, packed) FROM1(X, packed) X(5, packed) X(6, packed)
+#define TALL FROM3
 #elif MR == 8
-#define HEIGHTS HEIGHTS8
+#define HEIGHTS(X, packed) FROM1(X, packed) FROM5(X, packed)
+#define TALL FROM5
 #else
-#define HEIGHTS HEIGHTS14
+#define HEIGHTS(X, packed) FROM1(X, packed) X(5, packed) X(6, packed) FROM7(X, packed) FROM11(X, packed)
+#define TALL(X, packed) FROM7(X, packed) FROM11(X, packed)
 #endif
 
-HEIGHTS(VECTORS, true)
-HEIGHTS(VECTORS, false)
-static tile_fn *const packed_tiles[MR][NV] = {HEIGHTS(NAMES, true)};
-static tile_fn *const direct_tiles[MR][NV] = {HEIGHTS(NAMES, false)};
+/* What tile_of takes as `packed`, as words that make names. */
+enum { in_place, in_slivers };
+
+HEIGHTS(VECTORS, in_place)
+static tile_fn *const direct_tiles[MR][NV] = {HEIGHTS(NAMES, in_place)};
+#if UNROLL > 1
+/* From packed slivers, for the heights that a product divided into even tiles has; others are read like A and B in place. */
+TALL(WHOLE, in_slivers)
+static tile_fn *const packed_tiles[MR] = {TALL(WHOLE_NAME, in_slivers)};
+#else
+static tile_fn *const packed_tiles[MR] = {NULL};
+#endif
 
 VEC_FN static void tile_packed(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row,
                                uint64_t rows, uint64_t columns, uint32_t stage)
 {
-    tile_place t = {.c_row = c_row, .depth = depth, .stage = stage};
+    tile_place t = {.a_row = 1, .a_step = MR, .b_step = NR, .c_row = c_row, .depth = depth, .ahead = B_AHEAD * NR,
+                    .stage = stage};
     uint64_t   before = (columns - 1) / LANES, last = columns - before * LANES;
+    tile_fn   *tile = before == NV - 1 && packed_tiles[rows - 1] ? packed_tiles[rows - 1] : direct_tiles[rows - 1][before];
     if (MASKS > 0 || last == LANES) {
-        packed_tiles[rows - 1][before](&t, (const adead_cpu_f32 *)a, (const adead_cpu_f32 *)b, c, last);
+        tile(&t, (const adead_cpu_f32 *)a, (const adead_cpu_f32 *)b, c, last);
         return;
     }
     adead_cpu_f32 whole[MR * NR];
     t.c_row = NR;
     t.stage = ADEAD_GEMM_FIRST;
-    packed_tiles[rows - 1][before](&t, (const adead_cpu_f32 *)a, (const adead_cpu_f32 *)b, whole, LANES);
+    tile(&t, (const adead_cpu_f32 *)a, (const adead_cpu_f32 *)b, whole, LANES);
     for (uint64_t i = 0; i < rows; i++)
         for (uint64_t j = 0; j < columns; j++) {
             float *to = (float *)(c + i * c_row + j), sum = whole[i * NR + j];
@@ -281,7 +310,7 @@ VEC_FN static void pack_b(const adead_cpu_f32 *b, uint64_t b_step, uint64_t b_co
 
 /* ---- Without packing ---- */
 
-/* Columns from j of one block of k, fewer than a tile has and no whole vectors, where there are no masks to read them with. */
+/* Columns from j on of one block of k, fewer than a tile has, where there are no masks to read parts of vectors with. */
 VEC_FN static void edge(const adead_gemm *g, const adead_cpu_f32 *a, const adead_cpu_f32 *b, uint64_t j, uint64_t depth,
                         uint32_t stage)
 {
@@ -297,7 +326,11 @@ VEC_FN static void edge(const adead_gemm *g, const adead_cpu_f32 *a, const adead
 /* Tiles are as even in height as they can be, so that each has sums enough to hide the latency of an addition. */
 VEC_FN static void gemm_direct(const adead_gemm *g)
 {
-    uint64_t tiles = (g->m + MR - 1) / MR, height = g->m / tiles, higher = g->m % tiles;
+    uint64_t tiles = (g->m + MR - 1) / MR, height = g->m, higher = 0;
+    if (tiles > 1) { /* divisions take longer than the smallest products */
+        height = g->m / tiles;
+        higher = g->m % tiles;
+    }
     for (uint64_t from = 0; from < g->k; from += ADEAD_GEMM_KC) {
         uint64_t   depth = adead_min_u64(ADEAD_GEMM_KC, g->k - from);
         tile_place t = {.a_row = g->a_row, .a_step = g->a_step, .b_step = g->b_step, .c_row = g->c_row, .depth = depth,
@@ -319,7 +352,9 @@ VEC_FN static void gemm_direct(const adead_gemm *g)
     }
 }
 
+#if UNROLL > 1
 #include "gemm_vector.h"
+#endif
 
 const adead_gemm_kernels GEMM_KERNELS = {
     .mr = MR,
@@ -328,8 +363,10 @@ const adead_gemm_kernels GEMM_KERNELS = {
     .pack_b = pack_b,
     .tile = tile_packed,
     .direct = gemm_direct,
+#if UNROLL > 1
     .streams = gemm_streams,
     .lines = gemm_lines,
+#endif
 };
 
 #endif

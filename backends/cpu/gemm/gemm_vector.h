@@ -4,23 +4,22 @@
 
 /* ---- B's columns next to each other: B is read in long streams, a few rows of it at once ---- */
 
-enum { STREAM_COLUMNS = 1024, STREAM_ROWS = 4, STREAM_STEPS = 4, STREAM_LINES_AHEAD = 512 };
+enum { STREAM_COLUMNS = 1024, STREAM_ROWS = 4, STREAM_STEPS = 4, STREAM_AHEAD = 512 /* floats */ };
 
-/* sums[r][j] (or +0 if `fresh`) += a[r, s] b[s, j] for s < steps, in this order. */
-VEC_INLINE void stream_steps(const int rows, const int steps, const bool fresh, const adead_cpu_f32 *a, uint64_t a_row,
-                             uint64_t a_step, const adead_cpu_f32 *b, uint64_t b_step, uint64_t columns,
-                             float sums[][STREAM_COLUMNS])
+/* sums[r][j] += a[r, s] b[s, j] for s < steps, in this order. */
+VEC_INLINE void stream_steps(const int rows, const int steps, const adead_cpu_f32 *a, uint64_t a_row, uint64_t a_step,
+                             const adead_cpu_f32 *b, uint64_t b_step, uint64_t columns, float sums[][STREAM_COLUMNS])
 {
     vf x[STREAM_ROWS][2 * STREAM_STEPS];
     for (int r = 0; r < rows; r++)
         for (int s = 0; s < steps; s++) x[r][s] = v_splat(a[(uint64_t)r * a_row + (uint64_t)s * a_step]);
-    for (uint64_t j = 0; j < columns; j += LANES) {
+    ROLLED for (uint64_t j = 0; j < columns; j += LANES) {
         uint64_t here = columns - j;
         vf       sum[STREAM_ROWS];
-        for (int r = 0; r < rows; r++) sum[r] = fresh ? v_zero() : v_load((adead_cpu_f32 *)&sums[r][j]);
+        for (int r = 0; r < rows; r++) sum[r] = v_load((adead_cpu_f32 *)&sums[r][j]);
         for (int s = 0; s < steps; s++) {
             const adead_cpu_f32 *at = b + (uint64_t)s * b_step + j;
-            __builtin_prefetch((const char *)(at + STREAM_LINES_AHEAD));
+            __builtin_prefetch((const char *)(at + STREAM_AHEAD));
             vf y = here >= LANES ? v_load(at) : v_load_first(at, here);
             for (int r = 0; r < rows; r++) sum[r] = v_fma(x[r][s], y, sum[r]);
         }
@@ -31,19 +30,13 @@ VEC_INLINE void stream_steps(const int rows, const int steps, const bool fresh, 
 VEC_INLINE void stream_block(const int rows, const adead_gemm *g, const adead_cpu_f32 *a, const adead_cpu_f32 *b,
                              uint64_t depth, uint64_t columns, float sums[][STREAM_COLUMNS])
 {
-    const int steps = rows == 1 ? 2 * STREAM_STEPS : STREAM_STEPS;
-    uint64_t  p = 0;
-    if (depth >= (uint64_t)steps) {
-        stream_steps(rows, steps, true, a, g->a_row, g->a_step, b, g->b_step, columns, sums);
-        p = (uint64_t)steps;
-    } else {
-        stream_steps(rows, 1, true, a, g->a_row, g->a_step, b, g->b_step, columns, sums);
-        p = 1;
-    }
-    for (; p + (uint64_t)steps <= depth; p += (uint64_t)steps)
-        stream_steps(rows, steps, false, a + p * g->a_step, g->a_row, g->a_step, b + p * g->b_step, g->b_step, columns, sums);
-    for (; p < depth; p++)
-        stream_steps(rows, 1, false, a + p * g->a_step, g->a_row, g->a_step, b + p * g->b_step, g->b_step, columns, sums);
+    const uint64_t steps = rows == 1 ? 2 * STREAM_STEPS : STREAM_STEPS;
+    uint64_t       p = 0;
+    memset(sums, 0, (size_t)rows * STREAM_COLUMNS * sizeof **sums);
+    ROLLED for (; p + steps <= depth; p += steps)
+        stream_steps(rows, (int)steps, a + p * g->a_step, g->a_row, g->a_step, b + p * g->b_step, g->b_step, columns, sums);
+    ROLLED for (; p < depth; p++)
+        stream_steps(rows, 1, a + p * g->a_step, g->a_row, g->a_step, b + p * g->b_step, g->b_step, columns, sums);
 }
 
 /* c = or += sums, a vector at a time. */
@@ -66,12 +59,11 @@ VEC_FN static void gemm_streams(const adead_gemm *g)
             uint64_t columns = adead_min_u64(STREAM_COLUMNS, g->n - j), depth = adead_min_u64(ADEAD_GEMM_KC, g->k - from);
             uint32_t stage = (from == 0 ? ADEAD_GEMM_FIRST : 0u) | (from + depth == g->k ? ADEAD_GEMM_LAST : 0u);
             const adead_cpu_f32 *b = g->b + from * g->b_step + j;
-            for (uint64_t i = 0; i < g->m; i += STREAM_ROWS) {
-                uint64_t             rows = adead_min_u64(STREAM_ROWS, g->m - i);
+            for (uint64_t i = 0, rows; i < g->m; i += rows) {
+                rows = g->m - i >= 4 ? 4 : g->m - i >= 2 ? 2 : 1;
                 const adead_cpu_f32 *a = g->a + i * g->a_row + from * g->a_step;
                 if (rows == 1) stream_block(1, g, a, b, depth, columns, sums);
                 else if (rows == 2) stream_block(2, g, a, b, depth, columns, sums);
-                else if (rows == 3) stream_block(3, g, a, b, depth, columns, sums);
                 else stream_block(4, g, a, b, depth, columns, sums);
                 for (uint64_t r = 0; r < rows; r++) add_sums(g->c + (i + r) * g->c_row + j, sums[r], columns, stage);
             }
@@ -82,8 +74,8 @@ VEC_FN static void gemm_streams(const adead_gemm *g)
 
 enum { LINE_VECTORS = LANES >= 8 ? 2 : 4, LINE_STEPS = 4 };
 
-/* LINE_VECTORS vectors of columns, of which `columns` exist. */
-VEC_INLINE void line_block(const adead_gemm *g, uint64_t j, uint64_t columns, const uint64_t vectors)
+/* `vectors` vectors of columns, of the last of which `last` lanes exist. */
+VEC_INLINE void line_block(const adead_gemm *g, uint64_t j, const uint64_t vectors, const uint64_t last)
 {
     vf total[LINE_VECTORS];
     for (uint64_t v = 0; v < vectors; v++) total[v] = v_zero();
@@ -92,33 +84,29 @@ VEC_INLINE void line_block(const adead_gemm *g, uint64_t j, uint64_t columns, co
         const adead_cpu_f32 *a = g->a + from * g->a_step, *b = g->b + from + j * g->b_column;
         vf                   sum[LINE_VECTORS];
         for (uint64_t v = 0; v < vectors; v++) sum[v] = v_zero();
-        for (; p + LINE_STEPS <= depth; p += LINE_STEPS) {
+        ROLLED for (; p + LINE_STEPS <= depth; p += LINE_STEPS)
             for (uint64_t v = 0; v < vectors; v++) {
-                vf       four[LINE_STEPS];
-                uint64_t have = columns - v * LANES;
-                if (have >= LANES) v_load_steps(b + v * LANES * g->b_column + p, g->b_column, LANES, four);
-                else v_load_steps(b + v * LANES * g->b_column + p, g->b_column, have, four);
+                vf four[LINE_STEPS];
+                v_load_steps(b + v * LANES * g->b_column + p, g->b_column, v + 1 < vectors ? LANES : last, four);
                 for (uint64_t s = 0; s < LINE_STEPS; s++)
                     sum[v] = v_fma(v_splat(a[(p + s) * g->a_step]), four[s], sum[v]);
             }
-        }
-        for (; p < depth; p++)
+        ROLLED for (; p < depth; p++)
             for (uint64_t v = 0; v < vectors; v++) {
-                adead_cpu_f32 one[LANES];
-                for (uint64_t l = 0; l < LANES; l++)
-                    one[l] = v * LANES + l < columns ? b[(v * LANES + l) * g->b_column + p] : 0.0f;
+                adead_cpu_f32 one[LANES] = {0};
+                for (uint64_t l = 0; l < (v + 1 < vectors ? LANES : last); l++)
+                    one[l] = b[(v * LANES + l) * g->b_column + p];
                 sum[v] = v_fma(v_splat(a[p * g->a_step]), v_load(one), sum[v]);
             }
         for (uint64_t v = 0; v < vectors; v++) total[v] = from == 0 ? sum[v] : v_add(total[v], sum[v]);
     }
     for (uint64_t v = 0; v < vectors; v++)
-        v_store_first(g->c + j + v * LANES, v_canonical(total[v]), adead_min_u64(LANES, columns - v * LANES));
+        v_store_first(g->c + j + v * LANES, v_canonical(total[v]), v + 1 < vectors ? LANES : last);
 }
 
 VEC_FN static void gemm_lines(const adead_gemm *g)
 {
     uint64_t j = 0;
-    for (; j + (LINE_VECTORS - 1) * LANES < g->n; j += LINE_VECTORS * LANES)
-        line_block(g, j, adead_min_u64(LINE_VECTORS * LANES, g->n - j), LINE_VECTORS);
-    for (; j < g->n; j += LANES) line_block(g, j, adead_min_u64(LANES, g->n - j), 1);
+    for (; j + LINE_VECTORS * LANES <= g->n; j += LINE_VECTORS * LANES) line_block(g, j, LINE_VECTORS, LANES);
+    for (; j < g->n; j += LANES) line_block(g, j, 1, adead_min_u64(LANES, g->n - j));
 }
