@@ -280,7 +280,8 @@ enum { PARALLEL_PRODUCTS = 1 << 21 };
 
 static adead_status run_product(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
 {
-    const adead_int8_kernels *kernels = adead_int8_best(device->kernels->int8);
+    const adead_int8_kernels *amx = device->kernels->int8_product;
+    const adead_int8_kernels *kernels = amx ? amx : adead_int8_best(device->kernels->int8);
     uint64_t                  m = op->dims[0], n = op->dims[1], k = op->dims[2];
     uint32_t                  flags = op->kind == ADEAD_TENSOR_MATMUL_I8_EX ? op->flags : 0;
     bool                      ta = flags & ADEAD_TRANSPOSE_A, tb = flags & ADEAD_TRANSPOSE_B;
@@ -355,7 +356,6 @@ const adead_int8_kernels *adead_int8_best(const adead_int8_kernels *level)
     (void)cpu;
 #if defined(__x86_64__)
     if (level == &adead_int8_avx2 && cpu->avx_vnni) return &adead_int8_avx_vnni;
-    if (level == &adead_int8_avx512 && adead_int8_amx_usable()) return &adead_int8_amx;
     if (level == &adead_int8_avx512 && cpu->avx512vnni) return &adead_int8_avx512_vnni;
 #elif defined(__aarch64__)
     if (level == &adead_int8_neon && cpu->dotprod) return &adead_int8_neon_dot;

@@ -106,11 +106,7 @@ static AMX void tile(const adead_int8_tile *t, uint64_t rows)
     }
     _tile_stored(0, sums[0], sizeof sums[0]);
     _tile_stored(1, sums[0] + SIDE, sizeof sums[0]);
-    for (uint64_t i = 0; i < rows; i++) {
-        adead_cpu_i32 *c = t->c + i * t->c_row;
-        for (uint64_t j = 0; j < t->columns; j++)
-            c[j] = (int32_t)((t->add ? (uint32_t)c[j] : 0) + (uint32_t)sums[i][j]);
-    }
+    adead_int8_put(t, sums[0], NR, rows);
 }
 
 const adead_int8_kernels adead_int8_amx = {

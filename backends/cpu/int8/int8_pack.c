@@ -227,3 +227,12 @@ void adead_int8_pack_b_words(const adead_int8_kernels *kernels, const int8_t *b,
         }
     }
 }
+
+void adead_int8_put(const adead_int8_tile *tile, const int32_t *sums, uint64_t nr, uint64_t rows)
+{
+    for (uint64_t i = 0; i < rows; i++) {
+        adead_cpu_i32 *c = tile->c + i * tile->c_row;
+        for (uint64_t j = 0; j < tile->columns; j++)
+            c[j] = (int32_t)((tile->add ? (uint32_t)c[j] : 0) + (uint32_t)sums[i * nr + j]);
+    }
+}

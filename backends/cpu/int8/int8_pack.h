@@ -32,6 +32,9 @@ void adead_int8_pack_b_bytes_avx2(const adead_int8_kernels *kernels, const int8_
                                   uint64_t depth, uint64_t columns, uint8_t *out, uint64_t out_sliver);
 #endif
 
+/* Writes the sums of a tile that lacks columns to C, or adds them; rows of `sums` are nr apart. */
+void adead_int8_put(const adead_int8_tile *tile, const int32_t *sums, uint64_t nr, uint64_t rows);
+
 enum { ADEAD_INT8_NR_MAX = 32 };
 
 /* Up to four rows of one sliver of B, row-major: rows past `there` and columns past `columns` become zero. */

@@ -11,6 +11,7 @@ enum { INT8_LINE = 16 / LANES }; /* registers that a cache line holds */
 /* Sums stay in registers only if every loop over them is unrolled. */
 #if defined(__clang__)
 #define INT8_UNROLL _Pragma("unroll")
+#pragma clang diagnostic ignored "-Wpass-failed" /* without optimisation there is no unrolling */
 #else
 #define INT8_UNROLL _Pragma("GCC unroll 16")
 #endif
@@ -42,19 +43,18 @@ static inline __attribute__((always_inline)) INT8_FN void INT8_NAME(tile_rows)(c
             }
         }
     }
+    if (t->columns < NV * LANES) {
+        int32_t sums[MR * NV * LANES];
+        INT8_UNROLL for (int i = 0; i < rows; i++)
+            INT8_UNROLL for (int v = 0; v < NV; v++) vi_store(sums + (i * NV + v) * LANES, s[i][v]);
+        adead_int8_put(t, sums, NV * LANES, (uint64_t)count);
+        return;
+    }
     INT8_UNROLL for (int i = 0; i < rows; i++) {
         adead_cpu_i32 *c = t->c + (uint64_t)i * t->c_row;
-        if (i >= count) break;
-        INT8_UNROLL for (int v = 0; v < NV; v++) {
-            int            left = (int)t->columns - v * LANES;
-            adead_cpu_f32 *at = (adead_cpu_f32 *)(c + v * LANES); /* moved, not computed with */
-            if (left >= LANES)
+        if (i < count)
+            INT8_UNROLL for (int v = 0; v < NV; v++)
                 vi_store(c + v * LANES, add ? vi_add(vi_load(c + v * LANES), s[i][v]) : s[i][v]);
-            else if (left > 0 && add)
-                v_store_first(at, v_from_bits(vi_add(v_bits(v_load_first(at, (uint64_t)left)), s[i][v])), (uint64_t)left);
-            else if (left > 0)
-                v_store_first(at, v_from_bits(s[i][v]), (uint64_t)left);
-        }
     }
 }
 
