@@ -88,22 +88,24 @@ CPU = """\
 
 Everything goes through the public C interface of the shared library (`adead_matmul`, `adead_compute`) and the public
 functions of the peers' shared libraries, called from C ([contest.c](../../tests/bench/cpu/contest.c)); only numpy and ONNX
-Runtime are called from Python, which costs them some microseconds a call. Same data, same threads, every array aligned to a page.
-adead's results are the same bits on every processor and number of threads ([numerics](../numerics.md)); the peers' are not, and
-are compared with adead's before they are timed: a peer that differs by more than 1e-4 of the largest element, or at all in an
-integer, is left out and named.
+Runtime are called from Python, which costs them some microseconds a call. Same data, same threads, every array aligned to
+a page. adead's results are the same bits on every processor and number of threads ([numerics](../numerics.md)); the
+peers' are not, and are compared with adead's before they are timed: a peer that differs by more than 1e-4 of the largest
+element, or at all in an integer, is left out and named.
 
 Every library has its best settings: it chooses its own kernels, oneDNN's primitives and ONNX Runtime's sessions are made
-beforehand, with inputs and outputs bound; MKL uses its sequential layer on one thread and Intel's OpenMP on two. A turn lasts 10 ms
-(1.5 ms for small shapes) of one call after the other, after one that is not counted, with warm caches. With one thread the process is
-pinned to one processor. With two, turns are 4 ms apart and idle threads of OpenBLAS and OpenMP spin 2 ms at most, so that none
-disturbs the next contestant.
+beforehand, with inputs and outputs bound; MKL uses its sequential layer on one thread and Intel's OpenMP on two. A turn
+lasts 10 ms (1.5 ms for small shapes) of one call after the other, after one that is not counted, with warm caches. With one
+thread the process is pinned to one processor. With two, turns are 4 ms apart and the idle threads of OpenBLAS, OpenMP and
+ONNX Runtime spin 2 ms at most, so that none disturbs the next contestant.
 
-- *adead is*: adead's speed divided by that of the fastest peer of that case; *aim*: what the project wants that to be.
-- Products of bytes: `a` holds 0 to 127, the same number as a signed and as an unsigned byte, so that each peer can have the
-  signedness it likes best (MKL multiplies unsigned by signed only; oneDNN is tried with both). "b reordered within" counts the
-  conversion of `b` to oneDNN's own format; what needs `b` converted or packed beforehand is shown and not counted, since adead
-  takes `b` as it is.
+- *adead is*: adead's speed divided by that of the fastest peer of that case; *aim*: what the project
+  wants that to be, judged by the two digits shown.
+- Products of bytes: `a` holds 0 to 127, the same number as a signed and as an unsigned byte, so that each peer can have
+  the signedness it likes best (MKL multiplies unsigned by signed only; oneDNN is tried with both). "b reordered within"
+  counts the conversion of `b` to oneDNN's own format; what needs `b` converted or packed beforehand is shown and not
+  counted, since adead takes `b` as it is.
+- Thin matrices: the rate is that of reading the 64 MB matrix once; the rate of a copy counts what it reads and writes.
 - Copies: a copy of as many bytes as the operation reads, on as many threads, and a read of them.
 - GELU by MKL is made of its vector functions (accuracy LA) on pieces that stay in the cache.
 - The percentages are of what a loop of nothing but the instruction reaches in the same run.

@@ -20,7 +20,8 @@ text { fill: #e6edf3 } .s { fill: #9198a1 } .x { stroke: #30363d } .one { stroke
 
 
 def document(width, height, title, parts):
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     return "\n".join([head, f"<title>{escape(title)}</title>", STYLE, *parts, "</svg>"]) + "\n"
 
 
@@ -39,7 +40,7 @@ TICKS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4]
 
 
 def ratios(results, titles):
-    """A row for each case with a bar for each number of threads, from the line of 1.0 to the ratio, on a logarithmic axis."""
+    """A row for each case, with a bar from the line of 1.0 to the ratio for each number of threads; the axis is logarithmic."""
     groups = {}
     for case in results["cases"]:
         if "ratio" in case and case["group"] != "scaling":
@@ -66,7 +67,8 @@ def ratios(results, titles):
             y += ROW
         y += 8
     axis = [words(8, 20, "The backend cpu: times as fast as the fastest peer of each case", "t")]
-    axis.append(words(8, 38, "1 thread dark / 2 threads light; peers: OpenBLAS, MKL, BLIS, oneDNN, ONNX Runtime, numpy", "s"))
+    peers = "OpenBLAS, MKL, BLIS, oneDNN, ONNX Runtime, numpy"
+    axis.append(words(8, 38, f"right of 1: faster; 1 thread dark / 2 threads light; peers: {peers}", "s"))
     for tick in TICKS:
         axis.append(line(at(tick), 58, at(tick), y - 4, "one" if tick == 1 else "x"))
         axis.append(words(at(tick), 54, f"{tick:g}", "m s"))
@@ -113,6 +115,7 @@ def panel_of(rows, names, left, wide, top, count):
         parts += [f'<polyline points="{left},{y(middle):.1f} {left + wide},{y(middle):.1f}" class="raw"/>']
         parts += [words(left + wide, y(middle) - 4, "multiply-add alone", "e s")]
     for i, name in reversed(list(enumerate(names))):
-        points = " ".join(f"{x(n):.1f},{y(c['figures'][name]['rate']):.1f}" for n, c in zip(sizes, rows) if name in c["figures"])
+        rates = [(n, c["figures"][name]["rate"]) for n, c in zip(sizes, rows) if name in c["figures"]]
+        points = " ".join(f"{x(n):.1f},{y(rate):.1f}" for n, rate in rates)
         parts.append(f'<polyline points="{points}" class="p{i % 8}"/>')
     return parts

@@ -42,8 +42,8 @@ typedef void cblas_sgemv_function(int order, int transpose, int m, int n, float 
 typedef void bli_sgemm_function(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const float *alpha,
                                 const float *a, int64_t a_row, int64_t a_column, const float *b, int64_t b_row,
                                 int64_t b_column, const float *beta, float *c, int64_t c_row, int64_t c_column);
-typedef int  dnnl_sgemm_function(char transpose_a, char transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
-                                 const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+typedef int  dnnl_sgemm_function(char ta, char tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                                 const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 
 /* numbers: m n k transpose_a transpose_b (0 or 1); pointers: a b c, dense; c[m,n] = op(a) op(b). */
 typedef struct product {

@@ -27,7 +27,7 @@ def aim(case):
     if case.get("most_ns"):
         return f"< {case['most_ns']} ns"
     least = case.get("least") or case["target"]
-    return f"≥ {least:.2f}x" if least else ""
+    return f"≥ {least:.2f}x{', ≥ ' + case['floor'] if 'floor' in case else ''}" if least else ""
 
 
 def verdict(case):
