@@ -94,3 +94,15 @@ tanh = operations.tanh
 transpose = operations.transpose
 widen_bf16 = operations.widen_bf16
 widen_f16 = operations.widen_f16
+
+__all__ = [
+    "ADeadRuntime", "Activation", "Array", "Assembler", "AssemblyError", "BackendError", "BackendInfo", "BadShape",
+    "Buffer", "DType", "Declaration", "DivisionByZero", "Error", "FileError", "FormatError", "Instance", "InvalidArgument",
+    "InvalidState", "Limits", "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel",
+    "Overlap", "ProfileRow", "Program", "ProgramInfo", "Register", "Run", "Runtime", "ShapeMismatch", "Status", "Tensor",
+    "Trap", "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backends", "contiguous", "cos",
+    "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh", "layernorm",
+    "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex", "matmul_strided", "max", "mul",
+    "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale", "r", "relu", "scale", "sha256",
+    "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose", "widen_bf16", "widen_f16",
+]

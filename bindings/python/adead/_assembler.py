@@ -138,7 +138,8 @@ class Assembler:
         names."""
         row = OPCODES.get(mnemonic)
         if row is None or mnemonic == "func":
-            near = difflib.get_close_matches(str(mnemonic), OPCODES, 1)
+            near = difflib.get_close_matches(str(mnemonic), OPCODES, 8)
+            near.sort(key=lambda n: not n.startswith(str(mnemonic)))
             hint = "function() writes it" if mnemonic == "func" else f"did you mean {near[0]!r}?" if near else ""
             raise _syntax(f"there is no instruction {mnemonic!r}", hint)
         kinds = row[1]

@@ -9,7 +9,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "adead.h"
+#include "ffi/include/adead.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,0 +1,32 @@
+"""What users write, for mypy --strict: this file is checked, not run."""
+
+import array
+
+import adead
+import numpy as np
+from adead import b, r
+
+a = np.ones((2, 3), np.float32)
+t: adead.Tensor = adead.Tensor.zeros((3, 4), "f32")
+c = adead.matmul(a, t)
+d = adead.matmul(a, t, out=np.empty((2, 4), np.float32), bias=None, activation="relu")
+e = adead.softmax(array.array("f", [1.0, 2.0]))
+with adead.Runtime("cpu", threads=2) as runtime:
+    runtime.matmul(a, t)
+    runtime.layernorm(a, t, t, eps=1e-6)
+    name: str = runtime.backend.name
+program = adead.Program("digits.hex", runtime=adead.Runtime())
+run = program.run({"images": a, "n": 3}, limits=adead.Limits(fuel=1000), stream=print)
+logits: adead.Tensor = run["logits"]
+digest: str = run.digest("logits")
+shape: tuple[int, ...] = logits.shape
+with program.instance() as instance:
+    instance.set_input("images", a)
+    instance.run(trace=lambda offset, task, text: print(offset, task, text))
+    values = instance.output("logits").numpy()
+square: adead.Program = adead.Assembler().function("f").emit("i64.add", r[0], r[0], r[1]).emit("halt").assemble()
+adead.Assembler().input("x", "f32", (None, 3), buffer=b[0])
+try:
+    program.verify()
+except adead.VerifyError as error:
+    offset: int | None = error.offset
