@@ -289,23 +289,6 @@ adead_status adead_cpu_run_array(adead_cpu_device *device, const adead_tensor_op
     case ADEAD_TENSOR_TRANSPOSE: run_transpose(device, op); break;
     case ADEAD_TENSOR_COPY:
     case ADEAD_TENSOR_FILL: run_pieces(device, op, op->dims[0], 1, 4); break;
-    default: run_pieces(device, op, op->dims[0], 1, 1);
-    }
-    return ADEAD_OK;
-}
-
-bool adead_cpu_has_array(adead_tensor_kind kind)
-{
-    switch (kind) {
-    case ADEAD_TENSOR_SOFTMAX:
-    case ADEAD_TENSOR_LAYERNORM:
-    case ADEAD_TENSOR_SUM:
-    case ADEAD_TENSOR_MAX:
-    case ADEAD_TENSOR_ARGMAX:
-    case ADEAD_TENSOR_EMBEDDING:
-    case ADEAD_TENSOR_TRANSPOSE:
-    case ADEAD_TENSOR_COPY:
-    case ADEAD_TENSOR_FILL:
     case ADEAD_TENSOR_RELU:
     case ADEAD_TENSOR_SIGMOID:
     case ADEAD_TENSOR_TANH:
@@ -325,7 +308,10 @@ bool adead_cpu_has_array(adead_tensor_kind kind)
     case ADEAD_TENSOR_WIDEN_F16:
     case ADEAD_TENSOR_WIDEN_BF16:
     case ADEAD_TENSOR_NARROW_F16:
-    case ADEAD_TENSOR_NARROW_BF16: return true;
-    default: return false;
+    case ADEAD_TENSOR_NARROW_BF16: run_pieces(device, op, op->dims[0], 1, 1); break;
+    default:
+        return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend cpu does not run operation %d",
+                          (int)op->kind);
     }
+    return ADEAD_OK;
 }

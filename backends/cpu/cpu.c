@@ -1,6 +1,5 @@
 /* The backend `cpu`: ref's bits at the processor's speed. Which instruction set is used is chosen when a device is
- * opened, from what processor and operating system offer; kernels.def lists them. Operations that a set has no kernel for
- * are declined and run on ref, in the same memory.
+ * opened, from what processor and operating system offer; kernels.def lists them. Each has kernels for every operation.
  *
  * Variants: "cpu" the best there is, "cpu:avx2" that one or nothing.
  *
@@ -8,40 +7,21 @@
  * thread in the canonical order, so how many there are cannot change a bit. Small operations stay on the caller's thread.
  */
 #include "device.h"
+#include "int8/int8.h"
 
 #include "vm/base/cpu.h"
 
 #include <stdio.h>
 
-static bool cpu_supports(adead_device *opaque, const adead_tensor_op *op)
-{
-    (void)opaque;
-    switch (op->kind) {
-    case ADEAD_TENSOR_MATMUL:
-    case ADEAD_TENSOR_MATMUL_EX:
-    case ADEAD_TENSOR_MATMUL_STRIDED:
-    case ADEAD_TENSOR_FFN:
-    case ADEAD_TENSOR_ATTENTION:
-    case ADEAD_TENSOR_MULTIHEAD:
-    case ADEAD_TENSOR_MATMUL_I8:
-    case ADEAD_TENSOR_MATMUL_I8_EX:
-    case ADEAD_TENSOR_QUANTIZE_SCALE:
-    case ADEAD_TENSOR_QUANTIZE:
-    case ADEAD_TENSOR_DEQUANTIZE: return true;
-    default: return adead_cpu_has_array(op->kind);
-    }
-}
-
 static adead_status cpu_run(adead_device *opaque, const adead_tensor_op *op, adead_failure *failure)
 {
     adead_cpu_device *device = (adead_cpu_device *)opaque;
-    if (!cpu_supports(opaque, op))
-        return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend cpu does not run operation %d",
-                          (int)op->kind);
     switch (op->kind) {
     case ADEAD_TENSOR_MATMUL:
     case ADEAD_TENSOR_MATMUL_EX:
     case ADEAD_TENSOR_MATMUL_STRIDED: return adead_cpu_run_matmul(device, op, failure);
+    case ADEAD_TENSOR_MATMUL_F16:
+    case ADEAD_TENSOR_MATMUL_BF16: return adead_cpu_run_matmul_half(device, op, failure);
     case ADEAD_TENSOR_ATTENTION:
     case ADEAD_TENSOR_MULTIHEAD: return adead_cpu_run_attention(device, op, failure);
     case ADEAD_TENSOR_FFN: return adead_cpu_run_ffn(device, op, failure);
@@ -80,6 +60,7 @@ enum { ADEAD_CPU_FEATURES(FEATURE) };
 static const char *const feature_names[] = {ADEAD_CPU_FEATURES(FEATURE)};
 #undef FEATURE
 
+#define ASKS(call, text) if (!call) return text;
 #define NEEDS(member) if (!cpu->member) return feature_names[FEATURE_##member];
 #define KERNELS(name, text, processor, needs)                  \
     extern const adead_cpu_kernels adead_cpu_##name;           \
@@ -91,6 +72,7 @@ static const char *const feature_names[] = {ADEAD_CPU_FEATURES(FEATURE)};
 #include "kernels.def"
 #undef KERNELS
 #undef NEEDS
+#undef ASKS
 
 static const variant variants[] = {
 #define KERNELS(name, text, processor, needs) {#name, text, processor(&adead_cpu_##name, NULL), missing_##name},
@@ -213,7 +195,6 @@ const adead_backend adead_backend_cpu = {
     .close = cpu_close,
     .alloc = cpu_alloc,
     .free = cpu_free,
-    .supports = cpu_supports,
     .run = cpu_run,
     .describe = cpu_describe,
 };

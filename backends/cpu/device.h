@@ -39,11 +39,10 @@ static inline uint32_t adead_cpu_product_threads(const adead_cpu_device *device,
 
 /* One function for each group of operations; errors are NO_MEMORY for working memory, and SHAPE_TRAP of an embedding. */
 adead_status adead_cpu_run_matmul(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
+adead_status adead_cpu_run_matmul_half(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_ffn(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_attention(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_int8(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_array(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
-/* Is this one of arrays.c, for which all instruction sets have kernels? */
-bool adead_cpu_has_array(adead_tensor_kind kind);
 
 #endif

@@ -53,24 +53,34 @@ static void run_products(divided *d, uint64_t batch, uint32_t threads)
     adead_pool_run(threads, batch * d->parts_m * d->parts_n, run_rectangle, d);
 }
 
+/* The shape of an operation's product, without its operands. */
+static adead_gemm product_of(const adead_tensor_op *op)
+{
+    bool     strided = op->kind == ADEAD_TENSOR_MATMUL_STRIDED;
+    uint32_t flags = op->kind == ADEAD_TENSOR_MATMUL ? 0 : op->flags;
+    uint64_t m = op->dims[0], n = op->dims[1], k = op->dims[2];
+    bool     ta = flags & ADEAD_TRANSPOSE_A, tb = flags & ADEAD_TRANSPOSE_B;
+    uint64_t lda = strided ? op->dims[ADEAD_DIM_LDA] : ta ? m : k, ldb = strided ? op->dims[ADEAD_DIM_LDB] : tb ? k : n;
+    return (adead_gemm){.m = m,
+                        .n = n,
+                        .k = k,
+                        .a_row = ta ? 1 : lda,
+                        .a_step = ta ? lda : 1,
+                        .b_step = tb ? 1 : ldb,
+                        .b_column = tb ? ldb : 1,
+                        .c_row = strided ? op->dims[ADEAD_DIM_LDC] : n};
+}
+
 adead_status adead_cpu_run_matmul(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
 {
     bool       plain = op->kind == ADEAD_TENSOR_MATMUL, strided = op->kind == ADEAD_TENSOR_MATMUL_STRIDED;
-    uint32_t   flags = plain ? 0 : op->flags;
-    uint64_t   m = op->dims[0], n = op->dims[1], k = op->dims[2], batch = strided ? op->dims[ADEAD_DIM_BATCH] : 1;
-    bool       ta = flags & ADEAD_TRANSPOSE_A, tb = flags & ADEAD_TRANSPOSE_B;
-    uint64_t   lda = strided ? op->dims[ADEAD_DIM_LDA] : ta ? m : k, ldb = strided ? op->dims[ADEAD_DIM_LDB] : tb ? k : n;
-    adead_gemm g = {
-        .a = adead_cpu_floats(op, 0),
-        .b = adead_cpu_floats(op, 1),
-        .bias = flags & ADEAD_BIAS ? adead_cpu_floats(op, 2) : NULL,
-        .c = adead_cpu_floats(op, plain ? 2 : 3),
-        .m = m, .n = n, .k = k,
-        .a_row = ta ? 1 : lda, .a_step = ta ? lda : 1,
-        .b_step = tb ? 1 : ldb, .b_column = tb ? ldb : 1,
-        .c_row = strided ? op->dims[ADEAD_DIM_LDC] : n,
-        .activation = plain ? ADEAD_ACTIVATION_NONE : op->activation,
-    };
+    uint64_t   batch = strided ? op->dims[ADEAD_DIM_BATCH] : 1;
+    adead_gemm g = product_of(op);
+    g.a = adead_cpu_floats(op, 0);
+    g.b = adead_cpu_floats(op, 1);
+    g.c = adead_cpu_floats(op, plain ? 2 : 3);
+    if (!plain && op->flags & ADEAD_BIAS) g.bias = adead_cpu_floats(op, 2);
+    if (!plain) g.activation = op->activation;
     if (g.bias || g.activation != ADEAD_ACTIVATION_NONE) g.finish_row = device->kernels->finish_row;
     if (batch == 1 && adead_gemm_run_small(device->kernels->gemm, &g)) return ADEAD_OK;
     divided d = {.kernels = device->kernels->gemm, .whole = &g};
@@ -79,8 +89,8 @@ adead_status adead_cpu_run_matmul(adead_cpu_device *device, const adead_tensor_o
         d.stride_b = op->dims[ADEAD_DIM_STRIDE_B];
         d.stride_c = op->dims[ADEAD_DIM_STRIDE_C];
     }
-    uint32_t threads = adead_cpu_product_threads(device, m, n, k * batch);
-    d.pack_bytes = adead_gemm_pack_bytes(d.kernels, m);
+    uint32_t threads = adead_cpu_product_threads(device, g.m, g.n, g.k * batch);
+    d.pack_bytes = adead_gemm_pack_bytes(d.kernels, g.m);
     d.packs = adead_scratch_get(&device->scratch, &device->host, threads * d.pack_bytes, failure);
     if (!d.packs) return ADEAD_NO_MEMORY;
     run_products(&d, batch, threads);
@@ -92,6 +102,36 @@ static uint64_t group_rows(uint64_t rows, uint64_t row_floats, uint64_t mr)
 {
     uint64_t fit = adead_min_u64(row_floats ? GROUP_FLOATS / row_floats : rows, rows) / mr * mr;
     return adead_min_u64(rows, adead_max_u64(fit, mr));
+}
+
+/* Both matrices are widened as a whole, and rows of C made in groups and narrowed. */
+adead_status adead_cpu_run_matmul_half(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
+{
+    const adead_cpu_kernels *kernels = device->kernels;
+    bool                     bf16 = op->kind == ADEAD_TENSOR_MATMUL_BF16;
+    adead_convert           *widen = bf16 ? kernels->widen_bf16 : kernels->widen_f16;
+    adead_convert           *narrow = bf16 ? kernels->narrow_bf16 : kernels->narrow_f16;
+    adead_gemm               g = product_of(op);
+    uint64_t m = g.m, a_floats = m * g.k, b_floats = g.k * g.n, group = group_rows(m, g.n, kernels->gemm->mr);
+    uint64_t pack_bytes = adead_gemm_pack_bytes(kernels->gemm, group);
+    uint32_t threads = adead_cpu_product_threads(device, group, g.n, g.k);
+    char    *packs = adead_scratch_get(&device->scratch, &device->host,
+                                       threads * pack_bytes + 4 * (a_floats + b_floats + group * g.n), failure);
+    if (!packs) return ADEAD_NO_MEMORY;
+    adead_cpu_f32 *a = (adead_cpu_f32 *)(packs + threads * pack_bytes);
+    char          *out = adead_slice_host(&op->operands[2]);
+    widen(adead_slice_host(&op->operands[0]), a, a_floats);
+    widen(adead_slice_host(&op->operands[1]), a + a_floats, b_floats);
+    g.b = a + a_floats;
+    g.c = a + a_floats + b_floats;
+    for (uint64_t i = 0; i < m; i += group) {
+        divided d = {.kernels = kernels->gemm, .whole = &g, .packs = packs, .pack_bytes = pack_bytes};
+        g.a = a + i * g.a_row;
+        g.m = adead_min_u64(group, m - i);
+        run_products(&d, 1, threads);
+        narrow((const void *)g.c, out + 2 * i * g.n, g.m * g.n);
+    }
+    return ADEAD_OK;
 }
 
 adead_status adead_cpu_run_ffn(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
