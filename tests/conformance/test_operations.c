@@ -62,6 +62,22 @@ static void adjust_operands(const test_case *test, data_class class, uint64_t *s
         }
 }
 
+/* Rows whose largest element is a zero, of which sign is a question, and rows that have it twice. */
+static void make_maxima(const test_case *test, uint64_t *seed)
+{
+    uint64_t rows = test->op.dims[0], columns = test->op.dims[1];
+    for (uint64_t r = 0; r < rows && columns; r++) {
+        uint8_t *row = test->bytes[0] + 4 * r * columns;
+        uint64_t z = test_random(seed), places[3] = {z % columns, (z >> 20) % columns, (z >> 40) % columns};
+        if (z >> 62 == 0) { /* nothing above zero, and zeros of either sign */
+            for (uint64_t i = 0; i < columns; i++) adead_store_u32(row + 4 * i, adead_load_u32(row + 4 * i) | 0x80000000u);
+            for (int i = 0; i < 3; i++) adead_store_u32(row + 4 * places[i], (uint32_t)(z >> (50 + i)) << 31);
+        } else if (z >> 62 == 1) {
+            for (int i = 0; i < 3; i++) adead_store_f32(row + 4 * places[i], 0x1p100f);
+        }
+    }
+}
+
 /* Random operands of a class for the case. */
 static void fill_operands(test_case *test, data_class class, uint64_t seed)
 {
@@ -74,6 +90,8 @@ static void fill_operands(test_case *test, data_class class, uint64_t seed)
         fill_bytes(test->op.kind, shape->operands[i].dtype, class, &seed, test->bytes[i], bytes);
     }
     adjust_operands(test, class, &seed);
+    if (test->op.kind == ADEAD_TENSOR_MAX || test->op.kind == ADEAD_TENSOR_ARGMAX || test->op.kind == ADEAD_TENSOR_SOFTMAX)
+        make_maxima(test, &seed);
 }
 
 /* ---- Cases ---- */
