@@ -102,6 +102,19 @@ def test_scalars_limits_trace_and_profile():
         program.run({"n": 30}, limits=adead.Limits(fuel=1000))
 
 
+def test_an_instance_runs_again_when_its_outputs_are_let_go():
+    instance = adead.Program(PROGRAMS / "fib.hex").instance()
+    for n, fib in ((10, 55), (11, 89)):
+        instance.set_input("n", n)
+        instance.run()
+        view = instance.output("fib").numpy()
+        assert view == fib
+        with pytest.raises(adead.InvalidState):
+            instance.reset()
+        del view
+        instance.reset()
+
+
 def test_memory_of_an_instance():
     program = adead.Assembler().memory(4096).emit("halt").assemble()
     instance = program.instance()
