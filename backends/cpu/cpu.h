@@ -24,6 +24,7 @@ typedef struct adead_cpu_kernels {
     const adead_gemm_kernels *gemm;
     const struct adead_attention_kernels *attention; /* attention/attention.h */
     const struct adead_int8_kernels *int8; /* int8/int8.h */
+    const struct adead_int8_kernels *int8_product; /* for products alone; NULL: the best of that level */
     /* ---- Rows. y may be x in all of these. ---- */
     void (*softmax_row)(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count);
     void (*layernorm_row)(const adead_cpu_f32 *x, const adead_cpu_f32 *gamma, const adead_cpu_f32 *beta, float eps,

@@ -13,6 +13,15 @@ const adead_cpu_kernels adead_cpu_avx512 = {
     ARRAY_KERNELS,
 };
 
+/* The same, with tiles for products of int8. */
+const adead_cpu_kernels adead_cpu_amx = {
+    .gemm = &adead_gemm_avx512,
+    .attention = &adead_attention_avx512,
+    .int8 = &adead_int8_avx512,
+    .int8_product = &adead_int8_amx,
+    ARRAY_KERNELS,
+};
+
 #else
 typedef int adead_cpu_avx512_is_for_x86_64; /* a translation unit may not be empty */
 #endif
