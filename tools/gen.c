@@ -329,8 +329,8 @@ static void make_operations_block(text *t)
         if (!strchr(adead_ops[op].operands, ADEAD_KIND_TENSOR_WRITE)) continue;
         for (size_t i = 0; i < COUNT(tensors); i++)
             if (strcmp(tensors[i].name, op_tensors[op]) == 0)
-                put(t, "    ADEAD_COMPUTE_%s = 0x%08X, /* %s: %s */\n", tensors[i].name, (unsigned)adead_ops[op].value,
-                    tensors[i].dims, tensors[i].formula);
+                put(t, "    ADEAD_COMPUTE_%s = 0x%08X,%s/* %s: %s */\n", tensors[i].name, (unsigned)adead_ops[op].value,
+                    strlen(tensors[i].dims) > 20 ? "\n        " : " ", tensors[i].dims, tensors[i].formula);
     }
     put(t, "    ADEAD_COMPUTE_NONE = 0\n};\n");
 }

@@ -111,7 +111,8 @@ static adead_status choose(const char *asked, uint32_t threads, const variant **
     *chosen = found;
     facts->available = true;
     facts->attested = true; /* IEEE instructions: right by specification, and by the conformance suite */
-    snprintf(facts->device, sizeof facts->device, "%s, %u thread%s", found->text, (unsigned)threads, threads == 1 ? "" : "s");
+    snprintf(facts->device, sizeof facts->device, "%s, %u thread%s", found->text, (unsigned)threads,
+             threads == 1 ? "" : "s");
     if (asked) snprintf(facts->reason, sizeof facts->reason, "asked for by name");
     else if (!better) snprintf(facts->reason, sizeof facts->reason, "the best there is");
     else {

@@ -337,7 +337,8 @@ enum {
     ADEAD_COMPUTE_FFN = 0x00030023, /* seq dim hidden: act(in w1 + b1) w2 + b2 */
     ADEAD_COMPUTE_MATMUL_EX = 0x00030024, /* m n k: c = act(op(a) op(b) + bias) */
     ADEAD_COMPUTE_MATMUL_I8 = 0x00030025, /* m n k: c = a b, exact modulo 2^32 */
-    ADEAD_COMPUTE_MATMUL_STRIDED = 0x00030026, /* m n k batch lda ldb ldc stride_a stride_b stride_c: c = act(op(a) op(b) + bias) for each of batch */
+    ADEAD_COMPUTE_MATMUL_STRIDED = 0x00030026,
+        /* m n k batch lda ldb ldc stride_a stride_b stride_c: c = act(op(a) op(b) + bias) for each of batch */
     ADEAD_COMPUTE_MATMUL_I8_EX = 0x00030027, /* m n k: c = op(a) op(b), exact modulo 2^32 */
     ADEAD_COMPUTE_MATMUL_F16 = 0x00030028, /* m n k: c = op(a) op(b), contracted in f32, rounded once */
     ADEAD_COMPUTE_MATMUL_BF16 = 0x00030029, /* m n k: c = op(a) op(b), contracted in f32, rounded once */
@@ -380,14 +381,15 @@ typedef struct adead_operation {
     uint32_t    flags;      /* ADEAD_FLAG_... */
     uint32_t    activation; /* ADEAD_ACT_... */
     uint64_t    dims[ADEAD_OPERATION_DIMS];
-    adead_array arrays[ADEAD_OPERATION_ARRAYS]; /* in the instruction's order; the last one is written, the others only read */
+    adead_array arrays[ADEAD_OPERATION_ARRAYS]; /* in the instruction's order; only the last one is written */
     float       scalar;                         /* of scale, layernorm (eps) and fill (the byte) */
     uint32_t    reserved;                       /* 0 */
 } adead_operation;
 
-/* Runs one operation; the result is there when it returns. May be called from several threads at once. Errors: INVALID_ARGUMENT,
- * OUT_OF_BOUNDS (an array is too short), OVERLAP (the result shares memory with what is read, where that is not allowed),
- * SHAPE_TRAP (impossible dims, an embedding id out of range), NO_MEMORY, BACKEND_FAILED. Nothing is written on error. */
+/* Runs one operation; the result is there when it returns. May be called from several threads at once. Errors:
+ * INVALID_ARGUMENT, OUT_OF_BOUNDS (an array is too short), OVERLAP (the result shares memory with what is read, where that is
+ * not allowed), SHAPE_TRAP (impossible dims, an embedding id out of range), NO_MEMORY, BACKEND_FAILED. Nothing is written on
+ * error. */
 ADEAD_API int adead_compute(adead_runtime *runtime, const adead_operation *operation);
 
 /* ---- The simple calls ----------------------------------------------------------------------------------------------- */

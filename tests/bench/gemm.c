@@ -2,9 +2,9 @@
  *
  * A shape is N, or MxNxK, with "ta", "tb" or "tatb" after it for transposed operands. Prints a line per shape and round: the
  * shape, nanoseconds of one adead_matmul, nanoseconds of one sgemm of each library, in time that passes. A timing
- * repeats the call until about 10 ms are full; each contestant has had one call before that is not counted. The results must agree to
- * 1e-4 of the largest element: the order of sums differs, an error would be larger. Threads come from ADEAD_THREADS,
- * OPENBLAS_NUM_THREADS, MKL_NUM_THREADS and OMP_NUM_THREADS. LIBRARY may be "-": then only adead is measured.
+ * repeats the call until about 10 ms are full; each contestant has had one call before that is not counted. The results must
+ * agree to 1e-4 of the largest element: the order of sums differs, an error would be larger. Threads come from
+ * ADEAD_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS and OMP_NUM_THREADS. LIBRARY may be "-": then only adead is measured.
  */
 
 #include "vm/backend.h"

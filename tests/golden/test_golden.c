@@ -1,5 +1,6 @@
 /* The sample programs, end to end through the public interface: every hex/programs/NAME.hex runs on every backend of this
- * machine, and every variant of `cpu`, with one thread and with three, and each output and the stream must have the digest of tests/golden/digests.txt.
+ * machine, and every variant of `cpu`, with one thread and with three, and each output and the stream must have the digest
+ * of tests/golden/digests.txt.
  *
  * Beside the digests, which only say "as before", stand checks against truths from elsewhere: known values of fib, of the
  * prime count, of SHA-256 and of n-body, exact small matrix products, and the digits of the held-out set. Each .hex must

@@ -87,8 +87,9 @@ static void failure_messages_are_bounded(void)
 
 static void dtypes(void)
 {
-    static const struct { uint32_t number, size; const char *name; } rows[] = {
-        {0, 4, "f32"}, {1, 8, "f64"}, {2, 4, "i32"}, {3, 8, "i64"}, {4, 1, "u8"}, {5, 1, "i8"}, {6, 2, "f16"}, {7, 2, "bf16"}};
+    static const struct { uint32_t number, size; const char *name;
+    } rows[] = {{0, 4, "f32"}, {1, 8, "f64"}, {2, 4, "i32"}, {3, 8, "i64"},
+                {4, 1, "u8"},  {5, 1, "i8"},  {6, 2, "f16"}, {7, 2, "bf16"}};
     CHECK_EQ(ADEAD_COUNT(rows), ADEAD_DTYPE_COUNT);
     for (size_t i = 0; i < ADEAD_COUNT(rows); i++) {
         CHECK_EQ(adead_dtype_size(rows[i].number), rows[i].size);

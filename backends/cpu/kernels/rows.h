@@ -1,5 +1,6 @@
 /* Operations on rows, for whatever instruction set was included before: sums in the canonical order, maximum, softmax,
- * layernorm. The canonical plain sum has sixteen lanes, which here are 16 / LANES registers; so its order is the natural one.
+ * layernorm. The canonical plain sum has sixteen lanes, which here are 16 / LANES registers; so its order is the natural
+ * one.
  *
  * The parts (maximum, exponentials, squares, ...) are kernels of their own too, so that a long row can be divided among
  * threads at multiples of 256: the sums of blocks do not depend on each other.
@@ -103,7 +104,8 @@ VEC_FN static float row_max(const adead_cpu_f32 *x, uint64_t count)
         m[1] = v_max(b, m[1]);
     }
     for (; i < count; i += LANES) {
-        vf a = v_select(vm_first(adead_min_u64(LANES, count - i)), v_load_first(x + i, adead_min_u64(LANES, count - i)), lowest);
+        vf a = v_select(vm_first(adead_min_u64(LANES, count - i)), v_load_first(x + i, adead_min_u64(LANES, count - i)),
+                        lowest);
         nan = vm_or(nan, v_unordered(a, a));
         m[0] = v_max(a, m[0]);
     }

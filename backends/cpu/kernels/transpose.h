@@ -29,7 +29,8 @@ enum { SQUARE = 4 };
 VEC_INLINE void transpose_square(const adead_cpu_f32 *src, uint64_t src_row, adead_cpu_f32 *dst, uint64_t dst_row)
 {
     for (uint64_t i = 0; i < SQUARE; i++)
-        for (uint64_t j = 0; j < SQUARE; j++) ((adead_cpu_i32 *)dst)[j * dst_row + i] = ((const adead_cpu_i32 *)src)[i * src_row + j];
+        for (uint64_t j = 0; j < SQUARE; j++)
+            ((adead_cpu_i32 *)dst)[j * dst_row + i] = ((const adead_cpu_i32 *)src)[i * src_row + j];
 }
 #endif
 
