@@ -1,0 +1,341 @@
+//! Instances: a program with its state, from inputs through a run to outputs and their digest.
+
+use crate::element::Element;
+use crate::error::{check, static_text, Result};
+use crate::operations::Digest;
+use crate::program::{shape_of, Program, Tensor};
+use crate::runtime::c_text;
+use crate::stream::{Sink, SINK};
+use adead_sys as sys;
+use std::any::Any;
+use std::ffi::{c_char, c_void, CStr};
+use std::io::Write;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::ptr::{null, null_mut, NonNull};
+use std::{fmt, mem};
+
+/// What an instance may use. Deterministic: exceeding a limit is the same trap at the same place everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Limits {
+    buffers: u32,
+    fuel: u64,
+    memory: u64,
+    call_depth: u32,
+    tasks: u32,
+}
+
+impl Limits {
+    /// The defaults: no limit on fuel, 256 MiB, 1024 buffers, 65,536 nested calls, 256 tasks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Executed instructions; tensor work counts more. 0: no limit.
+    pub fn fuel(mut self, fuel: u64) -> Self {
+        self.fuel = fuel;
+        self
+    }
+
+    /// Bytes of linear memory, and again of buffers.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Buffers alive at once, at most 1024.
+    pub fn buffers(mut self, count: u32) -> Self {
+        self.buffers = count;
+        self
+    }
+
+    /// Nested calls.
+    pub fn call_depth(mut self, calls: u32) -> Self {
+        self.call_depth = calls;
+        self
+    }
+
+    /// Tasks, and channels.
+    pub fn tasks(mut self, count: u32) -> Self {
+        self.tasks = count;
+        self
+    }
+}
+
+/// A program with its state. Keeps its program alive.
+///
+/// What is read from an instance borrows it: an output cannot outlive the next call. That is checked while compiling:
+///
+/// ```compile_fail,E0499
+/// # fn f(mut instance: adead::Instance) -> adead::Result<()> {
+/// let output = instance.output("y")?;
+/// instance.reset()?; // the output's elements may be gone
+/// println!("{:?}", output.as_slice::<f32>()?);
+/// # Ok(()) }
+/// ```
+///
+/// # Threads
+/// `Send`, not `Sync`: one thread at a time.
+pub struct Instance {
+    handle: NonNull<sys::adead_instance>,
+    program: Program,
+}
+
+// The header: an instance may be used by one thread at a time.
+unsafe impl Send for Instance {}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        unsafe { sys::adead_instance_destroy(self.handle.as_ptr()) }
+    }
+}
+
+impl Instance {
+    /// An instance with the default limits.
+    ///
+    /// # Errors
+    /// As [`with_limits`](Instance::with_limits).
+    pub fn new(program: &Program) -> Result<Instance> {
+        Instance::with_limits(program, Limits::new())
+    }
+
+    /// Verifies the program, if that was not done, and makes an instance of it.
+    ///
+    /// # Errors
+    /// 3xx with an offset, `OUT_OF_MEMORY` (the program declares more than the limit), `IMPORT_MISSING`, `NO_MEMORY`,
+    /// `INVALID_ARGUMENT` (impossible limits).
+    pub fn with_limits(program: &Program, limits: Limits) -> Result<Instance> {
+        let limits = sys::adead_limits {
+            size: mem::size_of::<sys::adead_limits>() as u32,
+            buffers: limits.buffers,
+            fuel: limits.fuel,
+            memory: limits.memory,
+            call_depth: limits.call_depth,
+            tasks: limits.tasks,
+        };
+        let mut handle = null_mut();
+        check(unsafe { sys::adead_instance_create(program.raw(), &limits, &mut handle) })?;
+        let handle = NonNull::new(handle).expect("the library made no instance and reported no error");
+        Ok(Instance { handle, program: program.clone() })
+    }
+
+    /// Its program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Gives an input its value, which is copied to where the program wants it. `dims` is `&[]` for a scalar.
+    ///
+    /// # Errors
+    /// `NAME_NOT_FOUND` (the hint lists the names), `TYPE_MISMATCH`, `SHAPE_MISMATCH`, `OUT_OF_MEMORY`, `INVALID_STATE` (after
+    /// a run, before a reset).
+    pub fn set_input<T: Element>(&mut self, name: &str, dims: &[u64], data: &[T]) -> Result<()> {
+        let name = shape_of(name, dims, data)?;
+        let dtype = T::DTYPE.number();
+        check(unsafe {
+            let data = data.as_ptr().cast();
+            sys::adead_instance_set_input(self.raw(), name.as_ptr(), dtype, dims.len() as u32, dims.as_ptr(), data)
+        })
+    }
+
+    /// Writes linear memory, before or after a run.
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`.
+    pub fn write_memory<T: Element>(&mut self, address: u64, data: &[T]) -> Result<()> {
+        let bytes = mem::size_of_val(data) as u64;
+        check(unsafe { sys::adead_instance_write_memory(self.raw(), address, data.as_ptr().cast(), bytes) })
+    }
+
+    /// Reads linear memory, before or after a run.
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`.
+    pub fn read_memory<T: Element>(&mut self, address: u64, data: &mut [T]) -> Result<()> {
+        let bytes = mem::size_of_val(data) as u64;
+        check(unsafe { sys::adead_instance_read_memory(self.raw(), address, data.as_mut_ptr().cast(), bytes) })
+    }
+
+    /// Runs the program from its entry to its end. Its output stream is dropped.
+    ///
+    /// # Errors
+    /// 4xx (a trap, with the instruction's offset), 5xx; `INVALID_STATE` after a run, before a reset.
+    pub fn run(&mut self) -> Result<()> {
+        check(unsafe { sys::adead_instance_run(self.raw()) })
+    }
+
+    /// Runs the program and writes its output stream.
+    ///
+    /// # Errors
+    /// As [`run`](Instance::run); `OUTPUT_REFUSED` with the writer's error as its source.
+    pub fn run_to(&mut self, stream: &mut dyn Write) -> Result<()> {
+        let mut sink = Sink::new(stream);
+        let attached = Attached(self);
+        let status = unsafe {
+            sys::adead_instance_set_stream(attached.0.raw(), SINK, sink.context());
+            sys::adead_instance_run(attached.0.raw())
+        };
+        drop(attached);
+        sink.finish(status)
+    }
+
+    /// Runs the program, writes its output stream and calls `trace` before each instruction. Slow.
+    ///
+    /// # Errors
+    /// As [`run_to`](Instance::run_to).
+    pub fn run_traced(&mut self, stream: &mut dyn Write, mut trace: impl FnMut(Step<'_>)) -> Result<()> {
+        let mut sink = Sink::new(stream);
+        let mut tracer = Tracer { trace: &mut trace, panic: None };
+        let attached = Attached(self);
+        let status = unsafe {
+            let context: *mut c_void = (&mut tracer as *mut Tracer<'_>).cast();
+            sys::adead_instance_set_stream(attached.0.raw(), SINK, sink.context());
+            sys::adead_instance_set_trace(attached.0.raw(), Some(Tracer::call), context);
+            sys::adead_instance_run(attached.0.raw())
+        };
+        drop(attached);
+        match tracer.panic {
+            Some(panic) => resume_unwind(panic),
+            None => sink.finish(status),
+        }
+    }
+
+    /// An output's value after a run that ended well, where it lies.
+    ///
+    /// # Errors
+    /// `NAME_NOT_FOUND`, `INVALID_STATE`, `SHAPE_MISMATCH` (the program set a size that its memory or buffer does not hold).
+    pub fn output(&mut self, name: &str) -> Result<Tensor<'_>> {
+        let name = c_text(name, "the name")?;
+        let mut value: sys::adead_tensor = unsafe { mem::zeroed() };
+        check(unsafe { sys::adead_instance_get_output(self.raw(), name.as_ptr(), &mut value) })?;
+        // The data is the instance's until its next call, which the tensor's borrow of `self` puts off.
+        unsafe { Tensor::new(&value) }
+    }
+
+    /// SHA-256 of an output's bytes.
+    ///
+    /// # Errors
+    /// As [`output`](Instance::output).
+    pub fn digest(&mut self, name: &str) -> Result<Digest> {
+        let name = c_text(name, "the name")?;
+        self.digest_of(name.as_ptr())
+    }
+
+    /// SHA-256 of the digests of all outputs, in order of declaration.
+    ///
+    /// # Errors
+    /// As [`output`](Instance::output).
+    pub fn digest_all(&mut self) -> Result<Digest> {
+        self.digest_of(null())
+    }
+
+    fn digest_of(&mut self, name: *const c_char) -> Result<Digest> {
+        let mut digest = Digest([0; 32]);
+        check(unsafe { sys::adead_instance_digest(self.raw(), name, digest.0.as_mut_ptr()) })?;
+        Ok(digest)
+    }
+
+    /// Back to the state after creation. Inputs that were set stay set.
+    pub fn reset(&mut self) -> Result<()> {
+        check(unsafe { sys::adead_instance_reset(self.raw()) })
+    }
+
+    /// Fuel used by the last run.
+    pub fn fuel_used(&self) -> u64 {
+        unsafe { sys::adead_instance_fuel_used(self.raw()) }
+    }
+
+    /// Counts and times each kind of instruction in later runs. Slows them down.
+    pub fn set_profile(&mut self, on: bool) -> Result<()> {
+        check(unsafe { sys::adead_instance_set_profile(self.raw(), on.into()) })
+    }
+
+    /// The last profiled run, in descending order of time; empty if there was none.
+    pub fn profile(&mut self) -> Vec<ProfileRow> {
+        let mut rows = Vec::new();
+        loop {
+            let mut row: sys::adead_profile_row = unsafe { mem::zeroed() };
+            row.size = mem::size_of_val(&row) as u32;
+            if unsafe { sys::adead_instance_profile(self.raw(), rows.len() as u32, &mut row) } != sys::status::OK {
+                return rows;
+            }
+            rows.push(ProfileRow {
+                opcode: row.opcode,
+                mnemonic: static_text(row.mnemonic),
+                count: row.count,
+                nanoseconds: row.nanoseconds,
+                flops: row.flops,
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn raw(&self) -> *mut sys::adead_instance {
+        self.handle.as_ptr()
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").field("handle", &self.handle).field("program", &self.program).finish()
+    }
+}
+
+/// Takes stream and trace away from the instance at the end of a run, whatever its result.
+struct Attached<'a>(&'a mut Instance);
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        unsafe {
+            sys::adead_instance_set_stream(self.0.raw(), None, null_mut());
+            sys::adead_instance_set_trace(self.0.raw(), None, null_mut());
+        }
+    }
+}
+
+/// An instruction that is about to run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Step<'a> {
+    /// Its offset in the instruction stream.
+    pub offset: u64,
+    /// The task that runs it.
+    pub task: u32,
+    /// As assembly text.
+    pub text: &'a str,
+}
+
+struct Tracer<'a> {
+    trace: &'a mut dyn FnMut(Step<'_>),
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Tracer<'_> {
+    /// # Safety
+    /// `context` is a live tracer that nothing else touches during the call; `text` is NUL-terminated.
+    unsafe extern "C" fn call(context: *mut c_void, offset: u64, task: u32, text: *const c_char) {
+        let tracer = unsafe { &mut *context.cast::<Tracer<'_>>() };
+        if tracer.panic.is_some() {
+            return;
+        }
+        let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+        let step = AssertUnwindSafe(|| (tracer.trace)(Step { offset, task, text: &text }));
+        tracer.panic = catch_unwind(step).err();
+    }
+}
+
+/// One kind of instruction in a profiled run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProfileRow {
+    /// Its value on the wire.
+    pub opcode: u32,
+    /// Its name.
+    pub mnemonic: &'static str,
+    /// How often it ran.
+    pub count: u64,
+    /// How long that took.
+    pub nanoseconds: u64,
+    /// Floating-point operations of tensor work; 0 for others.
+    pub flops: u64,
+}

@@ -1,0 +1,79 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # The parts
+//!
+//! - [`Runtime`]: a backend and its threads. Its methods run tensor operations on slices, without copies.
+//! - [`Program`]: loaded, assembled or made by a [`ProgramBuilder`].
+//! - [`Instance`]: a program with its state: inputs, [`run`](Instance::run), outputs, [`digest`](Instance::digest).
+//! - [`Error`]: of everything that can fail: code, place, sentence, hint.
+//!
+//! # Threads
+//!
+//! [`Runtime`] and [`Program`] are `Send` and `Sync`, an [`Instance`] is `Send` only: several threads make an instance each.
+//!
+//! # Memory
+//!
+//! Handles keep alive what they need, so the order of dropping does not matter. An output borrows its instance; the methods of
+//! `Runtime` read and write the slices they are given. A slice that is written cannot be one that is read:
+//!
+//! ```compile_fail,E0502
+//! # let runtime = adead::Runtime::new().unwrap();
+//! let mut x = [1.0f32; 4];
+//! runtime.matmul(&x, &x, &mut x, (2, 2, 2)).unwrap(); // in place is another method, where there is one
+//! ```
+
+#![deny(missing_docs)]
+#![warn(missing_debug_implementations)]
+
+mod builder;
+#[cfg(doctest)]
+mod compile_fail;
+mod element;
+mod error;
+mod instance;
+mod operations;
+mod program;
+mod runtime;
+mod seed;
+mod stream;
+
+pub use adead_sys::opcode;
+pub use builder::{Buffer, Function, Label, Operand, Operands, Place, ProgramBuilder, Reg};
+pub use element::{Bf16, DType, Element, F16};
+pub use error::{Code, Error, Result};
+pub use instance::{Instance, Limits, ProfileRow, Step};
+pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
+pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};
+pub use runtime::{backends, cpu_text, version, BackendInfo, Meter, Runtime, RuntimeBuilder};
+pub use seed::{ADeadRuntime, Backend};
+
+/// What the documentation promises of threads.
+#[allow(dead_code)]
+mod promises {
+    use super::*;
+
+    const fn send<T: Send>() {}
+    const fn sync<T: Sync>() {}
+
+    const _: () = {
+        send::<Runtime>();
+        sync::<Runtime>();
+        send::<Program>();
+        sync::<Program>();
+        send::<Instance>();
+        send::<Tensor<'static>>();
+        sync::<Tensor<'static>>();
+        send::<Error>();
+        sync::<Error>();
+        send::<Meter>();
+        sync::<Meter>();
+    };
+
+    // `some_item` is ambiguous, and this does not compile, if Instance is Sync.
+    trait AmbiguousIfSync<A> {
+        fn some_item() {}
+    }
+    impl<T: ?Sized> AmbiguousIfSync<()> for T {}
+    impl<T: ?Sized + Sync> AmbiguousIfSync<u8> for T {}
+    const _: fn() = || <Instance as AmbiguousIfSync<_>>::some_item();
+}

@@ -1,0 +1,120 @@
+#!/bin/sh
+# Everything about the Rust crates: declarations against the header, tests, errors, what must not compile, leaks, lints,
+# documentation, packages that build by themselves, examples.
+#
+#   bindings/rust/test.sh [--overhead] [--compilers]
+#
+# --overhead also measures a call against C (needs a quiet machine); --compilers also builds the library with clang and, where
+# the checkout has it, `zig cc`. CARGO_TARGET_DIR is where it builds (default: target/ beside this file, ignored by git).
+# Prints PASS, FAIL and SKIP lines and a last line with their numbers; exits 1 if anything failed. Needs cargo, a C compiler, and
+# the three crates of Cargo.lock, from the registry or, once they were fetched, without a network.
+set -u
+cd "$(dirname "$0")" || exit 1
+root=$(cd ../.. && pwd)
+target=${CARGO_TARGET_DIR:-$PWD/target}
+export CARGO_TARGET_DIR="$target" CARGO_TERM_COLOR=never
+unset ADEAD_BACKEND ADEAD_THREADS
+passed=0 failed=0 skipped=0
+overhead=false compilers=false
+for argument; do
+    case $argument in
+    --overhead) overhead=true ;;
+    --compilers) compilers=true ;;
+    *) echo "usage: $0 [--overhead] [--compilers]" >&2; exit 2 ;;
+    esac
+done
+
+pass() { passed=$((passed + 1)); echo "PASS rust.$1"; }
+fail() { failed=$((failed + 1)); echo "FAIL rust.$1: $2"; }
+skip() { skipped=$((skipped + 1)); echo "SKIP rust.$1: $2"; }
+finish() {
+    echo "rust: $passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+if ! command -v cargo >/dev/null 2>&1; then
+    skip cargo "there is no cargo (https://rustup.rs)"
+    echo "rust: 0 passed, 0 failed, 1 skipped"
+    exit 0
+fi
+mkdir -p "$target" || exit 1
+log=$target/test.log
+
+# check NAME COMMAND...: one result for a whole command.
+check() {
+    name=$1
+    shift
+    if "$@" >"$log" 2>&1; then pass "$name"; else
+        sed 's/^/    /' "$log" | tail -n 40 >&2
+        fail "$name" "$(grep -m 1 -E '^error|FAILED|panicked' "$log" || tail -n 1 "$log")"
+    fi
+}
+
+# cargo takes what was fetched before, and asks the registry only for what is missing.
+check fetch sh -c 'cargo fetch --locked --offline || cargo fetch --locked'
+offline="--locked --offline"
+
+# The tests one by one: "test NAME ... ok".
+cargo test $offline --release --workspace --no-fail-fast >"$log" 2>&1
+status=$?
+while read -r kind name rest; do
+    [ "$kind" = test ] || continue
+    case $name in result:) continue ;; esac
+    # A documentation test's name is "src/x.rs - item (line 7)", the rest of it in $rest.
+    case $rest in
+    *"... ok") what=$(echo "$name $rest" | sed 's/ \.\.\. ok$//; s/ - compile fail//; s/[ :()]\{1,\}/_/g') && pass "$what" ;;
+    *"... FAILED") what=$(echo "$name $rest" | sed 's/ \.\.\. FAILED$//; s/[ :()]\{1,\}/_/g') && fail "$what" "see below" ;;
+    *"... ignored"*) skip "$name" "ignored" ;;
+    esac
+done <"$log"
+if [ $status -ne 0 ]; then
+    sed 's/^/    /' "$log" | tail -n 60 >&2
+    [ $failed -ne 0 ] || fail tests "cargo test ended with $status: $(grep -m 1 '^error' "$log")"
+fi
+
+check clippy cargo clippy $offline --release --workspace --all-targets -- -D warnings
+check doc env RUSTDOCFLAGS="-D warnings" cargo doc $offline --release --workspace --no-deps
+if cargo fmt --version >/dev/null 2>&1; then check format cargo fmt --all --check; else skip format "there is no rustfmt"; fi
+
+# The examples say what they always say.
+example() {
+    name=$1 expected=$2
+    shift 2
+    if ! (cd "$root" && "$target/release/$name" "$@") >"$log" 2>&1; then fail "example_$name" "$(tail -n 1 "$log")"
+    elif grep -q -F -- "$expected" "$log"; then pass "example_$name"
+    else fail "example_$name" "its output has no line '$expected'"; fi
+}
+check examples cargo build $offline --release -p adead-examples
+example hello_matmul "139 154"
+example run_digits "$(sed -n 's/  digits\/logits$//p' "$root/tests/golden/digests.txt")" hex/programs/digits.hex
+
+# The packages hold all they need: they are built from their archives, outside of the checkout.
+package() {
+    ./vendor.sh && cargo package $offline --allow-dirty --workspace --exclude adead-checks --exclude adead-examples
+    result=$?
+    rm -rf adead-sys/csrc
+    return $result
+}
+check package package
+
+# An installed library instead of the sources, found by its folder.
+installed() {
+    archive=$(ls -t "$target"/release/build/adead-sys-*/out/libadead.a | head -n 1) || return 1
+    mkdir -p "$target/installed/lib" && cp "$archive" "$target/installed/lib/" || return 1
+    ADEAD_LIB_DIR=$target/installed/lib ADEAD_STATIC=1 ADEAD_INCLUDE_DIR=$root/ffi/include CARGO_TARGET_DIR=$target/with-installed \
+        cargo test $offline -p adead-sys
+}
+check installed_library installed
+
+if $compilers; then
+    compiler() { CC=$2 CARGO_TARGET_DIR=$target/$1 cargo test $offline -p adead --test programs; }
+    if command -v clang >/dev/null 2>&1; then check clang compiler clang clang; else skip clang "there is no clang"; fi
+    zig=$root/.zig/ziglang/zig
+    if [ -x "$zig" ]; then check zig_cc compiler zig "$zig cc"; else skip zig_cc "there is no $zig"; fi
+fi
+if $overhead; then
+    check overhead cargo run $offline --release -p adead-checks -- --check
+    cat "$log"
+fi
+finish
