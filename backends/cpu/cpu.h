@@ -53,8 +53,6 @@ typedef struct adead_cpu_kernels {
     /* dst[j dst_row + i] = src[i src_row + j] for i < rows, j < columns. */
     void (*transpose)(const adead_cpu_f32 *src, uint64_t src_row, adead_cpu_f32 *dst, uint64_t dst_row, uint64_t rows,
                       uint64_t columns);
-    /* Copies past the caches to a multiple of 64; count is a multiple of 16. */
-    void (*stream)(const adead_cpu_f32 *x, void *y, uint64_t count);
 } adead_cpu_kernels;
 
 /* The kernels of a variant, "avx2" for instance, or of the best one for NULL; NULL if they cannot run here. */

@@ -81,11 +81,4 @@ VEC_FN static void finish_row(adead_cpu_f32 *y, const adead_cpu_f32 *bias, uint6
     map_activation(y, count, activation);
 }
 
-/* To an address that is a multiple of 64, past the caches; `count` is a multiple of 16. */
-VEC_FN static void stream(const adead_cpu_f32 *x, void *y, uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i += LANES) v_stream((float *)y + i, v_load(x + i));
-    v_stream_end();
-}
-
 #endif

@@ -4,8 +4,6 @@
 #ifndef ADEAD_CPU_KERNELS_TRANSPOSE_H
 #define ADEAD_CPU_KERNELS_TRANSPOSE_H
 
-#include "backends/cpu/device.h"
-
 #if LANES >= 4
 enum { SQUARE = LANES };
 

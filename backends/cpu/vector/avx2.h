@@ -33,8 +33,6 @@ VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count)
 {
     _mm256_maskstore_ps((float *)p, vm_first_bits(count), a);
 }
-VEC_INLINE void v_stream(void *p, vf a) { _mm256_stream_ps(p, a); }
-VEC_INLINE void v_stream_end(void) { _mm_sfence(); }
 
 /* Arithmetic. */
 VEC_INLINE vf v_splat(float x) { return _mm256_set1_ps(x); }

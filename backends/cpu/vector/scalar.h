@@ -22,15 +22,12 @@ typedef float   vf;
 typedef int32_t vi;
 typedef bool    vm;
 
-/* Memory. v_stream writes past the caches where the instruction set can, to an address that is a multiple of a vector;
- * v_stream_end comes after the last of them. */
+/* Memory. */
 VEC_INLINE vm   vm_first(uint64_t count) { return count != 0; }
 VEC_INLINE vf   v_load(const adead_cpu_f32 *p) { return *p; }
 VEC_INLINE void v_store(adead_cpu_f32 *p, vf a) { *p = a; }
 VEC_INLINE vf   v_load_first(const adead_cpu_f32 *p, uint64_t count) { return count ? *p : 0.0f; }
 VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count) { if (count) *p = a; }
-VEC_INLINE void v_stream(void *p, vf a) { *(adead_cpu_f32 *)p = a; }
-VEC_INLINE void v_stream_end(void) { }
 
 /* Arithmetic, each rounded once. v_fma is a b + c, v_fnma c - a b; v_min is a < b ? a : b and v_max a > b ? a : b, so that
  * with a NaN, and of two zeros, it is b. */
