@@ -33,7 +33,9 @@ def run(*words, **more):
 
 
 def last_lines(text, count=6):
-    return " | ".join(line for line in text.splitlines()[-count:] if line.strip())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    compiler = [line for line in lines if ": error: " in line]
+    return " | ".join(compiler[:count] or lines[-count:])
 
 
 def environment():

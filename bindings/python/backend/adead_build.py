@@ -158,7 +158,8 @@ def compile_extension(output):
         if "ZIG_GLOBAL_CACHE_DIR" not in environment and not (home and os.access(home, os.W_OK)):
             environment["ZIG_GLOBAL_CACHE_DIR"] = str(work / "cache")
         environment.setdefault("ZIG_LOCAL_CACHE_DIR", str(work / "local"))
-        subprocess.run(command, check=True, env=environment, cwd=work)
+        if subprocess.run(command, env=environment, cwd=work).returncode:
+            raise RuntimeError("Zig could not compile the C sources; what it said stands above")
 
 
 # ---- Metadata and archives ------------------------------------------------------------------------------------------
