@@ -771,6 +771,14 @@ const Tests = struct {
         }
         if (host.cpu.arch != .x86_64 or t.setting.target.result.cpu.arch != .x86_64) return;
         const emulator: Emulator = .find(b, "x86_64", &.{ "-cpu", "Nehalem" });
+        if (t.command) |command| {
+            if (emulator.path != null and t.wanted("qemu", "selftest@nehalem")) {
+                run.addArgs(&.{ "program:selftest@nehalem", emulator.path.? });
+                run.addArgs(emulator.args);
+                run.addArtifactArg(command);
+                run.addArg("selftest");
+            }
+        }
         const sources = [_][]const u8{
             "tests/conformance/test_variants.c",
             "tests/conformance/test_operations.c",
