@@ -24,7 +24,7 @@
 #include <math.h>
 
 /* The scores and results of a block of rows take at most this many floats, if it has more than one sliver of queries. */
-enum { BLOCK_FLOATS = 1 << 18, BLOCK_QUERIES = 64 };
+enum { BLOCK_FLOATS = 9 << 15, BLOCK_QUERIES = 64 };
 /* Heads are packed together up to this many floats, so that the second-level cache still has them when they are used; but at
  * least one, and so many that there are some parts for each thread. */
 enum { GROUP_FLOATS = 1 << 17, PARTS_A_THREAD = 4 };

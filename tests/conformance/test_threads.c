@@ -75,8 +75,10 @@ static void batches(void)
 
 static void blocks(void)
 {
-    for (uint32_t causal = 0; causal <= ADEAD_CAUSAL; causal += ADEAD_CAUSAL)
-        if (!try_op(ADEAD_TENSOR_MULTIHEAD, causal, ADEAD_ACTIVATION_NONE, 201, 60, 5)) return;
+    static const uint64_t dims[][3] = {{201, 60, 5}, {513, 64, 1}, {257, 195, 3}, {129, 257, 1}};
+    for (unsigned i = 0; i < ADEAD_COUNT(dims); i++)
+        for (uint32_t causal = 0; causal <= ADEAD_CAUSAL; causal += ADEAD_CAUSAL)
+            if (!try_op(ADEAD_TENSOR_MULTIHEAD, causal, ADEAD_ACTIVATION_NONE, dims[i][0], dims[i][1], dims[i][2])) return;
     if (!try_op(ADEAD_TENSOR_ATTENTION, 0, ADEAD_ACTIVATION_NONE, 301, 33, 0)) return;
     if (!try_op(ADEAD_TENSOR_FFN, 0, ADEAD_ACTIVATION_GELU, 67, 100, 301)) return;
     try_op(ADEAD_TENSOR_FFN, 0, ADEAD_ACTIVATION_RELU, 1, 700, 1700);
