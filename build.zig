@@ -373,8 +373,8 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
     step.dependOn(&run.step);
 }
 
-/// tests/bench/run.py measures; it gets two C files of its folder (which are POSIX) built: spawn, and contest, which times adead
-/// and what it is compared with.
+/// tests/bench/run.py measures; it gets two C files of its folder (which are POSIX) built: spawn, and contest, which times
+/// adead and what it is compared with.
 fn addBench(b: *Build, setting: Setting, shared: *Compile, command: ?*Compile) void {
     const step = b.step("bench", "Measure beside peers from the registries: [cpu] [interp] [startup] [--quick] [--write]");
     const c = command orelse {
@@ -393,7 +393,8 @@ fn addBench(b: *Build, setting: Setting, shared: *Compile, command: ?*Compile) v
     if (setting.target.result.os.tag != .windows) {
         run.addPrefixedArtifactArg("--spawn=", executable(b, setting, "spawn", &.{"tests/bench/spawn.c"}, null));
         const contest = cModule(b, setting, &.{"tests/bench/cpu/contest.c"});
-        run.addPrefixedArtifactArg("--contest=", b.addLibrary(.{ .name = "contest", .linkage = .dynamic, .root_module = contest }));
+        const library = b.addLibrary(.{ .name = "contest", .linkage = .dynamic, .root_module = contest });
+        run.addPrefixedArtifactArg("--contest=", library);
     }
     if (b.args) |args| run.addArgs(args);
     run.stdio = .inherit;

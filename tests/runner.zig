@@ -5,9 +5,9 @@
 //!          | mutant:NAME EXE ARG... | fail:NAME REASON
 //!
 //! A program passes when it exits with 0. A mutant is a suite with a deliberate fault built in: it passes when a test of it
-//! fails, and is ended there. A suite speaks the protocol of tests/harness/test.h on its standard output: PASS, FAIL and SKIP
-//! lines, then one summary line. Lines are forwarded as they come. A suite that dies, hangs, leaves out its summary or exits
-//! with an error without a FAIL line counts as one failure more. The last line on standard output is always
+//! fails, and is ended there. A suite speaks the protocol of tests/harness/test.h on its standard output: PASS, FAIL and
+//! SKIP lines, then one summary line. Lines are forwarded as they come. A suite that dies, hangs, leaves out its summary or
+//! exits with an error without a FAIL line counts as one failure more. The last line on standard output is always
 //! `N passed, N failed, N skipped`.
 //! Under CI=true a skip is a failure unless its reason starts with "cannot run: ": what could have run must run.
 

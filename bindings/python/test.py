@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tests the Python package: installs it from the checkout into a virtual environment, runs pytest, mypy and the examples, and
-installs the sdist where there is no checkout. Speaks the protocol of tests/harness/test.h, for tests/runner.zig.
+"""Tests the Python package: installs it from the checkout into a virtual environment, runs pytest, mypy and the examples,
+and installs the sdist where there is no checkout. Speaks the protocol of tests/harness/test.h, for tests/runner.zig.
 
     python3 bindings/python/test.py [NAME]           NAME: only tests whose name contains it
 

@@ -4,10 +4,10 @@
 #
 #   bindings/rust/test.sh [--overhead] [--compilers]
 #
-# --overhead also measures a call against C (needs a quiet machine); --compilers also builds the library with clang and, where
-# the checkout has it, `zig cc`. CARGO_TARGET_DIR is where it builds (default: target/ beside this file, ignored by git).
-# Prints PASS, FAIL and SKIP lines and a last line with their numbers; exits 1 if anything failed. Needs cargo, a C compiler, and
-# the three crates of Cargo.lock, from the registry or, once they were fetched, without a network.
+# --overhead also measures a call against C (needs a quiet machine); --compilers also builds the library with clang and,
+# where the checkout has it, `zig cc`. CARGO_TARGET_DIR is where it builds (default: target/ beside this file, ignored by
+# git). Prints PASS, FAIL and SKIP lines and a last line with their numbers; exits 1 if anything failed. Needs cargo, a C
+# compiler, and the three crates of Cargo.lock, from the registry or, once they were fetched, without a network.
 set -u
 cd "$(dirname "$0")" || exit 1
 root=$(cd ../.. && pwd)
@@ -102,8 +102,8 @@ check package package
 installed() {
     archive=$(ls -t "$target"/release/build/adead-sys-*/out/libadead.a | head -n 1) || return 1
     mkdir -p "$target/installed/lib" && cp "$archive" "$target/installed/lib/" || return 1
-    ADEAD_LIB_DIR=$target/installed/lib ADEAD_STATIC=1 ADEAD_INCLUDE_DIR=$root/ffi/include CARGO_TARGET_DIR=$target/with-installed \
-        cargo test $offline -p adead-sys
+    ADEAD_LIB_DIR=$target/installed/lib ADEAD_STATIC=1 ADEAD_INCLUDE_DIR=$root/ffi/include \
+        CARGO_TARGET_DIR=$target/with-installed cargo test $offline -p adead-sys
 }
 check installed_library installed
 

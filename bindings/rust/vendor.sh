@@ -1,6 +1,6 @@
 #!/bin/sh
-# Copies the C sources of the checkout to adead-sys/csrc, from where `cargo package` takes them. The copy is ignored by git, and
-# by the build script as long as the checkout is there.
+# Copies the C sources of the checkout to adead-sys/csrc, from where `cargo package` takes them. The copy is ignored by git,
+# and by the build script as long as the checkout is there.
 #
 #   ./vendor.sh && cargo package --workspace --exclude adead-checks
 set -eu

@@ -387,9 +387,9 @@ typedef struct adead_operation {
 } adead_operation;
 
 /* Runs one operation; the result is there when it returns. May be called from several threads at once. Errors:
- * INVALID_ARGUMENT, OUT_OF_BOUNDS (an array is too short), OVERLAP (the result shares memory with what is read, where that is
- * not allowed), SHAPE_TRAP (impossible dims, an embedding id out of range), NO_MEMORY, BACKEND_FAILED. Nothing is written on
- * error. */
+ * INVALID_ARGUMENT, OUT_OF_BOUNDS (an array is too short), OVERLAP (the result shares memory with what is read, where that
+ * is not allowed), SHAPE_TRAP (impossible dims, an embedding id out of range), NO_MEMORY, BACKEND_FAILED. Nothing is written
+ * on error. */
 ADEAD_API int adead_compute(adead_runtime *runtime, const adead_operation *operation);
 
 /* ---- The simple calls ----------------------------------------------------------------------------------------------- */

@@ -482,7 +482,7 @@ static void npy_versions_and_hostile(void)
         {1, "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }\n", 2, "only 2 are there"},
         {1, "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }\n", 4, "bytes follow"},
         {1, "{'descr': '>f4', 'fortran_order': False, 'shape': (3,), }\n", 12, "big-endian"},
-        {1, "{'descr': '<f2', 'fortran_order': False, 'shape': (3,), }\n", 6, "'<f2' is not supported"},
+        {1, "{'descr': '<f16', 'fortran_order': False, 'shape': (3,), }\n", 48, "'<f16' is not supported"},
         {1, "{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }\n", 24, "not supported"},
         {1, "{'descr': '|O', 'fortran_order': False, 'shape': (3,), }\n", 24, "not supported"},
         {1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }\n", 12, "structured types"},

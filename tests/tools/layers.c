@@ -229,7 +229,11 @@ static void includes(void)
 /* ---- Style ----------------------------------------------------------------------------------------------------------- */
 
 /* Tables stand in one line a row, and pages are wrapped by the reader. */
-static bool free_width(const char *path) { return ends_with(path, ".def") || ends_with(path, ".md"); }
+static bool free_width(const char *path)
+{
+    return ends_with(path, ".def") || ends_with(path, ".zon") || ends_with(path, ".md") ||
+           ends_with(path, "/declarations.rs");
+}
 
 static void lines(void)
 {

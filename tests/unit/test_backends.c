@@ -48,21 +48,19 @@ static void unknown_variants(void)
     }
 }
 
-static void scalar_variant_declines_everything(void)
+/* A kind that is none of the operations reaches a backend only by a mistake of the caller: an error, not a jump. */
+static void unknown_operations(void)
 {
     const adead_backend *cpu = adead_backend_find("cpu", 3);
     adead_status         status;
     adead_device        *device = open_on(cpu, "scalar", &adead_host_default, &status);
     CHECK_EQ(status, ADEAD_OK);
-    for (int kind = 0; kind < ADEAD_TENSOR_COUNT; kind++) {
-        adead_tensor_op op = {.kind = (adead_tensor_kind)kind, .dims = {1, 1, 1}};
-        CHECK(!cpu->supports(device, &op));
-        CHECK_EQ(cpu->run(device, &op, NULL), ADEAD_BACKEND_UNSUPPORTED);
-    }
+    adead_tensor_op op = {.kind = ADEAD_TENSOR_COUNT, .dims = {1, 1, 1}};
+    CHECK_EQ(cpu->run(device, &op, NULL), ADEAD_BACKEND_UNSUPPORTED);
     adead_backend_facts facts;
     cpu->describe(device, &facts);
     CHECK(facts.available && facts.attested);
-    CHECK(strstr(facts.device, "plain C"), "%s", facts.device);
+    CHECK(strstr(facts.device, "portable C"), "%s", facts.device);
     cpu->close(device);
 }
 
@@ -177,5 +175,4 @@ static void steady_state(void)
     }
 }
 
-TEST_MAIN("backends", T(registry) T(unknown_variants) T(scalar_variant_declines_everything) T(memory) T(failing_host)
-                          T(steady_state))
+TEST_MAIN("backends", T(registry) T(unknown_variants) T(unknown_operations) T(memory) T(failing_host) T(steady_state))

@@ -4,7 +4,8 @@
     run = adead.Program("digits.hex").run()              # outputs by name, without a copy
     print(run["logits"].numpy(), run.digest("logits"))
 
-The functions use one default runtime; Runtime("ref") or Runtime(threads=1) makes another, with the same functions as methods.
+The functions use one default runtime; Runtime("ref") or Runtime(threads=1) makes another, with the same functions as
+methods.
 """
 
 from adead._assembler import Assembler, Buffer, Register, b, r

@@ -88,8 +88,8 @@ class Assembler:
         ...
         program = asm.assemble()
 
-    Functions return the assembler, so that calls can be chained. Wherever a number is expected, a str is an expression of the
-    assembly language: the name of a constant or a label, or "table + 8".
+    Functions return the assembler, so that calls can be chained. Wherever a number is expected, a str is an expression of
+    the assembly language: the name of a constant or a label, or "table + 8".
     """
 
     def __init__(self) -> None:

@@ -550,8 +550,8 @@ class Operations:
     def multihead_attention(
         self, q: Array, k: Array, v: Array, heads: int, *, causal: bool = False, out: Array | None = None
     ) -> Result:
-        """Attention for each of `heads` on its dim / heads columns of three f32[seq, dim]; with `causal`, row i sees rows 0 to
-        i only."""
+        """Attention for each of `heads` on its dim / heads columns of three f32[seq, dim]; with `causal`, row i sees rows 0
+        to i only."""
         tq = _take(q, "q", _F32, (None, None))
         tk, tv = _take(k, "k", _F32, tq.shape), _take(v, "v", _F32, tq.shape)
         if _dim(heads, "heads") == 0 or tq.shape[1] % heads:

@@ -410,8 +410,8 @@ class Instance(Handle):
             raise failure
 
     def output(self, name: str) -> Tensor:
-        """An output's value after a run: a read-only view of the program's memory. As long as it is in use, the instance does
-        not run again and does not change; closing it then waits for that."""
+        """An output's value after a run: a read-only view of the program's memory. As long as it is in use, the instance
+        does not run again and does not change; closing it then waits for that."""
         text = _c_name(name)
         raw = ffi.new("adead_tensor *")
         with self._using("instance", alone=True) as pointer:

@@ -153,8 +153,8 @@ class Runtime(Handle, Operations):
             return _backend_info(lambda info: lib.adead_runtime_backend(pointer, info))
 
     def selftest(self) -> dict[str, tuple[int, int]]:
-        """Compares a table of hard cases with the reference: {operation: (cases, mismatches)}. Raises BackendError when a bit
-        differs."""
+        """Compares a table of hard cases with the reference: {operation: (cases, mismatches)}. Raises BackendError when a
+        bit differs."""
         rows: dict[str, tuple[int, int]] = {}
         context = ffi.new_handle(rows)
         with self._using("runtime") as pointer:

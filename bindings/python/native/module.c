@@ -49,8 +49,8 @@ static const char matmul_doc[] =
     "matmul(a, b, *, out=None, transpose_a=False, transpose_b=False, bias=None, activation=None)\n--\n\n"
     "c[m, n] = activation(a[m, k] b[k, n] + bias[n]), f32.\n\n"
     "With transpose_a, a is given as [k, m]; with transpose_b, b as [n, k]. One more dimension in front makes a batch:\n"
-    "[batch, m, k] times [batch, k, n], or times one [k, n] for all. The rows of a, b and out may lie apart and a, b may be\n"
-    "transposed views; nothing is copied. The result is `out`, else a numpy array if a or b is one, else a Tensor.";
+    "[batch, m, k] times [batch, k, n], or times one [k, n] for all. The rows of a, b and out may lie apart and a, b may\n"
+    "be transposed views; nothing is copied. The result is `out`, else a numpy array if a or b is one, else a Tensor.";
 
 static PyMethodDef functions[] = {
     {"matmul", (PyCFunction)(void (*)(void))operations_matmul, METH_FASTCALL | METH_KEYWORDS, matmul_doc},
@@ -61,13 +61,15 @@ static PyMethodDef functions[] = {
     {"numpy_probe", numpy_probe, METH_O, "numpy_probe(array): address, dims, strides, flags as this module sees them"},
     {"empty", tensor_empty, METH_VARARGS, "empty(class, shape, dtype)"},
     {"from_buffer", tensor_from_buffer, METH_VARARGS, "from_buffer(class, object, dtype, shape)"},
-    {"from_pointer", tensor_from_pointer, METH_VARARGS, "from_pointer(class, address, dtype, shape, strides, readonly, owner)"},
+    {"from_pointer", tensor_from_pointer, METH_VARARGS,
+     "from_pointer(class, address, dtype, shape, strides, readonly, owner)"},
     {"from_dlpack", tensor_from_dlpack, METH_VARARGS, "from_dlpack(class, capsule)"},
     {"to_dlpack", tensor_to_dlpack, METH_VARARGS, "to_dlpack(tensor, versioned, copied)"},
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "adead._fast", .m_size = -1, .m_methods = functions};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "adead._fast", .m_size = -1, .m_methods = functions};
 
 PyMODINIT_FUNC PyInit__fast(void)
 {

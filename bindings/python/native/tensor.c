@@ -344,7 +344,8 @@ PyObject *tensor_to_dlpack(PyObject *module, PyObject *args)
         free(e);
         return PyErr_Format(PyExc_BufferError, "the strides are not whole elements, which DLPack cannot say");
     }
-    *d = (dl_tensor){v->data, DL_CPU, 0, v->rank, dl_types[v->dtype].code, dl_types[v->dtype].bits, 1, e->dims, e->strides, 0};
+    *d = (dl_tensor){
+        v->data, DL_CPU, 0, v->rank, dl_types[v->dtype].code, dl_types[v->dtype].bits, 1, e->dims, e->strides, 0};
     e->tensor = Py_NewRef(object);
     if (versioned) {
         e->u.versioned.major = 1;

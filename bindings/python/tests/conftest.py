@@ -1,4 +1,5 @@
-"""Where the checkout is, and what several tests use. The tests need the installed package and the programs of the checkout."""
+"""Where the checkout is, and what several tests use. The tests need the installed package and the programs of the
+checkout."""
 
 import os
 from pathlib import Path

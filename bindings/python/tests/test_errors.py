@@ -150,7 +150,10 @@ CASES = {
     "id outside": (lambda: adead.embedding(x44, np.array([4], np.int32)), ValueError, "SHAPE_TRAP", ""),
     # memory
     "out is read-only": (lambda: adead.matmul(np.ones((2, 3), F), x34, out=frozen), ValueError, "INVALID_ARGUMENT", ""),
-    "out is bytes": (lambda: adead.relu(x23, out=adead.Tensor(bytes(24), "f32", (2, 3))), ValueError, "INVALID_ARGUMENT", ""),
+    "out is bytes": (
+        lambda: adead.relu(x23, out=adead.Tensor(bytes(24), "f32", (2, 3))),
+        ValueError, "INVALID_ARGUMENT", "",
+    ),
     "every second": (lambda: adead.relu(np.ones(8, F)[::2]), ValueError, "INVALID_ARGUMENT", "contiguous(x) copies"),
     "transposed softmax": (lambda: adead.softmax(x34.T), ValueError, "INVALID_ARGUMENT", "not contiguous"),
     "backwards": (lambda: adead.matmul(x23[:, ::-1], x34), ValueError, "INVALID_ARGUMENT", "strides"),
@@ -207,7 +210,10 @@ CASES = {
     "name is a number": (lambda: adead.Program(fib).run({1: x23}), TypeError, "TYPE_MISMATCH", ""),
     "type of an input": (lambda: adead.Program(digits).run({"images": np.ones((2, 64))}), TypeError, "TYPE_MISMATCH", ""),
     "shape of an input": (lambda: adead.Program(digits).run({"images": x44}), ValueError, "SHAPE_MISMATCH", ""),
-    "strided input": (lambda: adead.Program(digits).run({"images": np.ones((64, 2), F).T}), ValueError, "INVALID_ARGUMENT", ""),
+    "strided input": (
+        lambda: adead.Program(digits).run({"images": np.ones((64, 2), F).T}),
+        ValueError, "INVALID_ARGUMENT", "",
+    ),
     "number for an array": (lambda: adead.Program(digits).run({"images": 1.0}), ValueError, "SHAPE_MISMATCH", "scalar"),
     "float for i64": (lambda: adead.Program(fib).run({"n": 1.5}), TypeError, "TYPE_MISMATCH", "1.5"),
     "int too large": (lambda: adead.Program(fib).run({"n": 1 << 64}), TypeError, "TYPE_MISMATCH", ""),
@@ -216,7 +222,10 @@ CASES = {
     "memory limit": (lambda: adead.Program(digits).run(limits=adead.Limits(memory=1)), adead.Error, None, ""),
     "limit text": (lambda: adead.Program(fib).instance(adead.Limits(fuel="1")), ValueError, "INVALID_ARGUMENT", "fuel"),
     "negative limit": (lambda: adead.Program(fib).instance(adead.Limits(tasks=-1)), ValueError, "INVALID_ARGUMENT", ""),
-    "too many buffers": (lambda: adead.Program(fib).instance(adead.Limits(buffers=5000)), ValueError, "INVALID_ARGUMENT", ""),
+    "too many buffers": (
+        lambda: adead.Program(fib).instance(adead.Limits(buffers=5000)),
+        ValueError, "INVALID_ARGUMENT", "",
+    ),
     "output before the run": (lambda: adead.Program(fib).instance().output("fib"), RuntimeError, "INVALID_STATE", ""),
     "no such output": (lambda: in_use()[0].output("fob"), KeyError, "NAME_NOT_FOUND", "fob"),
     "closed instance": (lambda: closed_instance().run(), RuntimeError, "INVALID_STATE", "instance is closed"),

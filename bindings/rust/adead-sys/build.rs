@@ -1,7 +1,7 @@
 //! Finds an installed libadead, or compiles the C sources; README.md says which when.
 //!
-//! The list of sources and flags is not repeated here: it is read from build.zig, which compiles the same files for everybody
-//! else. What cannot be understood there ends the build with a sentence instead of a library that differs.
+//! The list of sources and flags is not repeated here: it is read from build.zig, which compiles the same files for
+//! everybody else. What cannot be understood there ends the build with a sentence instead of a library that differs.
 
 use std::env;
 use std::fs;

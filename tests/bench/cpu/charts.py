@@ -40,7 +40,8 @@ TICKS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4]
 
 
 def ratios(results, titles):
-    """A row for each case, with a bar from the line of 1.0 to the ratio for each number of threads; the axis is logarithmic."""
+    """A row for each case, with a bar from the line of 1.0 to the ratio for each number of threads; the axis is
+    logarithmic."""
     groups = {}
     for case in results["cases"]:
         if "ratio" in case and case["group"] != "scaling":

@@ -1,5 +1,6 @@
-//! Version-2 programs made by calls. The builder writes assembly text and has it assembled: what the language checks is checked,
-//! and [`ProgramBuilder::text`] shows what was built. Operands are checked against the instruction table as they come.
+//! Version-2 programs made by calls. The builder writes assembly text and has it assembled: what the language checks is
+//! checked, and [`ProgramBuilder::text`] shows what was built. Operands are checked against the instruction table as they
+//! come.
 
 use crate::element::{bytes_of, DType, Element};
 use crate::error::{Code, Error, Result};
@@ -426,8 +427,8 @@ impl ProgramBuilder {
     /// Assembles and verifies the program; the builder can go on.
     ///
     /// # Errors
-    /// The first mistake in the calls: `UNKNOWN_OPCODE`, `WRONG_OPERAND_COUNT`, `BAD_OPERAND`, `INVALID_ARGUMENT`; then those of
-    /// [`Program::assemble`], with line and column in [`text`](ProgramBuilder::text), and of [`Program::verify`].
+    /// The first mistake in the calls: `UNKNOWN_OPCODE`, `WRONG_OPERAND_COUNT`, `BAD_OPERAND`, `INVALID_ARGUMENT`; then
+    /// those of [`Program::assemble`], with line and column in [`text`](ProgramBuilder::text), and of [`Program::verify`].
     pub fn build(&self, runtime: &Runtime) -> Result<Program> {
         if let Some((code, message, hint)) = &self.mistake {
             return Err(Error::new(*code, message).with_hint(hint));

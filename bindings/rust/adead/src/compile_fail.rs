@@ -1,5 +1,5 @@
-//! What must not compile, each beside the nearest thing that does. Seen only by `cargo test --doc`. (The error codes are compared
-//! by a nightly compiler only.)
+//! What must not compile, each beside the nearest thing that does. Seen only by `cargo test --doc`. (The error codes are
+//! compared by a nightly compiler only.)
 //!
 //! An output cannot be used after the next run:
 //! ```compile_fail,E0499

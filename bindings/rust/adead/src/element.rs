@@ -83,8 +83,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A Rust type that is an element type of the library. Every pattern of bits is a value of it, and it has no padding: that is
-/// what lets slices of it be read from and written to by the library. Sealed.
+/// A Rust type that is an element type of the library. Every pattern of bits is a value of it, and it has no padding: that
+/// is what lets slices of it be read from and written to by the library. Sealed.
 pub trait Element: Copy + Default + fmt::Debug + PartialEq + Send + Sync + sealed::Sealed + 'static {
     /// The library's type.
     const DTYPE: DType;
@@ -100,8 +100,8 @@ macro_rules! elements {
 
 elements!(f32 => F32, f64 => F64, i32 => I32, i64 => I64, u8 => U8, i8 => I8, F16 => F16, Bf16 => Bf16);
 
-/// An IEEE 754 binary16 number, as its bits. For arrays of them `Runtime::widen_f16` and `Runtime::narrow_f16` are faster; the
-/// bits are the same.
+/// An IEEE 754 binary16 number, as its bits. For arrays of them `Runtime::widen_f16` and `Runtime::narrow_f16` are faster;
+/// the bits are the same.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct F16(pub u16);

@@ -127,8 +127,8 @@ impl Instance {
     /// Gives an input its value, which is copied to where the program wants it. `dims` is `&[]` for a scalar.
     ///
     /// # Errors
-    /// `NAME_NOT_FOUND` (the hint lists the names), `TYPE_MISMATCH`, `SHAPE_MISMATCH`, `OUT_OF_MEMORY`, `INVALID_STATE` (after
-    /// a run, before a reset).
+    /// `NAME_NOT_FOUND` (the hint lists the names), `TYPE_MISMATCH`, `SHAPE_MISMATCH`, `OUT_OF_MEMORY`, `INVALID_STATE`
+    /// (after a run, before a reset).
     pub fn set_input<T: Element>(&mut self, name: &str, dims: &[u64], data: &[T]) -> Result<()> {
         let name = shape_of(name, dims, data)?;
         let dtype = T::DTYPE.number();

@@ -13,8 +13,8 @@
 //!
 //! # Memory
 //!
-//! Handles keep alive what they need, so the order of dropping does not matter. An output borrows its instance; the methods of
-//! `Runtime` read and write the slices they are given. A slice that is written cannot be one that is read:
+//! Handles keep alive what they need, so the order of dropping does not matter. An output borrows its instance; the methods
+//! of `Runtime` read and write the slices they are given. A slice that is written cannot be one that is read:
 //!
 //! ```compile_fail,E0502
 //! # let runtime = adead::Runtime::new().unwrap();

@@ -1,7 +1,7 @@
 //! Tensor operations on slices of the caller, without copies and without a program.
 //!
-//! Shapes are row-major and dense. Where dims are given, a slice may be longer than they say, but not shorter (`OUT_OF_BOUNDS`);
-//! elementwise operations take the length from the slices, which must then be equal (`SHAPE_MISMATCH`).
+//! Shapes are row-major and dense. Where dims are given, a slice may be longer than they say, but not shorter
+//! (`OUT_OF_BOUNDS`); elementwise operations take the length from the slices, which must then be equal (`SHAPE_MISMATCH`).
 
 use crate::element::{bytes_of, Bf16, Element, F16};
 use crate::error::{check, Code, Error, Result};
@@ -153,7 +153,7 @@ impl<'a> Matmul<'a> {
     }
 }
 
-// ---- The record ------------------------------------------------------------------------------------------------------------
+// ---- The record ----------------------------------------------------------------------------------------------------------
 
 #[inline(always)]
 fn reads<T: Element>(slice: &[T]) -> sys::adead_array {
@@ -255,8 +255,8 @@ macro_rules! converts {
 /// # Operations on arrays
 ///
 /// `docs/numerics.md` defines the bits of each. All may be called from several threads at once; nothing is written on error.
-/// Errors of all: `OUT_OF_BOUNDS` (a slice is shorter than the dims say), `SHAPE_TRAP` (impossible dims, an embedding id out of
-/// range), `INVALID_ARGUMENT` (an option the operation does not have), `NO_MEMORY`, `BACKEND_FAILED`.
+/// Errors of all: `OUT_OF_BOUNDS` (a slice is shorter than the dims say), `SHAPE_TRAP` (impossible dims, an embedding id out
+/// of range), `INVALID_ARGUMENT` (an option the operation does not have), `NO_MEMORY`, `BACKEND_FAILED`.
 impl Runtime {
     /// Every array of the record must be valid for what the operation reads and, the last one, writes.
     #[inline(always)]
@@ -542,7 +542,7 @@ impl Runtime {
     }
 }
 
-// ---- Any operation, by its number -----------------------------------------------------------------------------------------
+// ---- Any operation, by its number ----------------------------------------------------------------------------------------
 
 /// An operation by its opcode, for those who have it as data. Nothing is copied: the record points to the slices.
 ///

@@ -200,7 +200,8 @@ impl Program {
     /// Writes the program in a format.
     ///
     /// # Errors
-    /// `WOULD_LOSE` when the format cannot hold everything, `CANNOT_WRITE` with the writer's error as its source, `NO_MEMORY`.
+    /// `WOULD_LOSE` when the format cannot hold everything, `CANNOT_WRITE` with the writer's error as its source,
+    /// `NO_MEMORY`.
     pub fn write(&self, format: Format, to: &mut dyn Write) -> Result<()> {
         let mut sink = Sink::new(to);
         let status = unsafe { sys::adead_program_write(self.raw(), format.number(), SINK, sink.context()) };

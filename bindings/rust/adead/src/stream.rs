@@ -1,5 +1,5 @@
-//! A writer of Rust as the library's sink. What the writer says, an error or a panic, is kept until the call is over: neither
-//! may pass through C.
+//! A writer of Rust as the library's sink. What the writer says, an error or a panic, is kept until the call is over:
+//! neither may pass through C.
 
 use crate::error::{check, Result};
 use adead_sys as sys;

@@ -1,5 +1,5 @@
-/* The C side of the comparison: `calls` products of 4 x 4 through adead_compute, the record filled in for each call as a caller
- * would, and through the simple call. The results are 0 or the first status that is not.
+/* The C side of the comparison: `calls` products of 4 x 4 through adead_compute, the record filled in for each call as a
+ * caller would, and through the simple call. The results are 0 or the first status that is not.
  */
 #include <adead.h>
 

@@ -2,8 +2,8 @@
 //!
 //!   cargo run --release -p adead-checks [-- --check]
 //!
-//! Prints nanoseconds per call, medians of the rounds; the difference is the median of the rounds' differences, which drifts of
-//! the clock do not reach. With --check it fails when Rust takes more than 5 ns more than C.
+//! Prints nanoseconds per call, medians of the rounds; the difference is the median of the rounds' differences, which drifts
+//! of the clock do not reach. With --check it fails when Rust takes more than 5 ns more than C.
 
 use std::ffi::c_int;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! A million calls of everything that allocates somewhere: the library's memory is counted by a meter, that of this crate by a
-//! counting global allocator, and that of both by what the system says.
+//! A million calls of everything that allocates somewhere: the library's memory is counted by a meter, that of this crate by
+//! a counting global allocator, and that of both by what the system says.
 
 use adead::{Instance, Meter, Program, Runtime};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -42,8 +42,8 @@ fn resident() -> Option<u64> {
     text.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Runs `call` until everything that is made once is there, then `calls` times: neither count may move, and resident memory may
-/// grow by less than a byte a call.
+/// Runs `call` until everything that is made once is there, then `calls` times: neither count may move, and resident memory
+/// may grow by less than a byte a call.
 fn no_leak(meter: &Meter, calls: u64, mut call: impl FnMut()) {
     for _ in 0..1000.min(calls) {
         call();
