@@ -3,13 +3,31 @@
  * One mutex protects everything but the part counter, which is atomic. A job is open from the moment it is announced until
  * the caller, having run out of parts, closes it; workers that wake up later find it closed and go back to sleep. The caller
  * then waits for those that are still running a part.
+ *
+ * To put a thread to sleep and wake it again takes longer than a product of 128 x 128, so a worker that has finished a job
+ * looks out for the next one for SPIN_NS before it sleeps, and a caller for the last part of a worker; but only where every
+ * thread has a core to itself.
  */
 #include "pool.h"
 
 #include "vm/base/base.h"
+#include "vm/base/clock.h"
+#include "vm/base/cpu.h"
 #include "vm/base/fpenv.h"
 
 #include <stdatomic.h>
+
+/* How long a thread waits awake; looks between two readings of the clock; attempts to get the mutex before sleeping. */
+enum { SPIN_NS = 100000, SPIN_LOOKS = 32, SPIN_ATTEMPTS = 100 };
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
@@ -45,7 +63,12 @@ typedef pthread_t       thread;
 #define THREAD_RESULT void *
 #define MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
 #define CONDITION_INIT PTHREAD_COND_INITIALIZER
-static void lock(mutex *m) { pthread_mutex_lock(m); }
+static void lock(mutex *m) /* it is held for some instructions only */
+{
+    for (int i = 0; i < SPIN_ATTEMPTS; i++, relax())
+        if (pthread_mutex_trylock(m) == 0) return;
+    pthread_mutex_lock(m);
+}
 static void unlock(mutex *m) { pthread_mutex_unlock(m); }
 static void wait_for(condition *c, mutex *m) { pthread_cond_wait(c, m); }
 static void wake(condition *c) { pthread_cond_broadcast(c); }
@@ -61,14 +84,15 @@ static struct {
     uint32_t  workers; /* threads started */
     thread    threads[ADEAD_POOL_THREADS_MAX];
     bool      taken, stopping;
+    _Atomic bool spins; /* there is a core for every thread */
     /* The job: */
     adead_pool_part *part;
     void            *context;
     uint64_t         count;
     uint32_t         places;  /* workers that may still join; 0 when the job is closed */
     uint32_t         joined;  /* workers that did */
-    uint32_t         running; /* of those, not yet finished */
-    uint64_t         jobs;    /* announced so far */
+    _Atomic uint64_t running; /* of those, not yet finished */
+    _Atomic uint64_t jobs;    /* announced so far */
     _Atomic uint64_t next;
 } pool = {.mutex = MUTEX_INIT, .work = CONDITION_INIT, .done = CONDITION_INIT};
 
@@ -101,6 +125,17 @@ static void run_parts(adead_pool_part *part, void *context, uint64_t count, uint
     }
 }
 
+/* Waits awake, for a while, until the number is `value` or is not, whichever is wanted. */
+static void spin(_Atomic uint64_t *number, uint64_t value, bool equal)
+{
+    if (!atomic_load_explicit(&pool.spins, memory_order_relaxed)) return;
+    uint64_t until = adead_clock_ns() + SPIN_NS;
+    do {
+        for (int i = 0; i < SPIN_LOOKS; i++, relax())
+            if ((atomic_load_explicit(number, memory_order_relaxed) == value) == equal) return;
+    } while (adead_clock_ns() < until);
+}
+
 static THREAD_RESULT work(void *unused)
 {
     (void)unused;
@@ -121,6 +156,9 @@ static THREAD_RESULT work(void *unused)
         run_parts(part, context, count, number);
         lock(&pool.mutex);
         if (--pool.running == 0) wake(&pool.done);
+        unlock(&pool.mutex);
+        spin(&pool.jobs, seen, false);
+        lock(&pool.mutex);
     }
     unlock(&pool.mutex);
     return 0;
@@ -143,6 +181,7 @@ void adead_pool_release(void)
         count = pool.workers;
         memcpy(ending, pool.threads, count * sizeof *ending);
         pool.workers = 0;
+        pool.jobs++; /* ends the waiting of those that are awake */
         wake(&pool.work);
     }
     unlock(&pool.mutex);
@@ -163,7 +202,10 @@ static bool announce(uint32_t threads, uint64_t count, adead_pool_part *part, vo
     }
     pool.taken = true;
     prepare_for_fork();
-    while (pool.workers + 1 < threads && start(&pool.threads[pool.workers], work)) pool.workers++;
+    while (pool.workers + 1 < threads && start(&pool.threads[pool.workers], work)) {
+        pool.workers++;
+        pool.spins = pool.workers < adead_cpu_cores();
+    }
     pool.part = part;
     pool.context = context;
     pool.count = count;
@@ -186,6 +228,11 @@ void adead_pool_run(uint32_t threads, uint64_t count, adead_pool_part *part, voi
     run_parts(part, context, count, 0);
     lock(&pool.mutex);
     pool.places = 0;
+    if (pool.running != 0) {
+        unlock(&pool.mutex);
+        spin(&pool.running, 0, true);
+        lock(&pool.mutex);
+    }
     while (pool.running != 0) wait_for(&pool.done, &pool.mutex);
     pool.taken = false;
     unlock(&pool.mutex);

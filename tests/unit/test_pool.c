@@ -1,5 +1,5 @@
 /* The pool of threads: every part once, no two parts at once in one thread's working memory, callers side by side, fork,
- * the floating-point environment of workers, and threads that end with the last device.
+ * the floating-point environment of workers, threads that sleep when idle and end with the last device.
  */
 #include "backends/cpu/pool.h"
 #include "tests/harness/test.h"
@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #endif
 
@@ -137,7 +138,21 @@ static void threads_end_with_the_last_holder(void)
     adead_pool_release();
     CHECK_EQ(thread_count(), before);
 }
-#define POSIX_TESTS T(callers_side_by_side) T(a_child_starts_its_own) T(threads_end_with_the_last_holder)
+
+/* What threads that have nothing to do take of the processors: a moment each, and then nothing. */
+static void idle_threads_sleep(void)
+{
+    adead_pool_retain();
+    CHECK(run_job(2, 100) == NULL); /* as many threads as most machines have cores: these wait awake at first */
+    clock_t before = clock();
+    usleep(400000);
+    double seconds = (double)(clock() - before) / CLOCKS_PER_SEC;
+    CHECK(seconds < 0.1, "%.3f s of processor time in 0.4 s", seconds);
+    adead_pool_release();
+}
+
+#define POSIX_TESTS T(callers_side_by_side) T(a_child_starts_its_own) T(threads_end_with_the_last_holder) \
+    T(idle_threads_sleep)
 #else
 #define POSIX_TESTS
 #endif
