@@ -5,7 +5,9 @@
  * waits for the threads that are at it, some microseconds at most. A's rows are packed by the thread that needs them,
  * block by block into the same memory, which its second-level cache keeps.
  *
- * Where A has few rows, B is used only once or twice, and each thread packs a piece of it just before it uses it.
+ * Where A has few rows, B is used only once or twice, and each thread packs a piece of it just before it uses it. Where B is
+ * small, each thread packs the columns of its own part and no others: to fetch lines that another core has just written
+ * takes longer than the products.
  */
 #include "int8.h"
 
@@ -30,6 +32,7 @@ enum {
     PART_ROWS = 512,     /* of a part of C, at most: a block of A that the second-level cache holds */
     PART_LEAST = 32,     /* rows or columns */
     PART_SHARE = 8,      /* a part has at least so many times fewer rows than columns: each has its A to pack */
+    APART_BYTES = 1 << 20, /* of B, at most, for each thread to pack its own columns */
     STREAM_ROWS = 32,    /* of A, at most, for B to be packed while it is used */
     STREAM_DEPTH = 64,
     STREAM_DEPTH_TRANSPOSED = 256,
@@ -43,7 +46,8 @@ static uint64_t round_up(uint64_t a, uint64_t b) { return adead_divide_up(a, b) 
 typedef struct chunk {
     const adead_int8_kernels *kernels;
     adead_int8_product        p;
-    bool                      streams, add; /* add to C: not the first chunk along k */
+    bool                      streams, apart;
+    bool                      add;       /* to C: not the first chunk along k */
     uint8_t                  *b, *own;      /* packed B; each thread's packed A, and then what its rows start with */
     uint64_t                  own_bytes;    /* of a thread */
     uint64_t                  a_row;        /* bytes from a packed row to the next */
@@ -148,6 +152,17 @@ static void multiply_part(const chunk *c, uint64_t i, uint64_t j, uint8_t *own)
     }
 }
 
+/* All rows of a part whose columns nobody else needs. */
+static void multiply_apart(const chunk *c, uint64_t j, uint8_t *own)
+{
+    const adead_int8_kernels *kernels = c->kernels;
+    for (uint64_t p = 0; p < c->p.k; p += c->unit_depth)
+        kernels->pack_b(kernels, c->p.b + p * c->p.b_step + j * c->p.b_column, c->p.b_step, c->p.b_column,
+                        adead_min_u64(c->unit_depth, c->p.k - p), adead_min_u64(c->columns, c->p.n - j),
+                        sliver_of(c, j, p), c->sliver);
+    for (uint64_t i = 0; i < c->p.m; i += c->rows) multiply_part(c, i, j, own);
+}
+
 /* The same for all rows, with B packed piece by piece on the way: row after row where it is row-major, sliver after
  * sliver where it is transposed, so that memory is read in long runs. */
 static void stream_part(const chunk *c, uint64_t from, uint8_t *own)
@@ -206,6 +221,7 @@ static void work(void *context, uint64_t unused, uint32_t thread)
         wait_for_packing(c);
         uint64_t part = ticket - c->pack_tickets;
         if (c->streams) stream_part(c, part * c->columns, own);
+        else if (c->apart) multiply_apart(c, part * c->columns, own);
         else multiply_part(c, part / c->parts_n * c->rows, part % c->parts_n * c->columns, own);
     }
     if (begun && kernels->end) kernels->end();
@@ -232,7 +248,12 @@ static void divide(chunk *c, uint32_t threads)
         c->pack_tickets = adead_divide_up(c->p.k, c->unit_depth) * c->units_n;
         c->rows = PART_ROWS;
         c->columns = round_up(c->p.n, kernels->nr);
-        while (parts(c) < wanted && c->rows + c->columns > 2 * PART_LEAST) {
+        c->apart = threads > 1 && c->p.n >= threads * kernels->nr && c->p.n * c->p.k <= APART_BYTES;
+        if (c->apart) {
+            c->columns = round_up(adead_divide_up(c->p.n, threads), kernels->nr);
+            c->pack_tickets = 0;
+        }
+        while (!c->apart && parts(c) < wanted && c->rows + c->columns > 2 * PART_LEAST) {
             if (c->columns > PART_SHARE * c->rows || c->rows <= PART_LEAST)
                 c->columns = round_up(c->columns / 2, kernels->nr);
             else c->rows /= 2;
@@ -240,7 +261,7 @@ static void divide(chunk *c, uint32_t threads)
         c->rows = round_up(c->rows, kernels->mr);
     }
     c->parts_n = adead_divide_up(c->p.n, c->columns);
-    c->tickets = c->pack_tickets + parts(c);
+    c->tickets = c->pack_tickets + (c->apart ? c->parts_n : parts(c));
 }
 
 static void run_chunk(chunk *c, uint8_t *scratch, uint32_t threads)
