@@ -108,23 +108,23 @@ static int no_such_port(const adead_port *ports, uint32_t count, const char *kin
     return adead_error_publish(ADEAD_NAME_NOT_FOUND, &failure);
 }
 
-int adead_instance_set_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank, const uint64_t *dims,
-                             const void *data)
+static int give_input(const char *function, adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
+                      const uint64_t *dims, const void *data, bool lent)
 {
-    if (!instance) return adead_error_null("adead_instance_set_input", "instance");
-    if (!name) return adead_error_null("adead_instance_set_input", "name");
+    if (!instance) return adead_error_null(function, "instance");
+    if (!name) return adead_error_null(function, "name");
     if (adead_dtype_size(dtype) == 0)
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "%u is no element type", (unsigned)dtype);
     if (rank > ADEAD_RANK_MAX)
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "rank %u is above %d", (unsigned)rank, ADEAD_RANK_MAX);
-    if (rank && !dims) return adead_error_null("adead_instance_set_input", "dims");
+    if (rank && !dims) return adead_error_null(function, "dims");
     uint64_t bytes = adead_dtype_size(dtype);
     bool     empty = false;
     for (uint32_t i = 0; i < rank; i++) empty |= dims[i] == 0;
     for (uint32_t i = 0; i < rank && !empty; i++)
         if (!adead_mul_u64(bytes, dims[i], &bytes))
             return adead_error_make(ADEAD_INVALID_ARGUMENT, "the shape's size overflows");
-    if (!data && !empty) return adead_error_null("adead_instance_set_input", "data");
+    if (!data && !empty) return adead_error_null(function, "data");
 
     const adead_image *image = &instance->program->image;
     uint32_t           input = find_port(image->inputs, image->input_count, name);
@@ -133,8 +133,20 @@ int adead_instance_set_input(adead_instance *instance, const char *name, uint32_
     ADEAD_FAILURE_NONE(failure);
     if (!dims) dims = no_dims;
     if (!data) data = "";
-    adead_status status = adead_machine_set_input(instance->machine, input, dtype, rank, dims, data, &failure);
+    adead_status status = adead_machine_set_input(instance->machine, input, dtype, rank, dims, data, lent, &failure);
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
+}
+
+int adead_instance_set_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank, const uint64_t *dims,
+                             const void *data)
+{
+    return give_input("adead_instance_set_input", instance, name, dtype, rank, dims, data, false);
+}
+
+int adead_instance_lend_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
+                              const uint64_t *dims, const void *data)
+{
+    return give_input("adead_instance_lend_input", instance, name, dtype, rank, dims, data, true);
 }
 
 int adead_instance_write_memory(adead_instance *instance, uint64_t address, const void *data, uint64_t bytes)

@@ -1,12 +1,14 @@
 /* Buffers and the instructions that use the device: the C0DA family, tensor operations, and the 56 family.
  *
  * A buffer is memory of the device under a number of the task. All of a task's buffers together may take limits.memory
- * bytes, each counted in whole blocks, so that what fits does not depend on the backend.
+ * bytes, each counted in whole blocks, so that what fits does not depend on the backend. An input's buffer is the host's own
+ * array where the device can work on it, until the program writes there.
  */
 #include "vm/machine.h"
 #include "vm/tensor.h"
 
-adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
+/* The buffer of that number, not allocated, with `bytes` taken from the limit. */
+static adead_status claim(adead_task *task, uint32_t number, uint64_t bytes, adead_buffer **out, adead_failure *failure)
 {
     adead_machine *machine = task->machine;
     if (number >= machine->limits.buffers)
@@ -29,17 +31,73 @@ adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes
         adead_hint(failure, "raise the memory limit (--memory)");
         return ADEAD_OUT_OF_MEMORY;
     }
-    adead_status status = machine->backend->alloc(machine->device, bytes ? bytes : 1, &buffer->memory, failure);
-    if (status) return status;
+    *out = buffer;
+    return ADEAD_OK;
+}
+
+static void settle(adead_task *task, adead_buffer *buffer, uint64_t bytes)
+{
     buffer->bytes = bytes;
     task->buffer_bytes += adead_whole_blocks(bytes);
+}
+
+adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    adead_buffer  *buffer;
+    adead_status   status = claim(task, number, bytes, &buffer, failure);
+    if (!status) status = machine->backend->alloc(machine->device, bytes ? bytes : 1, &buffer->memory, failure);
+    if (!status) settle(task, buffer, bytes);
+    return status;
+}
+
+adead_status adead_buffer_lend(adead_task *task, uint32_t number, const void *data, uint64_t bytes, adead_failure *failure)
+{
+    adead_buffer *buffer;
+    adead_status  status;
+    if (bytes == 0 || task->machine->backend->upload) { /* a device with memory of its own */
+        status = adead_buffer_make(task, number, bytes, failure);
+        return status ? status : adead_buffer_upload(task, &task->buffers[number], 0, data, bytes, failure);
+    }
+    status = claim(task, number, bytes, &buffer, failure);
+    if (status) return status;
+    buffer->lent = (adead_memory){.bytes = bytes, .host = (void *)(uintptr_t)data}; /* only read: see make_own */
+    buffer->memory = &buffer->lent;
+    settle(task, buffer, bytes);
     return ADEAD_OK;
+}
+
+/* Before anything is written into a buffer: a lent one gets memory of its own, with the same bytes. */
+static adead_status make_own(adead_task *task, adead_buffer *buffer, adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    adead_memory  *own = NULL;
+    if (buffer->memory != &buffer->lent) return ADEAD_OK;
+    adead_status status = machine->backend->alloc(machine->device, buffer->bytes, &own, failure);
+    if (status) return status;
+    memcpy(own->host, buffer->lent.host, (size_t)buffer->bytes);
+    buffer->memory = own;
+    return ADEAD_OK;
+}
+
+/* The same for what an operation writes: its last operand, and others that are in the same buffer. */
+static adead_status make_result_own(adead_task *task, adead_tensor_op *op, adead_failure *failure)
+{
+    uint32_t      count = adead_tensor_row_of(op->kind)->operand_count;
+    adead_memory *memory = op->operands[count - 1].memory;
+    uintptr_t     at = (uintptr_t)memory, first = (uintptr_t)task->buffers; /* what is lent is inside a buffer's record */
+    if (at < first || at >= first + task->machine->limits.buffers * sizeof *task->buffers || !task->buffers) return ADEAD_OK;
+    adead_buffer *buffer = &task->buffers[(at - first) / sizeof *task->buffers];
+    adead_status  status = make_own(task, buffer, failure);
+    for (uint32_t o = 0; o < count && !status; o++)
+        if (op->operands[o].memory == memory) op->operands[o].memory = buffer->memory;
+    return status;
 }
 
 static void release(adead_task *task, adead_buffer *buffer)
 {
     if (!buffer->memory) return;
-    task->machine->backend->free(task->machine->device, buffer->memory);
+    if (buffer->memory != &buffer->lent) task->machine->backend->free(task->machine->device, buffer->memory);
     task->buffer_bytes -= adead_whole_blocks(buffer->bytes);
     *buffer = (adead_buffer){.freed = true};
 }
@@ -134,6 +192,8 @@ adead_exit adead_do_tensor(adead_task *task)
     if (!status) status = adead_tensor_check(&op, &machine->failure);
     if (status) return adead_task_trap(task, status);
     if (!adead_task_charge(task, adead_tensor_work(&op))) return ADEAD_EXIT_TRAP;
+    status = make_result_own(task, &op, &machine->failure);
+    if (status) return adead_task_trap(task, status);
     if (machine->profile) adead_profile_flops(machine, in.op, adead_tensor_flops(&op));
     status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op,
                                       &machine->failure);
@@ -192,6 +252,7 @@ static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t 
 {
     adead_buffer *buffer;
     adead_status  status = begin_copy(task, address, number, bytes, &buffer, failure);
+    if (!status) status = make_own(task, buffer, failure);
     return status ? status
                   : adead_buffer_upload(task, buffer, 0, (const uint8_t *)task->linear.host + address, bytes, failure);
 }
@@ -209,9 +270,10 @@ static adead_status fill(adead_task *task, uint32_t number, uint32_t byte, uint6
     adead_machine *machine = task->machine;
     adead_buffer  *buffer = find_with(task, number, bytes, failure);
     if (!buffer) return failure->code;
+    adead_status status = pay(task, bytes);
+    if (!status) status = make_own(task, buffer, failure);
     adead_tensor_op op = {
         .kind = ADEAD_TENSOR_FILL, .scalar = byte, .dims = {bytes}, .operands = {{buffer->memory, 0, bytes}}};
-    adead_status    status = pay(task, bytes);
     return status ? status
                   : adead_tensor_run_checked(machine->backend, machine->device, machine->reference,
                                              machine->reference_device, &op, failure);

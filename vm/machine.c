@@ -171,7 +171,7 @@ void adead_machine_destroy(adead_machine *machine)
     adead_channels_release(machine);
     give(machine, machine->tasks, machine->limits.tasks * sizeof *machine->tasks);
     for (uint32_t i = 0; machine->inputs && i < image->input_count; i++)
-        give(machine, machine->inputs[i].data, machine->inputs[i].bytes);
+        give(machine, machine->inputs[i].copy, machine->inputs[i].bytes);
     for (uint32_t i = 0; machine->outputs && i < image->output_count; i++)
         give(machine, machine->outputs[i].copy, machine->outputs[i].copy_bytes);
     give(machine, machine->inputs, image->input_count * sizeof *machine->inputs);
@@ -235,7 +235,7 @@ static adead_status check_shape(const adead_port *port, uint32_t dtype, uint32_t
 }
 
 adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uint32_t dtype, uint32_t rank,
-                                     const uint64_t *dims, const void *data, adead_failure *failure)
+                                     const uint64_t *dims, const void *data, bool lent, adead_failure *failure)
 {
     const adead_port  *port = &machine->code->analysis.image->inputs[input];
     adead_input_state *state = &machine->inputs[input];
@@ -249,11 +249,11 @@ adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uin
         return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
                           "input '%s' is larger than the %llu bytes the program may have", port->name,
                           (unsigned long long)machine->limits.memory);
-    void *copy = bytes ? take(machine, bytes) : NULL;
-    if (bytes && !copy) return no_memory(failure, "an input");
-    if (bytes) memcpy(copy, data, (size_t)bytes);
-    give(machine, state->data, state->bytes);
-    *state = (adead_input_state){.data = copy, .bytes = bytes, .set = true};
+    void *copy = bytes && !lent ? take(machine, bytes) : NULL;
+    if (bytes && !lent && !copy) return no_memory(failure, "an input");
+    if (copy) memcpy(copy, data, (size_t)bytes);
+    give(machine, state->copy, state->bytes);
+    *state = (adead_input_state){.data = copy ? copy : data, .copy = copy, .bytes = bytes, .set = true};
     if (rank) memcpy(state->dims, dims, rank * sizeof *dims);
     return ADEAD_OK;
 }
@@ -272,10 +272,7 @@ static adead_status place_input(adead_machine *machine, uint32_t input, adead_fa
         return ADEAD_MISSING_INPUT;
     }
     if (!state->set) memcpy(state->dims, port->default_dims, sizeof state->dims);
-    if (port->place == ADEAD_PLACE_BUFFER) {
-        adead_status status = adead_buffer_make(task, (uint32_t)port->where, bytes, failure);
-        return status ? status : adead_buffer_upload(task, &task->buffers[port->where], 0, data, bytes, failure);
-    }
+    if (port->place == ADEAD_PLACE_BUFFER) return adead_buffer_lend(task, (uint32_t)port->where, data, bytes, failure);
     if (!adead_add_u64(port->where, bytes, &end) || !adead_memory_reach(task, end))
         return adead_fail(failure, ADEAD_OUT_OF_MEMORY, ADEAD_NO_OFFSET,
                           "the %llu bytes of input '%s' do not fit at 0x%llX into the program's memory",

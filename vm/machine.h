@@ -21,8 +21,9 @@ enum {
 };
 
 typedef struct adead_buffer {
-    adead_memory *memory; /* NULL: not allocated */
+    adead_memory *memory; /* NULL: not allocated; &lent: somebody else's bytes, to be copied before the first write */
     uint64_t      bytes;
+    adead_memory  lent;
     bool          freed; /* was allocated before: tells the two errors apart */
 } adead_buffer;
 
@@ -68,7 +69,13 @@ typedef struct adead_queue { uint64_t *values; uint64_t capacity, head, count; }
 typedef struct adead_channel { adead_queue ready; uint32_t receiver; } adead_channel;
 typedef struct adead_message { uint32_t channel; uint64_t value; } adead_message;
 
-typedef struct adead_input_state { uint64_t dims[ADEAD_MAX_RANK]; void *data; uint64_t bytes; bool set; } adead_input_state;
+typedef struct adead_input_state {
+    uint64_t    dims[ADEAD_MAX_RANK];
+    const void *data;  /* the value: lent, or `copy` */
+    void       *copy;  /* the machine's own, of `bytes` */
+    uint64_t    bytes;
+    bool        set;
+} adead_input_state;
 typedef struct adead_output_state { uint64_t dims[ADEAD_MAX_RANK]; void *copy; uint64_t copy_bytes; } adead_output_state;
 
 typedef enum adead_machine_state { ADEAD_MACHINE_READY, ADEAD_MACHINE_DONE, ADEAD_MACHINE_FAILED } adead_machine_state;
@@ -133,6 +140,9 @@ adead_status adead_memory_open(adead_task *task, adead_failure *failure);
 
 /* devices.c */
 adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure);
+/* The same with a value, which stays as it is while the buffer is there. It is not copied where the device works on the
+ * host's memory, unless the program writes into the buffer. */
+adead_status adead_buffer_lend(adead_task *task, uint32_t number, const void *data, uint64_t bytes, adead_failure *failure);
 void         adead_buffers_release(adead_task *task);
 adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                  adead_failure *failure);

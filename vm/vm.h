@@ -49,8 +49,9 @@ adead_status adead_machine_create(const adead_code *code, const adead_machine_li
                                   const adead_host *host, adead_machine **machine, adead_failure *failure);
 void adead_machine_destroy(adead_machine *machine);
 
+/* The value is copied, or `lent`: then it stays where and as it is until the input has another one or the machine ends. */
 adead_status adead_machine_set_input(adead_machine *machine, uint32_t input, uint32_t dtype, uint32_t rank,
-                                     const uint64_t *dims, const void *data, adead_failure *failure);
+                                     const uint64_t *dims, const void *data, bool lent, adead_failure *failure);
 adead_status adead_machine_write_memory(adead_machine *machine, uint64_t address, const void *data, uint64_t bytes,
                                         adead_failure *failure);
 adead_status adead_machine_read_memory(adead_machine *machine, uint64_t address, void *data, uint64_t bytes,

@@ -265,6 +265,12 @@ ADEAD_API void adead_instance_destroy(adead_instance *instance);
  * SHAPE_MISMATCH, OUT_OF_MEMORY (does not fit where the program wants it), INVALID_STATE (after run, before reset). */
 ADEAD_API int adead_instance_set_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
                                        const uint64_t *dims, const void *data);
+/* The same without a copy: `data`, of any alignment, stays the caller's and must stay as it is until the input is given
+ * another value or the instance is destroyed. An input in a buffer is then used where it lies (a device with memory of its
+ * own gets it uploaded), and copied only if the program writes into that buffer; one in linear memory is copied there by
+ * each run. */
+ADEAD_API int adead_instance_lend_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
+                                        const uint64_t *dims, const void *data);
 /* Linear memory, before or after a run. Errors: OUT_OF_BOUNDS. */
 ADEAD_API int adead_instance_write_memory(adead_instance *instance, uint64_t address, const void *data, uint64_t bytes);
 ADEAD_API int adead_instance_read_memory(adead_instance *instance, uint64_t address, void *data, uint64_t bytes);

@@ -212,12 +212,12 @@ public:
     // Copies `data` into the input; its elements are those of `dims`.
     template <class T> Result<void> set_input(const char *name, Dims dims, View<const T> data)
     {
-        std::uint64_t count = 1;
-        for (std::uint64_t dim : dims) count = dim && count > UINT64_MAX / dim ? UINT64_MAX : count * dim;
-        static_assert(dtype_of<T> != ~std::uint32_t{0}, "no tensor has elements of this type");
-        if (count != data.size()) return short_of(count, data.size());
-        return done(adead_instance_set_input(get(), name, dtype_of<T>, static_cast<std::uint32_t>(dims.size()), dims.begin(),
-                                             data.data()));
+        return give_input(adead_instance_set_input, name, dims, data);
+    }
+    // Without a copy: `data` must stay as it is until the input is given another value or the instance ends.
+    template <class T> Result<void> lend_input(const char *name, Dims dims, View<const T> data)
+    {
+        return give_input(adead_instance_lend_input, name, dims, data);
     }
     Result<void> run() { return done(adead_instance_run(get())); }
     Result<void> reset() { return done(adead_instance_reset(get())); }
@@ -273,6 +273,15 @@ private:
 #else
         throw Error(code, message);
 #endif
+    }
+    using give = int (*)(adead_instance *, const char *, std::uint32_t, std::uint32_t, const std::uint64_t *, const void *);
+    template <class T> Result<void> give_input(give call, const char *name, Dims dims, View<const T> data)
+    {
+        std::uint64_t count = 1;
+        for (std::uint64_t dim : dims) count = dim && count > UINT64_MAX / dim ? UINT64_MAX : count * dim;
+        static_assert(dtype_of<T> != ~std::uint32_t{0}, "no tensor has elements of this type");
+        if (count != data.size()) return short_of(count, data.size());
+        return done(call(get(), name, dtype_of<T>, static_cast<std::uint32_t>(dims.size()), dims.begin(), data.data()));
     }
     static Result<void> short_of(std::uint64_t wanted, std::uint64_t given)
     {

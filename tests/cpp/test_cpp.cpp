@@ -115,6 +115,7 @@ static void programs(const adead::Runtime &runtime)
     moved.reset();
     refused(ADEAD_NAME_NOT_FOUND, "no_such_input", [&] { moved.set_input<float>("z", {4}, x); });
     refused(ADEAD_SHAPE_MISMATCH, "wrong_shape", [&] { moved.set_input<float>("x", {2, 2}, x); });
+    refused(ADEAD_SHAPE_MISMATCH, "too_few_lent", [&] { moved.lend_input<float>("x", {5}, x); });
     refused(ADEAD_SHAPE_MISMATCH, "too_few_elements", [&] { moved.set_input<float>("x", {5}, x); });
     refused(ADEAD_TYPE_MISMATCH, "wrong_type", [&] { moved.set_input<double>("x", {1}, std::vector<double>{1}); });
     moved.on_write(nullptr);
@@ -124,7 +125,7 @@ static void programs(const adead::Runtime &runtime)
     adead_limits limits = {};
     limits.fuel = 2;
     adead::Instance poor = program.instance(limits);
-    poor.set_input<float>("x", {4}, x);
+    poor.lend_input<float>("x", {4}, x);
     refused(ADEAD_OUT_OF_FUEL, "fuel_limit", [&] { poor.run(); });
     refused(ADEAD_MISSING_INPUT, "missing_input", [&] { program.instance().run(); });
 }

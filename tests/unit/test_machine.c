@@ -90,17 +90,17 @@ static void inputs_and_outputs(void)
     CHECK_EQ(bench_run(&b).status, ADEAD_MISSING_INPUT);
     adead_failure f;
     CHECK_EQ(adead_machine_reset(b.machine, &f), ADEAD_OK);
-    CHECK_EQ(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, &f), ADEAD_OK);
+    CHECK_EQ(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, false, &f), ADEAD_OK);
     check_ports(&b, 2, default_floats, 1000);
     CHECK_EQ(adead_machine_reset(b.machine, &f), ADEAD_OK); /* inputs stay */
     check_ports(&b, 2, default_floats, 1000);
     CHECK_EQ(adead_machine_reset(b.machine, &f), ADEAD_OK);
-    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, four, more, &f), ADEAD_OK);
+    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, four, more, false, &f), ADEAD_OK);
     n = -3;
-    CHECK_EQ(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, &f), ADEAD_OK);
+    CHECK_EQ(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, false, &f), ADEAD_OK);
     check_ports(&b, 4, more, -3);
     CHECK_EQ(adead_machine_reset(b.machine, &f), ADEAD_OK);
-    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, none, NULL, &f), ADEAD_OK);
+    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, none, NULL, false, &f), ADEAD_OK);
     check_ports(&b, 0, more, -3);
     bench_close(&b);
 }
@@ -127,16 +127,16 @@ static void wrong_inputs_are_refused(void)
     const uint64_t wrong[2] = {2, 4}, huge[2] = {UINT64_MAX / 2, 3}, large[2] = {100000, 3};
     build_ports(&p);
     CHECK_EQ(bench_open(&b, &p.image, NULL), ADEAD_OK);
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F64, 2, wrong, default_floats, &f), TYPE_MISMATCH, f,
-                 "'x' is f32, not f64");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 1, wrong, default_floats, &f), SHAPE_MISMATCH, f,
-                 "2 dimensions, not 1");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, wrong, default_floats, &f), SHAPE_MISMATCH, f,
-                 "is 3, not 4");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, huge, default_floats, &f), OUT_OF_MEMORY, f,
-                 "'x' is larger");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, large, default_floats, &f), OUT_OF_MEMORY, f,
-                 "1048576");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F64, 2, wrong, default_floats, false, &f), TYPE_MISMATCH,
+                 f, "'x' is f32, not f64");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 1, wrong, default_floats, false, &f), SHAPE_MISMATCH,
+                 f, "2 dimensions, not 1");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, wrong, default_floats, false, &f), SHAPE_MISMATCH,
+                 f, "is 3, not 4");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, huge, default_floats, false, &f), OUT_OF_MEMORY,
+                 f, "'x' is larger");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_F32, 2, large, default_floats, false, &f), OUT_OF_MEMORY,
+                 f, "1048576");
     bench_close(&b);
 }
 
@@ -151,10 +151,11 @@ static void states(void)
     build_ports(&p);
     CHECK_EQ(bench_open(&b, &p.image, NULL), ADEAD_OK);
     CHECK_STATUS(adead_machine_get_output(b.machine, 0, dims, &data, &bytes, &f), INVALID_STATE, f, "after a run");
-    CHECK_EQ(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, &f), ADEAD_OK);
+    CHECK_EQ(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, false, &f), ADEAD_OK);
     CHECK_DONE(bench_run(&b));
     CHECK_STATUS(adead_machine_run(b.machine, &f), INVALID_STATE, f, "reset it first");
-    CHECK_STATUS(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, &f), INVALID_STATE, f, "before a run");
+    CHECK_STATUS(adead_machine_set_input(b.machine, 1, ADEAD_DTYPE_I64, 0, NULL, &n, false, &f), INVALID_STATE, f,
+                 "before a run");
     CHECK_EQ(adead_machine_reset(b.machine, &f), ADEAD_OK);
     CHECK_EQ(adead_machine_fuel_used(b.machine), 0);
     CHECK_STATUS(adead_machine_get_output(b.machine, 0, dims, &data, &bytes, &f), INVALID_STATE, f, "after a run");
@@ -212,12 +213,12 @@ static void inputs_reach_into_new_memory(void)
     image.input_count = 1;
     const uint64_t fits[1] = {10000}, too_many[1] = {(1 << 20) - 70000 + 1};
     CHECK_EQ(bench_open(&b, &image, NULL), ADEAD_OK);
-    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_U8, 1, fits, bytes, NULL), ADEAD_OK);
+    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_U8, 1, fits, bytes, false, NULL), ADEAD_OK);
     CHECK_DONE(bench_run(&b));
     CHECK_EQ(bench_u64(&b, 0), 20);
     CHECK_EQ(bench_u64(&b, 8), bytes[9999]);
     CHECK_EQ(adead_machine_reset(b.machine, NULL), ADEAD_OK);
-    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_U8, 1, too_many, bytes, NULL), ADEAD_OK);
+    CHECK_EQ(adead_machine_set_input(b.machine, 0, ADEAD_DTYPE_U8, 1, too_many, bytes, false, NULL), ADEAD_OK);
     outcome o = bench_run(&b);
     bench_close(&b);
     CHECK_EQ(o.status, ADEAD_OUT_OF_MEMORY);
@@ -841,7 +842,7 @@ static bool sweep(uint64_t fail_at, bool profile, const adead_image *image)
     if (!status)
         status = adead_machine_create(code, &test_limits, &adead_backend_ref, device, &adead_backend_ref, device, &host,
                                       &machine, &f);
-    if (!status) status = adead_machine_set_input(machine, 0, ADEAD_DTYPE_F32, 1, three, values, &f);
+    if (!status) status = adead_machine_set_input(machine, 0, ADEAD_DTYPE_F32, 1, three, values, false, &f);
     if (!status && profile) status = adead_machine_set_profile(machine, true, &f);
     for (int run = 0; run < 2 && !status; run++) {
         status = adead_machine_run(machine, &f);

@@ -269,11 +269,12 @@ class Program(Handle):
         """Runs the program once: inputs by name (arrays, or numbers where the input is a scalar) to outputs by name.
 
         What the program writes goes to the function `stream`, or else is kept in the result's `stream`. The outputs are
-        views of the instance's memory, which lives as long as they do.
+        views of the instance's memory, which lives as long as they do. Arrays are not copied (see Instance.set_input), so
+        an output that the program never wrote, because it is an input's buffer, is the array that was given.
         """
         instance = self.instance(limits)
         for name, value in ({} if inputs is None else inputs).items():
-            instance.set_input(name, value)
+            instance.set_input(name, value, copy=False)
         written: list[bytes] = []
         instance.run(stream=written.append if stream is None else stream)
         return Run(instance, b"".join(written))
@@ -326,7 +327,7 @@ def _view_of(raw: Any, handle: Handle) -> Tensor:
 class Instance(Handle):
     """A program with its state: inputs, memory, outputs. For one thread at a time; a second one gets InvalidState."""
 
-    __slots__ = ("_program", "_ran")
+    __slots__ = ("_lent", "_program", "_ran")
 
     def __init__(self, program: Program, limits: Limits | None = None) -> None:
         if not isinstance(program, Program):
@@ -343,6 +344,7 @@ class Instance(Handle):
             check(lib.adead_instance_create(pointer, raw, out))
         self._attach(2, int(ffi.cast("uintptr_t", out[0])))
         self._program = program
+        self._lent: dict[str, Tensor | None] = {}
 
     @property
     def program(self) -> Program:
@@ -357,9 +359,12 @@ class Instance(Handle):
                 "copy them (t.copy()) and let go of them, or use another instance",
             )
 
-    def set_input(self, name: str, value: Value) -> None:
-        """Gives an input its value, which is copied into the program's memory: an array of the declared type and shape, or a
-        number for a scalar input."""
+    def set_input(self, name: str, value: Value, *, copy: bool = True) -> None:
+        """Gives an input its value: an array of the declared type and shape, or a number for a scalar input.
+
+        With copy=False an array is not copied, but used where it lies, and copied only if the program writes into that
+        input's buffer; its elements must not change until the input has another value or the instance is closed.
+        """
         text = _c_name(name)
         tensor = self._number(name, value) if isinstance(value, (int, float)) else as_tensor(value)
         if not tensor.contiguous:
@@ -369,7 +374,9 @@ class Instance(Handle):
         self._free_to_change()
         with self._using("instance", alone=True) as pointer:
             data = ffi.cast("void *", tensor.address)
-            check(lib.adead_instance_set_input(pointer, text, tensor._dtype, len(shape), dims, data))
+            give = lib.adead_instance_set_input if copy else lib.adead_instance_lend_input
+            check(give(pointer, text, tensor._dtype, len(shape), dims, data))
+            self._lent[name] = None if copy else tensor
 
     def _number(self, name: str, value: int | float) -> Tensor:
         for declared in self._program.inputs:

@@ -1,5 +1,6 @@
 """Programs, instances, the assembler, the command."""
 
+import gc
 import hashlib
 import io
 import subprocess
@@ -100,6 +101,34 @@ def test_scalars_limits_trace_and_profile():
         assert instance.output("fib").item() == 2
     with pytest.raises(adead.OutOfFuel):
         program.run({"n": 30}, limits=adead.Limits(fuel=1000))
+
+
+def test_arrays_are_lent_not_copied():
+    source = """
+        .input x f32[4] in b0
+        .input w f32[4] in b1
+        .output same f32[4] in b0
+        .output written f32[4] in b1
+        .entry main
+        main: .func regs=1
+            gpu.relu b1, b1, 16
+            halt
+    """
+    program = adead.Program.assemble(source)
+    x, w = np.float32([1, 2, 3, 4]), np.float32([-1, 2, -3, 4])
+    run = program.run({"x": x, "w": w})
+    assert run["same"].address == x.ctypes.data and run["same"].readonly
+    assert run["written"].address != w.ctypes.data
+    assert run["written"].numpy().tolist() == [0, 2, 0, 4] and w.tolist() == [-1, 2, -3, 4]
+    kept = program.run({"x": np.float32([5, 6, 7, 8]), "w": w})["same"]
+    gc.collect()
+    assert kept.numpy().tolist() == [5, 6, 7, 8]  # the output keeps the array that was given
+    with program.instance() as instance:
+        instance.set_input("x", x)
+        instance.set_input("w", w)
+        x[0] = 9
+        instance.run()
+        assert instance.output("same").numpy()[0] == 1
 
 
 def test_an_instance_runs_again_when_its_outputs_are_let_go():

@@ -486,6 +486,8 @@ functions! {
     fn adead_instance_destroy(instance: *mut adead_instance);
     /// Gives an input its value, which is copied.
     fn adead_instance_set_input(instance: *mut adead_instance, name: *const c_char, dtype: u32, rank: u32, dims: *const u64, data: *const c_void) -> c_int;
+    /// Gives an input its value, which is not copied.
+    fn adead_instance_lend_input(instance: *mut adead_instance, name: *const c_char, dtype: u32, rank: u32, dims: *const u64, data: *const c_void) -> c_int;
     /// Writes linear memory.
     fn adead_instance_write_memory(instance: *mut adead_instance, address: u64, data: *const c_void, bytes: u64) -> c_int;
     /// Reads linear memory.
