@@ -203,6 +203,14 @@ int adead_instance_reset(adead_instance *instance)
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }
 
+int adead_instance_clear(adead_instance *instance)
+{
+    if (!instance) return adead_error_null("adead_instance_clear", "instance");
+    ADEAD_FAILURE_NONE(failure);
+    adead_status status = adead_machine_clear(instance->machine, &failure);
+    return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
+}
+
 uint64_t adead_instance_fuel_used(adead_instance *instance)
 {
     return instance ? adead_machine_fuel_used(instance->machine) : 0;

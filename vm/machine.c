@@ -198,6 +198,16 @@ adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure)
     return status;
 }
 
+adead_status adead_machine_clear(adead_machine *machine, adead_failure *failure)
+{
+    close_tasks(machine); /* first, because their buffers may be what was lent */
+    for (uint32_t i = 0; i < machine->code->analysis.image->input_count; i++) {
+        give(machine, machine->inputs[i].copy, machine->inputs[i].bytes);
+        machine->inputs[i] = (adead_input_state){0};
+    }
+    return adead_machine_reset(machine, failure);
+}
+
 uint64_t adead_machine_fuel_used(const adead_machine *machine) { return machine->fuel_used; }
 
 void adead_machine_set_stream(adead_machine *machine, adead_sink sink, void *context)

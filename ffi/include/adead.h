@@ -266,9 +266,9 @@ ADEAD_API void adead_instance_destroy(adead_instance *instance);
 ADEAD_API int adead_instance_set_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
                                        const uint64_t *dims, const void *data);
 /* The same without a copy: `data`, of any alignment, stays the caller's and must stay as it is until the input is given
- * another value or the instance is destroyed. An input in a buffer is then used where it lies (a device with memory of its
- * own gets it uploaded), and copied only if the program writes into that buffer; one in linear memory is copied there by
- * each run. */
+ * another value, or the instance is cleared or destroyed. An input in a buffer is then used where it lies (a device with
+ * memory of its own gets it uploaded), and copied only if the program writes into that buffer; one in linear memory is
+ * copied there by each run. */
 ADEAD_API int adead_instance_lend_input(adead_instance *instance, const char *name, uint32_t dtype, uint32_t rank,
                                         const uint64_t *dims, const void *data);
 /* Linear memory, before or after a run. Errors: OUT_OF_BOUNDS. */
@@ -285,6 +285,8 @@ ADEAD_API int adead_instance_get_output(adead_instance *instance, const char *na
 ADEAD_API int adead_instance_digest(adead_instance *instance, const char *name, uint8_t digest[32]);
 /* Back to the state after create; inputs set stay set. */
 ADEAD_API int adead_instance_reset(adead_instance *instance);
+/* The same, and no input has a value any more. What was lent is the caller's again, whatever the result. */
+ADEAD_API int adead_instance_clear(adead_instance *instance);
 /* Fuel used by the last run. */
 ADEAD_API uint64_t adead_instance_fuel_used(adead_instance *instance);
 

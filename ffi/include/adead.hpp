@@ -214,13 +214,14 @@ public:
     {
         return give_input(adead_instance_set_input, name, dims, data);
     }
-    // Without a copy: `data` must stay as it is until the input is given another value or the instance ends.
+    // Without a copy: `data` must stay as it is until the input has another value or the instance is cleared or ends.
     template <class T> Result<void> lend_input(const char *name, Dims dims, View<const T> data)
     {
         return give_input(adead_instance_lend_input, name, dims, data);
     }
     Result<void> run() { return done(adead_instance_run(get())); }
     Result<void> reset() { return done(adead_instance_reset(get())); }
+    Result<void> clear() { return done(adead_instance_clear(get())); }
     // An output after a run; it belongs to the instance until its next call.
     Result<adead_tensor> tensor(const char *name)
     {

@@ -586,6 +586,12 @@ static void lent_inputs(void)
             CHECK_EQ(adead_instance_reset(copying), ADEAD_OK);
             CHECK_EQ(adead_instance_reset(lending), ADEAD_OK);
         }
+        CHECK_EQ(adead_instance_run(lending), ADEAD_OK);
+        CHECK_EQ(adead_instance_clear(lending), ADEAD_OK);
+        memset(bytes, 0xFF, sizeof bytes); /* the caller's again */
+        REFUSED(adead_instance_run(lending), ADEAD_MISSING_INPUT);
+        CHECK_EQ(adead_instance_clear(lending), ADEAD_OK);
+        REFUSED(adead_instance_clear(NULL), ADEAD_INVALID_ARGUMENT);
         REFUSED(adead_instance_lend_input(NULL, "a", ADEAD_F32, 1, &eight, lent), ADEAD_INVALID_ARGUMENT);
         REFUSED(adead_instance_lend_input(lending, "a", ADEAD_F32, 1, &eight, NULL), ADEAD_INVALID_ARGUMENT);
         REFUSED(adead_instance_lend_input(lending, "a", ADEAD_F64, 1, &eight, lent), ADEAD_TYPE_MISMATCH);

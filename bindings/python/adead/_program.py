@@ -443,6 +443,13 @@ class Instance(Handle):
         with self._using("instance", alone=True) as pointer:
             check(lib.adead_instance_reset(pointer))
 
+    def clear(self) -> None:
+        """Back to the state after creation: as reset, and no input has a value. Arrays that were lent are let go."""
+        self._free_to_change()
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_clear(pointer))
+            self._lent.clear()
+
     @property
     def fuel_used(self) -> int:
         """Fuel used by the last run."""

@@ -129,6 +129,9 @@ def test_arrays_are_lent_not_copied():
         x[0] = 9
         instance.run()
         assert instance.output("same").numpy()[0] == 1
+        instance.clear()
+        with pytest.raises(adead.MissingInput):
+            instance.run()
 
 
 def test_an_instance_runs_again_when_its_outputs_are_let_go():

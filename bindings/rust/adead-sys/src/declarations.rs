@@ -502,6 +502,8 @@ functions! {
     fn adead_instance_digest(instance: *mut adead_instance, name: *const c_char, digest: *mut u8) -> c_int;
     /// Back to the state after create; inputs set stay set.
     fn adead_instance_reset(instance: *mut adead_instance) -> c_int;
+    /// The same, and no input has a value any more.
+    fn adead_instance_clear(instance: *mut adead_instance) -> c_int;
     /// Fuel used by the last run.
     fn adead_instance_fuel_used(instance: *mut adead_instance) -> u64;
     /// Calls `trace` before each instruction.

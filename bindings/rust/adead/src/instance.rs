@@ -1,6 +1,6 @@
 //! Instances: a program with its state, from inputs through a run to outputs and their digest.
 
-use crate::element::Element;
+use crate::element::{DType, Element};
 use crate::error::{check, static_text, Result};
 use crate::operations::Digest;
 use crate::program::{shape_of, Program, Tensor};
@@ -8,8 +8,9 @@ use crate::runtime::c_text;
 use crate::stream::{Sink, SINK};
 use adead_sys as sys;
 use std::any::Any;
-use std::ffi::{c_char, c_void, CStr};
+use std::ffi::{c_char, c_void, CStr, CString};
 use std::io::Write;
+use std::marker::PhantomData;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::ptr::{null, null_mut, NonNull};
 use std::{fmt, mem};
@@ -164,6 +165,42 @@ impl Instance {
         check(unsafe { sys::adead_instance_run(self.raw()) })
     }
 
+    /// Runs the program on the caller's own arrays, and has `read` look at the outputs. Nothing is copied: an input in a
+    /// buffer is used where it lies, and copied only if the program writes into that buffer; one in linear memory is copied
+    /// there. Afterwards the instance is as after creation, and no input has a value.
+    ///
+    /// ```
+    /// # fn main() -> adead::Result<()> {
+    /// use adead::{Input, Instance, Program, Runtime};
+    /// let program = Program::assemble(
+    ///     &Runtime::new()?,
+    ///     ".input x f32[4] in b0\n.output y f32[4] in b1\n\
+    ///      gpu.alloc 16, b1\ngpu.relu b0, b1, 16\nhalt\n",
+    /// )?;
+    /// let x = [1.0f32, -2.0, 3.0, -4.0];
+    /// let input = Input::new("x", &[4], &x)?;
+    /// let sum = Instance::new(&program)?.run_with(&[input], |outputs| -> adead::Result<f32> {
+    ///     Ok(outputs.get("y")?.as_slice::<f32>()?.iter().sum())
+    /// })??;
+    /// assert_eq!(sum, 4.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`set_input`](Instance::set_input) and [`run`](Instance::run).
+    pub fn run_with<R>(&mut self, inputs: &[Input<'_>], read: impl FnOnce(&mut Outputs<'_>) -> R) -> Result<R> {
+        let lent = Lent(self);
+        for i in inputs {
+            let (dtype, rank) = (i.dtype.number(), i.dims.len() as u32);
+            check(unsafe {
+                sys::adead_instance_lend_input(lent.0.raw(), i.name.as_ptr(), dtype, rank, i.dims.as_ptr(), i.data)
+            })?;
+        }
+        lent.0.run()?;
+        Ok(read(&mut Outputs(&mut *lent.0)))
+    }
+
     /// Runs the program and writes its output stream.
     ///
     /// # Errors
@@ -278,6 +315,57 @@ impl Instance {
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance").field("handle", &self.handle).field("program", &self.program).finish()
+    }
+}
+
+/// An input's name, and an array that is its value for a run: see [`Instance::run_with`].
+#[derive(Debug)]
+pub struct Input<'a> {
+    name: CString,
+    dtype: DType,
+    dims: Vec<u64>,
+    data: *const c_void,
+    array: PhantomData<&'a ()>,
+}
+
+impl<'a> Input<'a> {
+    /// `dims` is `&[]` for a scalar.
+    ///
+    /// # Errors
+    /// `SHAPE_MISMATCH` (the slice does not have as many elements as `dims` says), `INVALID_ARGUMENT` (a NUL in the name).
+    pub fn new<T: Element>(name: &str, dims: &[u64], data: &'a [T]) -> Result<Input<'a>> {
+        let name = shape_of(name, dims, data)?;
+        Ok(Input { name, dtype: T::DTYPE, dims: dims.to_vec(), data: data.as_ptr().cast(), array: PhantomData })
+    }
+}
+
+/// The outputs of a run on lent arrays.
+#[derive(Debug)]
+pub struct Outputs<'a>(&'a mut Instance);
+
+impl Outputs<'_> {
+    /// As [`Instance::output`].
+    pub fn get(&mut self, name: &str) -> Result<Tensor<'_>> {
+        self.0.output(name)
+    }
+
+    /// As [`Instance::digest`].
+    pub fn digest(&mut self, name: &str) -> Result<Digest> {
+        self.0.digest(name)
+    }
+
+    /// As [`Instance::digest_all`].
+    pub fn digest_all(&mut self) -> Result<Digest> {
+        self.0.digest_all()
+    }
+}
+
+/// Gives lent arrays back at the end of a run, whatever its result. Private, so that nobody can forget it.
+struct Lent<'a>(&'a mut Instance);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        unsafe { sys::adead_instance_clear(self.0.raw()) }; // lets go of them also where it fails
     }
 }
 

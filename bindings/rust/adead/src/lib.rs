@@ -41,7 +41,7 @@ pub use adead_sys::opcode;
 pub use builder::{Buffer, Function, Label, Operand, Operands, Place, ProgramBuilder, Reg};
 pub use element::{Bf16, DType, Element, F16};
 pub use error::{Code, Error, Result};
-pub use instance::{Instance, Limits, ProfileRow, Step};
+pub use instance::{Input, Instance, Limits, Outputs, ProfileRow, Step};
 pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
 pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};
 pub use runtime::{backends, cpu_text, version, BackendInfo, Meter, Runtime, RuntimeBuilder};

@@ -2,8 +2,10 @@
 //! builder.
 
 use adead::{
-    opcode, sha256, DType, Format, Function, Instance, Limits, Operand, Place, Program, ProgramBuilder, Reg, Runtime,
+    opcode, sha256, Code, DType, Format, Function, Input, Instance, Limits, Operand, Place, Program, ProgramBuilder, Reg,
+    Runtime,
 };
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 /// The checkout around the crate, if that is where it is.
@@ -114,6 +116,37 @@ fn inputs_defaults_and_outputs() {
     assert_eq!(digest, sha256(&[2.0f32, 4.0, 6.0]));
     assert_eq!(instance.digest_all().unwrap(), sha256(&digest.0));
     assert!(instance.fuel_used() >= 6);
+}
+
+#[test]
+fn inputs_are_lent() {
+    let text = ".input x f32[4] in b0\n.input w f32[4] in b1\n.output same f32[4] in b0\n.output written f32[4] in b1\n\
+                gpu.relu b1, b1, 16\nhalt\n";
+    let mut instance = Instance::new(&Program::assemble(&Runtime::new().unwrap(), text).unwrap()).unwrap();
+    for first in [1.0f32, 5.0] {
+        let (x, w) = ([first, 2.0, 3.0, 4.0], [-1.0f32, 2.0, -3.0, 4.0]);
+        let inputs = [Input::new("x", &[4], &x).unwrap(), Input::new("w", &[4], &w).unwrap()];
+        let (same, written) = instance
+            .run_with(&inputs, |outputs| {
+                assert_eq!(outputs.digest("same").unwrap(), sha256(&x));
+                let same = outputs.get("same").unwrap().as_slice::<f32>().unwrap().as_ptr();
+                (same, outputs.get("written").unwrap().to_vec::<f32>().unwrap())
+            })
+            .unwrap();
+        assert_eq!((same, &written[..], w[0]), (x.as_ptr(), &[0.0, 2.0, 0.0, 4.0][..], -1.0));
+    }
+    // What was lent is let go of, also when the closure panics or an input does not fit.
+    let x = [0.0f32; 4];
+    let lost = catch_unwind(AssertUnwindSafe(|| {
+        let inputs = [Input::new("x", &[4], &x).unwrap(), Input::new("w", &[4], &x).unwrap()];
+        instance.run_with(&inputs, |_| panic!("in the closure"))
+    }));
+    assert!(lost.is_err());
+    assert_eq!(instance.run().unwrap_err().code(), Code::MISSING_INPUT);
+    instance.reset().unwrap();
+    let inputs = [Input::new("x", &[4], &x).unwrap(), Input::new("w", &[2, 2], &x).unwrap()];
+    assert_eq!(instance.run_with(&inputs, |_| ()).unwrap_err().code(), Code::SHAPE_MISMATCH);
+    assert_eq!(instance.run().unwrap_err().code(), Code::MISSING_INPUT);
 }
 
 #[test]
