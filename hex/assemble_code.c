@@ -136,6 +136,30 @@ static adead_status port(assembler *a, const adead_port *ports, uint32_t count, 
     return asm_unsigned(a, "the number of an input or output", UINT32_MAX, value);
 }
 
+/* An import declared above by its name in quotes (of several with that name the first), or a number. */
+static adead_status import_number(assembler *a, uint64_t *value)
+{
+    const adead_token *token = &a->lexer.token;
+    const adead_image *image = a->image;
+    if (token->kind != ADEAD_TOKEN_STRING) return asm_unsigned(a, "the number of an import", UINT32_MAX, value);
+    uint64_t size = adead_string_size(token);
+    uint8_t  name[ADEAD_MAX_NAME];
+    *value = 0;
+    if (size > sizeof name) return adead_lexer_fail(&a->lexer, "a name has at most %d bytes", ADEAD_MAX_NAME);
+    adead_string_copy(token, name);
+    for (uint32_t i = 0; i < image->import_count; i++) {
+        if (strlen(image->imports[i].name) != size || memcmp(image->imports[i].name, name, (size_t)size) != 0) continue;
+        *value = i;
+        return adead_lexer_next(&a->lexer);
+    }
+    if (a->pass == 2) {
+        adead_lexer_fail(&a->lexer, "no import of this name is declared above");
+        adead_hint(a->lexer.failure, "declare it: .import \"library!symbol\" \"signature\"");
+        return ADEAD_SYNTAX;
+    }
+    return adead_lexer_next(&a->lexer);
+}
+
 static adead_status operand(assembler *a, adead_syntax syntax, uint64_t *value)
 {
     switch (syntax) {
@@ -153,6 +177,7 @@ static adead_status operand(assembler *a, adead_syntax syntax, uint64_t *value)
     case ADEAD_SYNTAX_ACTIVATION: return activation(a, value);
     case ADEAD_SYNTAX_INPUT: return port(a, a->image->inputs, a->image->input_count, value);
     case ADEAD_SYNTAX_OUTPUT: return port(a, a->image->outputs, a->image->output_count, value);
+    case ADEAD_SYNTAX_IMPORT: return import_number(a, value);
     }
     return ADEAD_OK;
 }

@@ -283,12 +283,25 @@ static void write_declarations(disassembler *d)
     }
 }
 
+/* Is this import to be written by its name: one of the first, so that looking costs little, and none before it has it? */
+static bool first_of_name(const adead_image *image, uint32_t import)
+{
+    if (import >= 64) return false;
+    for (uint32_t i = 0; i < import; i++)
+        if (strcmp(image->imports[i].name, image->imports[import].name) == 0) return false;
+    return true;
+}
+
 static void write_operand(disassembler *d, adead_syntax syntax, const adead_instruction *in, uint32_t word)
 {
     const adead_image *image = d->image;
     uint32_t           value = adead_word(in, word);
     const char        *name = NULL;
     char               text[ADEAD_OPERAND_TEXT], label[LABEL_TEXT];
+    if (syntax == ADEAD_SYNTAX_IMPORT && value < image->import_count && first_of_name(image, value)) {
+        adead_out_quoted(d->out, image->imports[value].name, strlen(image->imports[value].name));
+        return;
+    }
     adead_operand_text(syntax, in, word, text);
     if (syntax == ADEAD_SYNTAX_LABEL || syntax == ADEAD_SYNTAX_LABELS) name = code_text(d, value, label);
     else if (syntax == ADEAD_SYNTAX_BUFFER) name = buffer_text(d, value, label);

@@ -34,6 +34,7 @@ adead_syntax adead_operand_syntax(char kind)
     case ADEAD_KIND_FUNCTION: return ADEAD_SYNTAX_LABEL;
     case ADEAD_KIND_JUMP_LIST: return ADEAD_SYNTAX_LABELS;
     case ADEAD_KIND_ACTIVATION: return ADEAD_SYNTAX_ACTIVATION;
+    case ADEAD_KIND_IMPORT: return ADEAD_SYNTAX_IMPORT;
     case ADEAD_KIND_INPUT: return ADEAD_SYNTAX_INPUT;
     case ADEAD_KIND_OUTPUT: return ADEAD_SYNTAX_OUTPUT;
     }
@@ -75,7 +76,8 @@ void adead_operand_text(adead_syntax syntax, const adead_instruction *in, uint32
     case ADEAD_SYNTAX_UNSIGNED:
     case ADEAD_SYNTAX_BYTE:
     case ADEAD_SYNTAX_INPUT:
-    case ADEAD_SYNTAX_OUTPUT: break;
+    case ADEAD_SYNTAX_OUTPUT:
+    case ADEAD_SYNTAX_IMPORT: break;
     }
     snprintf(text, ADEAD_OPERAND_TEXT, format, value);
 }

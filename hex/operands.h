@@ -20,7 +20,8 @@ typedef enum adead_syntax {
     ADEAD_SYNTAX_BYTE,       /* 0 to 255 */
     ADEAD_SYNTAX_ACTIVATION, /* a name, or its number */
     ADEAD_SYNTAX_INPUT,      /* a declared input's name, or its number */
-    ADEAD_SYNTAX_OUTPUT
+    ADEAD_SYNTAX_OUTPUT,
+    ADEAD_SYNTAX_IMPORT      /* an import's name in quotes, or its number */
 } adead_syntax;
 
 enum { ADEAD_MAX_REGISTER = 65535, ADEAD_MAX_WORDS = 255, ADEAD_OPERAND_TEXT = 64 };

@@ -7,6 +7,7 @@
 #ifndef ADEAD_VM_CODE_H
 #define ADEAD_VM_CODE_H
 
+#include "vm/foreign.h"
 #include "vm/vm.h"
 
 typedef struct adead_function {
@@ -31,6 +32,7 @@ typedef struct adead_analysis {
     uint32_t           entry;     /* index of the entry function */
     uint32_t          *table;     /* function index of each entry of the image's table */
     adead_table_width *widths;    /* of each entry, sorted by type, the widest of a type first */
+    adead_signature   *signatures; /* of each import */
     adead_code_facts   facts;
 } adead_analysis;
 

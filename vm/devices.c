@@ -133,8 +133,7 @@ adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer,
     return ADEAD_OK;
 }
 
-/* The buffer of that number; a failure BUFFER_STATE if it is not allocated now. */
-static adead_buffer *find(adead_task *task, uint32_t number, adead_failure *failure)
+adead_buffer *adead_buffer_find(adead_task *task, uint32_t number, adead_failure *failure)
 {
     adead_buffer *buffer = task->buffers && number < task->machine->limits.buffers ? &task->buffers[number] : NULL;
     if (buffer && buffer->memory) return buffer;
@@ -146,7 +145,7 @@ static adead_buffer *find(adead_task *task, uint32_t number, adead_failure *fail
 /* Same, where `bytes` are to be used: OUT_OF_BOUNDS if it is shorter. */
 static adead_buffer *find_with(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
 {
-    adead_buffer *buffer = find(task, number, failure);
+    adead_buffer *buffer = adead_buffer_find(task, number, failure);
     if (!buffer || bytes <= buffer->bytes) return buffer;
     adead_fail(failure, ADEAD_OUT_OF_BOUNDS, ADEAD_NO_OFFSET, "buffer %u has %llu bytes, not %llu", number,
                (unsigned long long)buffer->bytes, (unsigned long long)bytes);
@@ -155,7 +154,7 @@ static adead_buffer *find_with(adead_task *task, uint32_t number, uint64_t bytes
 
 static adead_status slice_of_buffer(void *context, uint32_t number, adead_slice *slice, adead_failure *failure)
 {
-    adead_buffer *buffer = find(context, number, failure);
+    adead_buffer *buffer = adead_buffer_find(context, number, failure);
     if (!buffer) return ADEAD_BUFFER_STATE;
     *slice = (adead_slice){buffer->memory, 0, buffer->bytes};
     return ADEAD_OK;
@@ -222,7 +221,7 @@ adead_exit adead_do_buffer_alloc(adead_task *task)
 adead_exit adead_do_buffer_size(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
-    adead_buffer     *buffer = find(task, adead_word(&in, 1), &task->machine->failure);
+    adead_buffer     *buffer = adead_buffer_find(task, adead_word(&in, 1), &task->machine->failure);
     if (!buffer) return adead_task_trap(task, ADEAD_BUFFER_STATE);
     task->r[adead_word(&in, 0)] = buffer->bytes;
     return ADEAD_EXIT_NONE;
@@ -232,7 +231,7 @@ adead_exit adead_do_buffer_address(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
     uint32_t          number = adead_word(&in, 1);
-    if (!find(task, number, &task->machine->failure)) return adead_task_trap(task, ADEAD_BUFFER_STATE);
+    if (!adead_buffer_find(task, number, &task->machine->failure)) return adead_task_trap(task, ADEAD_BUFFER_STATE);
     task->r[adead_word(&in, 0)] = ((uint64_t)number + 1) << 40;
     return ADEAD_EXIT_NONE;
 }
@@ -281,7 +280,7 @@ static adead_status fill(adead_task *task, uint32_t number, uint32_t byte, uint6
 
 static adead_status free_buffer(adead_task *task, uint32_t number, adead_failure *failure)
 {
-    adead_buffer *buffer = find(task, number, failure);
+    adead_buffer *buffer = adead_buffer_find(task, number, failure);
     if (!buffer) return failure->code;
     release(task, buffer);
     return ADEAD_OK;

@@ -41,6 +41,7 @@ adead_slow adead_do_alloc, adead_do_free, adead_do_memory_grow, adead_do_memory_
 adead_slow adead_do_buffer_alloc, adead_do_buffer_size, adead_do_buffer_address, adead_do_device, adead_do_tensor,
     adead_do_vulkan;
 adead_slow adead_do_spawn, adead_do_join, adead_do_channel, adead_do_send, adead_do_receive;
+adead_slow adead_do_call_foreign;
 adead_slow adead_do_input_dim, adead_do_output_dim;
 
 #endif

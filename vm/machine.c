@@ -135,9 +135,6 @@ static uint64_t limit_or(uint64_t limit, uint64_t most) { return limit < most ? 
 static adead_status build(adead_machine *machine, adead_failure *failure)
 {
     const adead_image *image = machine->code->analysis.image;
-    if (image->import_count)
-        return adead_fail(failure, ADEAD_IMPORT_MISSING, ADEAD_NO_OFFSET, "the program imports '%s', which nothing provides",
-                          image->imports[0].name);
     machine->tasks = take(machine, machine->limits.tasks * sizeof *machine->tasks);
     if (image->input_count) machine->inputs = take(machine, image->input_count * sizeof *machine->inputs);
     if (image->output_count) machine->outputs = take(machine, image->output_count * sizeof *machine->outputs);
@@ -186,6 +183,8 @@ adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure)
 {
     const adead_image *image = machine->code->analysis.image;
     adead_task        *task;
+    if (machine->state == ADEAD_MACHINE_RUNNING)
+        return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance is running");
     close_tasks(machine);
     adead_channels_release(machine);
     machine->failure = (adead_failure){0};
@@ -214,6 +213,20 @@ void adead_machine_set_stream(adead_machine *machine, adead_sink sink, void *con
 {
     machine->sink = sink;
     machine->sink_context = context;
+}
+
+void adead_machine_set_foreign(adead_machine *machine, adead_foreign_hook hook, void *context)
+{
+    machine->foreign = hook;
+    machine->foreign_context = context;
+}
+
+static adead_status no_provider(const adead_import *import, adead_failure *failure)
+{
+    adead_fail(failure, ADEAD_IMPORT_MISSING, ADEAD_NO_OFFSET, "the program imports '%s', which nothing provides",
+               import->name);
+    adead_hint(failure, "grant it: --allow-foreign '%s', or a registered function", import->name);
+    return ADEAD_IMPORT_MISSING;
 }
 
 /* ---- Inputs and outputs ---- */
@@ -312,6 +325,8 @@ adead_exit adead_do_output_dim(adead_task *task)
 static adead_status memory_range(adead_machine *machine, uint64_t address, uint64_t bytes, uint8_t **at,
                                  adead_failure *failure)
 {
+    if (machine->state == ADEAD_MACHINE_RUNNING)
+        return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance is running");
     if (machine->task_count == 0)
         return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance has no memory; reset it first");
     adead_task *task = machine->tasks[0];
@@ -389,8 +404,11 @@ adead_status adead_machine_run(adead_machine *machine, adead_failure *failure)
 {
     if (machine->state != ADEAD_MACHINE_READY)
         return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance has run; reset it first");
-    adead_status status = ADEAD_OK;
-    for (uint32_t i = 0; i < machine->code->analysis.image->input_count && !status; i++)
+    const adead_image *image = machine->code->analysis.image;
+    adead_status       status = ADEAD_OK;
+    if (image->import_count && !machine->foreign) return no_provider(&image->imports[0], failure);
+    machine->state = ADEAD_MACHINE_RUNNING;
+    for (uint32_t i = 0; i < image->input_count && !status; i++)
         status = place_input(machine, i, failure);
     if (!status && (machine->trace || machine->profile) && !machine->has_plain) {
         status = adead_translate(&machine->plain, &machine->code->analysis, ADEAD_FLAVOUR_PLAIN, &machine->host, failure);

@@ -78,7 +78,12 @@ typedef struct adead_input_state {
 } adead_input_state;
 typedef struct adead_output_state { uint64_t dims[ADEAD_MAX_RANK]; void *copy; uint64_t copy_bytes; } adead_output_state;
 
-typedef enum adead_machine_state { ADEAD_MACHINE_READY, ADEAD_MACHINE_DONE, ADEAD_MACHINE_FAILED } adead_machine_state;
+typedef enum adead_machine_state {
+    ADEAD_MACHINE_READY,
+    ADEAD_MACHINE_RUNNING, /* what is called from within a run may not disturb it */
+    ADEAD_MACHINE_DONE,
+    ADEAD_MACHINE_FAILED
+} adead_machine_state;
 
 struct adead_machine {
     adead_host               host;
@@ -102,6 +107,9 @@ struct adead_machine {
 
     adead_sink               sink;
     void                    *sink_context;
+    adead_foreign_hook       foreign; /* NULL: nothing is imported */
+    void                    *foreign_context;
+    adead_foreign_call      *foreign_call; /* the innermost one that runs */
     adead_input_state       *inputs;
     adead_output_state      *outputs;
 
@@ -144,6 +152,8 @@ adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes
  * host's memory, unless the program writes into the buffer. */
 adead_status adead_buffer_lend(adead_task *task, uint32_t number, const void *data, uint64_t bytes, adead_failure *failure);
 void         adead_buffers_release(adead_task *task);
+/* The buffer of that number, or NULL with the sentence: BUFFER_STATE. */
+adead_buffer *adead_buffer_find(adead_task *task, uint32_t number, adead_failure *failure);
 adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                  adead_failure *failure);
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,

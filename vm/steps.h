@@ -76,6 +76,8 @@
         adead_exit slow_exit = function(task);           \
         if (slow_exit != ADEAD_EXIT_NONE) return slow_exit; \
         fuel = task->fuel;                               \
+        mem = (uint8_t *)task->linear.host;              \
+        size = task->linear.bytes;                       \
         pc++;                                            \
         ENTER                                            \
     }
@@ -140,6 +142,7 @@ STEP(RETURN)
     pc = call + 1;
     ENTER
 }
+STEP(CALL_FOREIGN) SLOW_CONTROL(adead_do_call_foreign) /* callbacks may grow memory */
 STEP(TRAP) TRAP(TRAP)
 STEP(HALT) LEAVE(ADEAD_EXIT_ENDED)
 STEP(GPU_END) LEAVE(ADEAD_EXIT_ENDED)

@@ -105,6 +105,10 @@ static void emit(translator *t, const adead_function *fn, uint32_t i)
         step->b = fn->registers;
         step->c = (uint16_t)adead_word(&in, 0);
         step->imm = (int32_t)adead_word(&in, 2);
+    } else if (in.op == ADEAD_OP_CALL_FOREIGN) {
+        step->a = (uint16_t)adead_word(&in, 1);
+        step->b = fn->registers;
+        step->imm = (int32_t)adead_word(&in, 0);
     } else if (strcmp(adead_ops[in.op].operands, "sij") == 0) {
         step->a = (uint16_t)adead_word(&in, 0);
         set_limit(step, adead_word(&in, 1));

@@ -194,6 +194,20 @@ static adead_status bad_operand(const adead_instruction *in, uint32_t position, 
                       adead_ops[in->op].mnemonic, (unsigned long long)value, what);
 }
 
+static adead_status check_foreign(const adead_analysis *an, const adead_function *fn, const adead_instruction *in,
+                                  uint32_t word, adead_failure *failure)
+{
+    uint32_t import = adead_word(in, word), base = adead_word(in, word + 1);
+    if (import >= an->image->import_count)
+        return bad_operand(in, word, import, "the program has no such import", failure);
+    const adead_signature *s = &an->signatures[import];
+    uint32_t               size = s->registers == 0 && s->result ? 1 : s->registers;
+    if (base <= fn->registers && size <= fn->registers - base) return ADEAD_OK;
+    return adead_fail(failure, ADEAD_REGISTER_RANGE, in->offset,
+                      "the arguments or the result of '%s' from r%u on do not fit into the function's %u registers",
+                      an->image->imports[import].name, base, fn->registers);
+}
+
 static adead_status check_port_axis(const adead_instruction *in, const adead_port *ports, uint32_t count, uint32_t word,
                                     bool output, adead_failure *failure)
 {
@@ -244,6 +258,7 @@ static adead_status check_operand(adead_analysis *an, const adead_function *fn, 
         }
         return ADEAD_OK;
     case ADEAD_KIND_FUNCTION: return check_call(an, fn, in, word, failure);
+    case ADEAD_KIND_IMPORT: return check_foreign(an, fn, in, word, failure);
     case ADEAD_KIND_BUFFER_READ:
     case ADEAD_KIND_BUFFER_WRITE:
     case ADEAD_KIND_BUFFER_ALLOC:
@@ -381,6 +396,30 @@ static adead_status check_table(adead_analysis *an, adead_failure *failure)
     return ADEAD_OK;
 }
 
+static adead_status check_imports(adead_analysis *an, adead_failure *failure)
+{
+    const adead_image *image = an->image;
+    if (!image->import_count) return ADEAD_OK;
+    an->signatures = adead_arena_array(&an->arena, image->import_count, sizeof *an->signatures, 1);
+    if (!an->signatures) return out_of_memory(failure);
+    for (uint32_t i = 0; i < image->import_count; i++) {
+        const adead_import *import = &image->imports[i];
+        size_t              wrong;
+        if (!adead_import_name_valid(import->name)) {
+            adead_fail(failure, ADEAD_BAD_SIGNATURE, ADEAD_NO_OFFSET, "import %u: '%.80s' is not a name library!symbol", i,
+                       import->name);
+            return ADEAD_BAD_SIGNATURE;
+        }
+        if (adead_signature_parse(import->signature, &an->signatures[i], &wrong)) continue;
+        adead_fail(failure, ADEAD_BAD_SIGNATURE, ADEAD_NO_OFFSET,
+                   "import '%.80s': its signature '%.80s' cannot be understood from character %u on", import->name,
+                   import->signature, (unsigned)wrong + 1);
+        adead_hint(failure, "signatures look like f64(f64) or void(ref,i64,i64,fn:i32(ref,ref)): docs/foreign.md");
+        return ADEAD_BAD_SIGNATURE;
+    }
+    return ADEAD_OK;
+}
+
 static adead_status check_declarations(adead_analysis *an, adead_failure *failure)
 {
     const adead_image *image = an->image;
@@ -421,7 +460,7 @@ static adead_status analyse(adead_analysis *an, adead_failure *failure)
     an->ops = adead_arena_array(&an->arena, an->instruction_count, sizeof *an->ops, 2);
     if (!an->offsets || !an->ops) return out_of_memory(failure);
     if ((status = scan(an, true, failure)) || (status = find_functions(an, failure)) ||
-        (status = check_declarations(an, failure)))
+        (status = check_declarations(an, failure)) || (status = check_imports(an, failure)))
         return status;
     for (uint32_t f = 0; f < an->function_count; f++) {
         const adead_function *fn = &an->functions[f];

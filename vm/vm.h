@@ -12,6 +12,7 @@
 
 #include "hex/image.h"
 #include "vm/backend.h"
+#include "vm/foreign.h"
 
 typedef struct adead_code    adead_code;
 typedef struct adead_machine adead_machine;
@@ -43,7 +44,7 @@ extern const adead_machine_limits adead_machine_limits_default;
 
 /* Makes a machine in state READY on a device (borrowed: the caller keeps it open, and does not use it during a run).
  * `backend` and `reference` are the tables of the device's backend and of `ref`, to which operations fall back that the
- * backend does not support. Errors: NO_MEMORY, OUT_OF_MEMORY (declared memory above the limit), IMPORT_MISSING. */
+ * backend does not support. Errors: NO_MEMORY, OUT_OF_MEMORY (declared memory above the limit). */
 adead_status adead_machine_create(const adead_code *code, const adead_machine_limits *limits, const adead_backend *backend,
                                   adead_device *device, const adead_backend *reference, adead_device *reference_device,
                                   const adead_host *host, adead_machine **machine, adead_failure *failure);
@@ -58,6 +59,9 @@ adead_status adead_machine_read_memory(adead_machine *machine, uint64_t address,
                                        adead_failure *failure);
 /* Where WRITE goes; NULL drops the bytes. The sink returns false to refuse. */
 void adead_machine_set_stream(adead_machine *machine, adead_sink sink, void *context);
+/* Who does the foreign calls of a program that imports something. */
+void adead_machine_set_foreign(adead_machine *machine, adead_foreign_hook hook, void *context);
+/* Errors: IMPORT_MISSING (without having started; the machine stays READY), 4xx, 5xx. */
 adead_status adead_machine_run(adead_machine *machine, adead_failure *failure);
 /* Dims (rank of them) and bytes of an output after a run that ended well; the bytes belong to the machine until its next
  * call. */

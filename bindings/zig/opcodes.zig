@@ -14,6 +14,7 @@ pub const Opcode = enum(u32) {
     call = 0x00000020,
     call_indirect = 0x00000021,
     @"return" = 0x00000022,
+    call_foreign = 0x00000028,
     trap = 0x000000FE,
     halt = 0x000000FF,
     jump_i32_eq = 0x00000100,
@@ -331,6 +332,7 @@ pub const opcodes = [_]struct { value: u32, mnemonic: []const u8, operands: []co
     .{ .value = 0x00000020, .mnemonic = "call", .operands = "cr" },
     .{ .value = 0x00000021, .mnemonic = "call.indirect", .operands = "srn" },
     .{ .value = 0x00000022, .mnemonic = "return", .operands = "" },
+    .{ .value = 0x00000028, .mnemonic = "call.foreign", .operands = "yr" },
     .{ .value = 0x000000FE, .mnemonic = "trap", .operands = "i" },
     .{ .value = 0x000000FF, .mnemonic = "halt", .operands = "" },
     .{ .value = 0x00000100, .mnemonic = "jump.i32.eq", .operands = "ssj" },
@@ -714,6 +716,8 @@ pub const Status = enum(c_int) {
     import_missing = 315,
     /// the program has no instructions
     empty_program = 316,
+    /// the name or the signature of an import cannot be understood
+    bad_signature = 317,
     /// the program executed a trap instruction
     trap = 400,
     /// an integer was divided by zero
@@ -748,6 +752,10 @@ pub const Status = enum(c_int) {
     output_refused = 415,
     /// an input has neither a value nor a default
     missing_input = 416,
+    /// a foreign function failed
+    foreign_failed = 417,
+    /// the run departs from the recorded one
+    replay_mismatch = 418,
     /// the backend is not there: no such hardware, driver or build
     backend_unavailable = 500,
     /// the backend cannot do this operation
@@ -756,6 +764,8 @@ pub const Status = enum(c_int) {
     backend_failed = 502,
     /// no backend has this name
     backend_unknown = 503,
+    /// foreign calls are not to be had: no libffi, no such library or symbol
+    foreign_unavailable = 504,
     /// a file could not be read
     cannot_read = 600,
     /// a file could not be written

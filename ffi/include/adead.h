@@ -84,6 +84,7 @@ typedef enum adead_status {
     ADEAD_FFN_WITHOUT_WEIGHTS = 314, /* the published six-operand FFN names no weights */
     ADEAD_IMPORT_MISSING = 315, /* the program imports a function that nothing provides */
     ADEAD_EMPTY_PROGRAM = 316, /* the program has no instructions */
+    ADEAD_BAD_SIGNATURE = 317, /* the name or the signature of an import cannot be understood */
     ADEAD_TRAP = 400, /* the program executed a trap instruction */
     ADEAD_DIVISION_BY_ZERO = 401, /* an integer was divided by zero */
     ADEAD_INTEGER_OVERFLOW = 402, /* an integer result does not fit */
@@ -101,10 +102,13 @@ typedef enum adead_status {
     ADEAD_BAD_HANDLE = 414, /* a task, channel or memory handle is not valid */
     ADEAD_OUTPUT_REFUSED = 415, /* the output stream did not take the bytes */
     ADEAD_MISSING_INPUT = 416, /* an input has neither a value nor a default */
+    ADEAD_FOREIGN_FAILED = 417, /* a foreign function failed */
+    ADEAD_REPLAY_MISMATCH = 418, /* the run departs from the recorded one */
     ADEAD_BACKEND_UNAVAILABLE = 500, /* the backend is not there: no such hardware, driver or build */
     ADEAD_BACKEND_UNSUPPORTED = 501, /* the backend cannot do this operation */
     ADEAD_BACKEND_FAILED = 502, /* the backend reported a failure */
     ADEAD_BACKEND_UNKNOWN = 503, /* no backend has this name */
+    ADEAD_FOREIGN_UNAVAILABLE = 504, /* foreign calls are not to be had: no libffi, no such library or symbol */
     ADEAD_CANNOT_READ = 600, /* a file could not be read */
     ADEAD_CANNOT_WRITE = 601, /* a file could not be written */
 } adead_status;

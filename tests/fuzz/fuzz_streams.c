@@ -113,8 +113,8 @@ static adead_op any_op(void)
     if (choose(2)) return frequent[choose(sizeof frequent / sizeof frequent[0])];
     uint32_t op = choose(256) * 256u + choose(256);
     op %= ADEAD_OP_COUNT;
-    return op == ADEAD_OP_FUNC || op == ADEAD_OP_GPU_FFN || op == ADEAD_OP_TRAP || op == ADEAD_OP_HALT ? ADEAD_OP_NOP
-                                                                                                       : (adead_op)op;
+    bool ends = op == ADEAD_OP_TRAP || op == ADEAD_OP_HALT, refused = op == ADEAD_OP_GPU_FFN || op == ADEAD_OP_CALL_FOREIGN;
+    return op == ADEAD_OP_FUNC || ends || refused ? ADEAD_OP_NOP : (adead_op)op;
 }
 
 static void build_function(uint32_t function)

@@ -34,6 +34,8 @@ static void check_code(const char *text, const uint32_t *words, uint32_t count)
 
 static void operands_of_every_syntax(void)
 {
+    CODE(".import \"m!cos\" \"f64(f64)\"\n.import \"m!sin\" \"f64(f64)\"\n.import \"m!sin\" \"f64()\"\n"
+         "call.foreign \"m!sin\", r2\ncall.foreign 7, r1", 0x28, 2, 1, 2, 0x28, 2, 7, 1);
     CODE("i32.add r1, r2, r65535", 0x20100, 3, 1, 2, 65535);
     CODE(".reg sum r7\ni32.add sum, sum, r0", 0x20100, 3, 7, 7, 0);
     CODE("i32.const r0, -1\ni32.const r0, 4294967295\ni32.const r0, -2147483648\ni32.const r0, 'A'", 0x20501, 2, 0,
@@ -285,6 +287,7 @@ static const struct { const char *text; uint32_t line, column; adead_status code
     {".input x f32[1] at 0\n.default x\n.f32 1\nnop\n.f32 2", 5, 1, ADEAD_SYNTAX, ".data"},
     {".table nowhere", 1, 8, ADEAD_SYNTAX, ""},
     {".import sin \"f64(f64)\"", 1, 9, ADEAD_SYNTAX, ""},
+    {"call.foreign \"m!sin\", r0", 1, 14, ADEAD_SYNTAX, "declare it: .import \"library!symbol\" \"signature\""},
     {".name code 1 x", 1, 1, ADEAD_SYNTAX, ""},
     {".bytes 0", 1, 8, ADEAD_SYNTAX, ""},
     {".bytes", 1, 7, ADEAD_SYNTAX, ""},

@@ -747,7 +747,8 @@ static const struct { adead_op op; const char *suite;
                                 MACHINE(GPU_COPY_H2D) MACHINE(GPU_COPY_D2H) MACHINE(GPU_MEMSET) MACHINE(GPU_SYNC)
                                     MACHINE(GPU_BARRIER) MACHINE(VK_INIT) MACHINE(VK_ALLOC) MACHINE(VK_FREE)
                                         MACHINE(VK_COMPUTE) MACHINE(VK_SUBMIT) MACHINE(VK_SYNC) TASKS(SPAWN) TASKS(YIELD)
-                                            TASKS(JOIN) TASKS(CHANNEL) TASKS(SEND) TASKS(RECEIVE) IN("verifier", GPU_FFN)};
+                                            TASKS(JOIN) TASKS(CHANNEL) TASKS(SEND) TASKS(RECEIVE)
+                                                IN("foreign", CALL_FOREIGN) IN("verifier", GPU_FFN)};
 
 static void every_instruction_has_a_test(void)
 {

@@ -56,7 +56,7 @@ static void operand_kinds(void)
         for (const char *k = adead_ops[op].operands; *k; k++) {
             words += adead_operand_words(*k);
             CHECK(adead_operand_words(*k) != 0 || k[1] == 0, "%s has operands behind its list", adead_op_docs[op].name);
-            CHECK(strchr("dsriflgnojJcbwaxpzBmtukqheIO", *k) != NULL, "%s: unknown operand '%c'", adead_op_docs[op].name,
+            CHECK(strchr("dsriflgnojJcbwaxpzBmtukqheIOy", *k) != NULL, "%s: unknown operand '%c'", adead_op_docs[op].name,
                   *k);
         }
         CHECK_EQ(adead_op_words((adead_op)op, &has_list), words);

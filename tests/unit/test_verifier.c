@@ -67,7 +67,7 @@ static uint32_t valid_words(adead_op op, uint32_t words[64])
         case 'l': case 'g': words[n++] = 1; words[n++] = 2; break;
         case 'z': words[n++] = 64; break;
         case 'm': words[n++] = 4; break;
-        case 'r': case 'i': case 'f': case 'e': case 'I': case 'O': words[n++] = 0; break;
+        case 'r': case 'y': case 'i': case 'f': case 'e': case 'I': case 'O': words[n++] = 0; break;
         default: words[n++] = 1; break;
         }
     }
@@ -79,6 +79,8 @@ static uint32_t valid_words(adead_op op, uint32_t words[64])
 static adead_port ports[2] = {{.name = "x", .rank = 1, .place = ADEAD_PLACE_MEMORY},
                               {.name = "y", .rank = 1, .place = ADEAD_PLACE_MEMORY}};
 
+static adead_import an_import = {"host!add", "i64(i64,i64)"};
+
 /* entry: `trap`, a control instruction, so that buffers' lifetimes are not followed; the instruction; halt. Then a function
  * to call. */
 static uint32_t frame_program(adead_op op, const uint32_t *words, uint32_t count)
@@ -86,7 +88,8 @@ static uint32_t frame_program(adead_op op, const uint32_t *words, uint32_t count
     begin(16);
     image.inputs = &ports[0];
     image.outputs = &ports[1];
-    image.input_count = image.output_count = 1;
+    image.input_count = image.output_count = image.import_count = 1;
+    image.imports = &an_import;
     EMIT(&s, TRAP, 0);
     uint32_t at = stream_words(&s, adead_ops[op].value, words, count);
     EMIT(&s, HALT);
@@ -152,6 +155,7 @@ static adead_status wrong_word(adead_op op, char kind, uint32_t wrong[6])
     case 'w':
     case 'a':
     case 'x': memcpy(wrong, (const uint32_t[]){1024, 65536, UINT32_MAX}, 12); return ADEAD_BUFFER_RANGE;
+    case 'y': memcpy(wrong, (const uint32_t[]){1, 2, UINT32_MAX}, 12); return ADEAD_BAD_OPERAND;
     case 'B': memcpy(wrong, (const uint32_t[]){256, UINT32_MAX}, 8); return ADEAD_BAD_OPERAND;
     case 'h': memcpy(wrong, (const uint32_t[]){ADEAD_ACTIVATION_COUNT, 255, UINT32_MAX}, 12); return ADEAD_BAD_OPERAND;
     case 'e':
@@ -383,18 +387,29 @@ static void declared_ports(void)
     CHECK_REFUSED(BAD_DECLARATION, ADEAD_NO_OFFSET, "output 'c' lies at");
 }
 
-static void imports_are_refused_when_a_machine_is_made(void)
+static void declared_imports(void)
 {
-    adead_import import = {"libc!puts", "i(p)"};
-    bench        b;
+    adead_import import = {"libc!puts", "i32(ref)"};
     begin(4);
+    uint32_t at = EMIT(&s, CALL_FOREIGN, 0, 2);
     EMIT(&s, HALT);
     image.imports = &import;
     image.import_count = 1;
     CHECK_ACCEPTED();
-    CHECK_EQ(bench_open(&b, &image, NULL), ADEAD_IMPORT_MISSING);
-    CHECK(strstr(b.failure.message, "libc!puts") != NULL, "%s", b.failure.message);
-    seen[ADEAD_IMPORT_MISSING] = true;
+    import.signature = "i32(i32,ref)";
+    CHECK_REFUSED(REGISTER_RANGE, at, "'libc!puts' from r2 on do not fit into the function's 4 registers");
+    import.signature = "i32()"; /* the result needs a place, too */
+    stream_patch(&s, at, 1, 3);
+    CHECK_ACCEPTED();
+    stream_patch(&s, at, 1, 4);
+    CHECK_REFUSED(REGISTER_RANGE, at, "'libc!puts' from r4 on");
+    import.signature = "void()";
+    CHECK_ACCEPTED();
+    import.signature = "i32(p)";
+    CHECK_REFUSED(BAD_SIGNATURE, ADEAD_NO_OFFSET, "its signature 'i32(p)' cannot be understood from character 5 on");
+    import.name = "puts";
+    CHECK_REFUSED(BAD_SIGNATURE, ADEAD_NO_OFFSET, "import 0: 'puts' is not a name library!symbol");
+    seen[ADEAD_IMPORT_MISSING] = true; /* when a program is run: test_foreign */
 }
 
 /* ---- The published program: each instruction left out, and each doubled
@@ -550,5 +565,5 @@ static void every_status_was_provoked(void)
 TEST_MAIN("verifier", T(every_instruction_in_its_valid_form) T(every_wrong_operand_count) T(every_operand_out_of_its_range)
                           T(streams_cut_anywhere) T(unknown_opcodes) T(ends_of_functions) T(function_headers) T(windows)
                               T(many_indirect_calls) T(entries_and_tables) T(declared_ports)
-                                  T(imports_are_refused_when_a_machine_is_made) T(lifetimes_of_buffers) T(static_shapes)
+                                  T(declared_imports) T(lifetimes_of_buffers) T(static_shapes)
                                       T(facts) T(allocation_may_fail_anywhere) T(every_status_was_provoked))

@@ -18,6 +18,7 @@ OPCODES = {
     "call": (0x00000020, "cr"),
     "call.indirect": (0x00000021, "srn"),
     "return": (0x00000022, ""),
+    "call.foreign": (0x00000028, "yr"),
     "trap": (0x000000FE, "i"),
     "halt": (0x000000FF, ""),
     "jump.i32.eq": (0x00000100, "ssj"),
@@ -336,6 +337,7 @@ class Opcode(enum.IntEnum):
     CALL = 0x00000020
     CALL_INDIRECT = 0x00000021
     RETURN = 0x00000022
+    CALL_FOREIGN = 0x00000028
     TRAP = 0x000000FE
     HALT = 0x000000FF
     JUMP_I32_EQ = 0x00000100
@@ -682,6 +684,7 @@ class Status(enum.IntEnum):
     FFN_WITHOUT_WEIGHTS = 314  # the published six-operand FFN names no weights
     IMPORT_MISSING = 315  # the program imports a function that nothing provides
     EMPTY_PROGRAM = 316  # the program has no instructions
+    BAD_SIGNATURE = 317  # the name or the signature of an import cannot be understood
     TRAP = 400  # the program executed a trap instruction
     DIVISION_BY_ZERO = 401  # an integer was divided by zero
     INTEGER_OVERFLOW = 402  # an integer result does not fit
@@ -699,9 +702,12 @@ class Status(enum.IntEnum):
     BAD_HANDLE = 414  # a task, channel or memory handle is not valid
     OUTPUT_REFUSED = 415  # the output stream did not take the bytes
     MISSING_INPUT = 416  # an input has neither a value nor a default
+    FOREIGN_FAILED = 417  # a foreign function failed
+    REPLAY_MISMATCH = 418  # the run departs from the recorded one
     BACKEND_UNAVAILABLE = 500  # the backend is not there: no such hardware, driver or build
     BACKEND_UNSUPPORTED = 501  # the backend cannot do this operation
     BACKEND_FAILED = 502  # the backend reported a failure
     BACKEND_UNKNOWN = 503  # no backend has this name
+    FOREIGN_UNAVAILABLE = 504  # foreign calls are not to be had: no libffi, no such library or symbol
     CANNOT_READ = 600  # a file could not be read
     CANNOT_WRITE = 601  # a file could not be written

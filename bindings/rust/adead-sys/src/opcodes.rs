@@ -13,7 +13,7 @@ pub struct Opcode {
 
 /// In ascending order of value.
 #[rustfmt::skip]
-pub const OPCODES: [Opcode; 312] = [
+pub const OPCODES: [Opcode; 313] = [
     Opcode { value: 0x00000000, mnemonic: "nop", operands: "" },
     Opcode { value: 0x00000001, mnemonic: "func", operands: "nnnn" },
     Opcode { value: 0x00000010, mnemonic: "jump", operands: "j" },
@@ -23,6 +23,7 @@ pub const OPCODES: [Opcode; 312] = [
     Opcode { value: 0x00000020, mnemonic: "call", operands: "cr" },
     Opcode { value: 0x00000021, mnemonic: "call.indirect", operands: "srn" },
     Opcode { value: 0x00000022, mnemonic: "return", operands: "" },
+    Opcode { value: 0x00000028, mnemonic: "call.foreign", operands: "yr" },
     Opcode { value: 0x000000FE, mnemonic: "trap", operands: "i" },
     Opcode { value: 0x000000FF, mnemonic: "halt", operands: "" },
     Opcode { value: 0x00000100, mnemonic: "jump.i32.eq", operands: "ssj" },
@@ -339,6 +340,7 @@ pub mod opcode {
     pub const CALL: u32 = 0x00000020;
     pub const CALL_INDIRECT: u32 = 0x00000021;
     pub const RETURN: u32 = 0x00000022;
+    pub const CALL_FOREIGN: u32 = 0x00000028;
     pub const TRAP: u32 = 0x000000FE;
     pub const HALT: u32 = 0x000000FF;
     pub const JUMP_I32_EQ: u32 = 0x00000100;
@@ -722,6 +724,8 @@ pub mod status {
     pub const IMPORT_MISSING: i32 = 315;
     /// the program has no instructions
     pub const EMPTY_PROGRAM: i32 = 316;
+    /// the name or the signature of an import cannot be understood
+    pub const BAD_SIGNATURE: i32 = 317;
     /// the program executed a trap instruction
     pub const TRAP: i32 = 400;
     /// an integer was divided by zero
@@ -756,6 +760,10 @@ pub mod status {
     pub const OUTPUT_REFUSED: i32 = 415;
     /// an input has neither a value nor a default
     pub const MISSING_INPUT: i32 = 416;
+    /// a foreign function failed
+    pub const FOREIGN_FAILED: i32 = 417;
+    /// the run departs from the recorded one
+    pub const REPLAY_MISMATCH: i32 = 418;
     /// the backend is not there: no such hardware, driver or build
     pub const BACKEND_UNAVAILABLE: i32 = 500;
     /// the backend cannot do this operation
@@ -764,6 +772,8 @@ pub mod status {
     pub const BACKEND_FAILED: i32 = 502;
     /// no backend has this name
     pub const BACKEND_UNKNOWN: i32 = 503;
+    /// foreign calls are not to be had: no libffi, no such library or symbol
+    pub const FOREIGN_UNAVAILABLE: i32 = 504;
     /// a file could not be read
     pub const CANNOT_READ: i32 = 600;
     /// a file could not be written
