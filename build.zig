@@ -604,6 +604,9 @@ const Tests = struct {
             if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
             run.addPrefixedArtifactArg("--env=ADEAD_LIBRARY=", t.shared);
             run.addPrefixedDirectoryArg("--env=ADEAD_EXAMPLES=", t.examples());
+            const foreign = cModule(b, t.setting, &.{"tests/foreign/library.c"});
+            const library = b.addLibrary(.{ .name = "foreign", .linkage = .dynamic, .root_module = foreign });
+            run.addPrefixedArtifactArg("--env=ADEAD_FOREIGN_LIBRARY=", library);
         }
         b.step(name, description).dependOn(&run.step);
         return run;

@@ -76,6 +76,7 @@ void adead_instance_destroy(adead_instance *instance)
     if (!instance) return;
     adead_program *program = instance->program;
     if (instance->machine) adead_machine_destroy(instance->machine);
+    adead_foreign_destroy(instance);
     adead_runtime_close(program->runtime, instance->device, instance->reference_device);
     program->runtime->host.release(program->runtime->host.context, instance, sizeof *instance);
     adead_program_release(program);
@@ -190,7 +191,8 @@ int adead_instance_run(adead_instance *instance)
     if (!instance) return adead_error_null("adead_instance_run", "instance");
     ADEAD_FAILURE_NONE(failure);
     adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = adead_machine_run(instance->machine, &failure);
+    adead_status status = adead_foreign_begin(instance, &failure);
+    if (status == ADEAD_OK) status = adead_foreign_end(instance, adead_machine_run(instance->machine, &failure), &failure);
     adead_fpenv_leave(fpenv);
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }

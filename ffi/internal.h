@@ -54,6 +54,8 @@ struct adead_program {
     _Atomic(adead_verdict *) verdict; /* NULL until somebody verifies */
 };
 
+typedef struct adead_foreign adead_foreign;
+
 struct adead_instance {
     adead_program *program;
     adead_device  *device;
@@ -61,6 +63,7 @@ struct adead_instance {
     adead_machine *machine;
     adead_write_fn write;
     void          *write_context;
+    adead_foreign *foreign; /* NULL until a program imports, records or replays something */
 };
 
 /* ---- error.c ---- */
@@ -108,6 +111,13 @@ void adead_program_retain(adead_program *program);
 void adead_program_release(adead_program *program);
 /* The verifier's answer, made by the first call. NULL (with NO_MEMORY in `failure`) when memory was missing to find out. */
 const adead_verdict *adead_program_verdict(adead_program *program, adead_failure *failure);
+
+/* ---- foreign.c ---- */
+
+/* Before and after adead_machine_run: every import is granted; the log is complete. */
+adead_status adead_foreign_begin(adead_instance *instance, adead_failure *failure);
+adead_status adead_foreign_end(adead_instance *instance, adead_status status, adead_failure *failure);
+void         adead_foreign_destroy(adead_instance *instance);
 
 /* ---- selftest.c ---- */
 

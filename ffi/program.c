@@ -382,3 +382,9 @@ const char *adead_program_import(adead_program *program, uint32_t index)
     if (!program || index >= program->image.import_count) return NULL;
     return program->image.imports[index].name;
 }
+
+const char *adead_program_import_signature(adead_program *program, uint32_t index)
+{
+    if (!program || index >= program->image.import_count) return NULL;
+    return program->image.imports[index].signature;
+}

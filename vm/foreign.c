@@ -246,6 +246,8 @@ void adead_foreign_stop(adead_foreign_call *call, const char *sentence)
     stop_with(call, ADEAD_FOREIGN_FAILED);
 }
 
+const char *adead_foreign_sentence(const adead_foreign_call *call) { return call->task->machine->failure.message; }
+
 bool adead_foreign_address(const adead_foreign_call *call, const void *pointer, uint64_t *address)
 {
     for (uint32_t p = 0; p < call->signature->count; p++) {

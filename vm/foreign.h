@@ -62,6 +62,7 @@ typedef struct adead_foreign_call {
     adead_foreign_argument     arguments[ADEAD_SIGNATURE_PARAMS];
     uint64_t                   result;  /* bits; 0 at first */
     bool                       stopped; /* a callback ended the program: `result` and errors no longer matter */
+    void                      *frame;   /* the hook's own */
     struct adead_task         *task;
     struct adead_foreign_call *outer; /* the call in whose callback this one runs, or NULL */
     uint32_t                   depth;
@@ -81,6 +82,8 @@ typedef adead_status (*adead_foreign_hook)(void *context, adead_foreign_call *ca
 bool adead_foreign_callback(adead_foreign_call *call, uint32_t param, const uint64_t *values, uint64_t *result);
 /* Ends the program with FOREIGN_FAILED from within a call. */
 void adead_foreign_stop(adead_foreign_call *call, const char *sentence);
+/* Why. Valid until the call is over. */
+const char *adead_foreign_sentence(const adead_foreign_call *call);
 /* The address in linear memory of a pointer into one of the call's ranges; false if it is in none. */
 bool adead_foreign_address(const adead_foreign_call *call, const void *pointer, uint64_t *address);
 

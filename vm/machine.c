@@ -221,6 +221,11 @@ void adead_machine_set_foreign(adead_machine *machine, adead_foreign_hook hook, 
     machine->foreign_context = context;
 }
 
+const adead_signature *adead_machine_signature(const adead_machine *machine, uint32_t import)
+{
+    return machine->code->analysis.signatures ? &machine->code->analysis.signatures[import] : NULL;
+}
+
 static adead_status no_provider(const adead_import *import, adead_failure *failure)
 {
     adead_fail(failure, ADEAD_IMPORT_MISSING, ADEAD_NO_OFFSET, "the program imports '%s', which nothing provides",

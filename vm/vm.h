@@ -61,6 +61,8 @@ adead_status adead_machine_read_memory(adead_machine *machine, uint64_t address,
 void adead_machine_set_stream(adead_machine *machine, adead_sink sink, void *context);
 /* Who does the foreign calls of a program that imports something. */
 void adead_machine_set_foreign(adead_machine *machine, adead_foreign_hook hook, void *context);
+/* The parsed signatures of the imports from that index on. */
+const adead_signature *adead_machine_signature(const adead_machine *machine, uint32_t import);
 /* Errors: IMPORT_MISSING (without having started; the machine stays READY), 4xx, 5xx. */
 adead_status adead_machine_run(adead_machine *machine, adead_failure *failure);
 /* Dims (rank of them) and bytes of an output after a run that ended well; the bytes belong to the machine until its next

@@ -246,8 +246,10 @@ ADEAD_API int adead_program_input(adead_program *program, uint32_t index, adead_
 ADEAD_API int adead_program_output(adead_program *program, uint32_t index, adead_tensor *declaration);
 /* The value that an input has when the host gives none. MISSING_INPUT if it has no default. */
 ADEAD_API int adead_program_input_default(adead_program *program, uint32_t index, adead_tensor *value);
-/* "library!symbol" of an import, NULL past the end. */
+/* "library!symbol" of an import, and its signature (docs/foreign.md), by index from 0; NULL past the end. A program without
+ * imports is pure: its run depends on program, inputs and limits alone. */
 ADEAD_API const char *adead_program_import(adead_program *program, uint32_t index);
+ADEAD_API const char *adead_program_import_signature(adead_program *program, uint32_t index);
 
 /* ---- Instances: a program with its state ----------------------------------------------------------------------------- */
 
@@ -261,7 +263,7 @@ typedef struct adead_limits {
 } adead_limits;
 
 /* `limits` may be NULL for the defaults. Verifies the program if that was not done. Errors: 3xx, NO_MEMORY, OUT_OF_MEMORY
- * (the program's declared memory is above the limit), IMPORT_MISSING. */
+ * (the program's declared memory is above the limit). */
 ADEAD_API int  adead_instance_create(adead_program *program, const adead_limits *limits, adead_instance **instance);
 ADEAD_API void adead_instance_destroy(adead_instance *instance);
 
@@ -280,7 +282,8 @@ ADEAD_API int adead_instance_write_memory(adead_instance *instance, uint64_t add
 ADEAD_API int adead_instance_read_memory(adead_instance *instance, uint64_t address, void *data, uint64_t bytes);
 /* Where the program's output stream goes; without it the bytes are dropped. A non-zero answer traps with OUTPUT_REFUSED. */
 ADEAD_API int adead_instance_set_stream(adead_instance *instance, adead_write_fn write, void *context);
-/* Runs the program from its entry to its end. Errors: 4xx (a trap, with the instruction's offset), 5xx. */
+/* Runs the program from its entry to its end. Errors: IMPORT_MISSING (nothing was executed: see foreign functions, below),
+ * 4xx (a trap, with the instruction's offset), 5xx. */
 ADEAD_API int adead_instance_run(adead_instance *instance);
 /* An output's value after a run that ended well. Errors: NAME_NOT_FOUND, INVALID_STATE, SHAPE_MISMATCH (the program set a
  * size that its memory or buffer does not hold). */
@@ -293,6 +296,68 @@ ADEAD_API int adead_instance_reset(adead_instance *instance);
 ADEAD_API int adead_instance_clear(adead_instance *instance);
 /* Fuel used by the last run. */
 ADEAD_API uint64_t adead_instance_fuel_used(adead_instance *instance);
+
+/* ---- Foreign functions (docs/foreign.md) ----------------------------------------------------------------------------- */
+/* What a program imports has to be granted, by name, before it runs: a function of the host's, or one of a library. */
+
+/* Types in signatures: nothing, scalars, bytes (pointer and length; pointer alone; a buffer), a function to call back. */
+enum {
+    ADEAD_FOREIGN_VOID = 0,
+    ADEAD_FOREIGN_I32 = 1,
+    ADEAD_FOREIGN_I64 = 2,
+    ADEAD_FOREIGN_F32 = 3,
+    ADEAD_FOREIGN_F64 = 4,
+    ADEAD_FOREIGN_PTR = 5,
+    ADEAD_FOREIGN_REF = 6,
+    ADEAD_FOREIGN_BUF = 7,
+    ADEAD_FOREIGN_FN = 8
+};
+
+typedef struct adead_foreign_value {
+    uint32_t type;     /* ADEAD_FOREIGN_... */
+    uint32_t reserved; /* 0 */
+    union {
+        int32_t i32;
+        int64_t i64; /* of FN: the function's index in the program's table */
+        float   f32;
+        double  f64;
+        void   *data; /* of PTR, REF and BUF: bytes that may be read and written until the function returns */
+    } as;
+    uint64_t bytes; /* of data */
+} adead_foreign_value;
+
+/* A call that is running. */
+typedef struct adead_foreign_call adead_foreign_call;
+
+/* A function of the host's. `arguments` are as the import's signature says; `result` has its type and the value 0. Returns
+ * ADEAD_OK, or anything else to end the program with FOREIGN_FAILED. While it runs, the instance may not be used but through
+ * `call`. */
+typedef int (*adead_foreign_fn)(void *context, adead_foreign_call *call, const adead_foreign_value *arguments,
+                                uint32_t count, adead_foreign_value *result);
+/* Keeps the sentence that the program's end will have, and returns FOREIGN_FAILED:
+ *     return adead_foreign_fail(call, "there is no paper"); */
+ADEAD_API int adead_foreign_fail(adead_foreign_call *call, const char *sentence);
+/* Calls the program's function that argument number `argument` (a FN) names. `values` are its arguments: their types are
+ * those of the signature, a REF points into an argument of the call. `result` may be NULL. Errors: INVALID_ARGUMENT;
+ * INVALID_STATE when the program has ended, in this callback or before: return then, what is returned no longer matters. */
+ADEAD_API int adead_foreign_call_back(adead_foreign_call *call, uint32_t argument, const adead_foreign_value *values,
+                                      uint32_t count, adead_foreign_value *result);
+
+/* Provides the imports of that name ("library!symbol"); NULL takes the function back. Errors: NAME_NOT_FOUND. */
+ADEAD_API int adead_instance_set_foreign(adead_instance *instance, const char *name, adead_foreign_fn function,
+                                         void *context);
+/* Lets the program call a function of a library of the system: "library!symbol", or "library!*" for all that the program
+ * imports from it. `path` names the library's file; NULL: the system looks for it by its name. What such a function does
+ * with the process is beyond this library. Errors: NAME_NOT_FOUND (the program imports no such thing), FOREIGN_UNAVAILABLE
+ * (no libffi, no such library or symbol), NO_MEMORY. */
+ADEAD_API int adead_instance_allow_foreign(adead_instance *instance, const char *name, const char *path);
+
+/* Later runs write to `write` all that foreign functions did, one log a run; NULL ends that. Errors: INVALID_STATE. A run
+ * whose log is not taken fails with CANNOT_WRITE. */
+ADEAD_API int adead_instance_record(adead_instance *instance, adead_write_fn write, void *context);
+/* Later runs take what foreign functions did from a log (copied), and call nothing; NULL ends that. Errors: 2xx with the
+ * offset in the log, INVALID_STATE, NO_MEMORY. A run that departs from the recorded one fails with REPLAY_MISMATCH. */
+ADEAD_API int adead_instance_replay(adead_instance *instance, const void *bytes, size_t size);
 
 /* ---- Looking inside ------------------------------------------------------------------------------------------------- */
 
