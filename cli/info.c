@@ -172,22 +172,36 @@ static void needs(facts *f)
     for (uint32_t i = 0; i < f->info.imports; i++) {
         const char *name = adead_program_import(f->program, i);
         if (c->json) json_string(b, NULL, name);
-        else cli_print(c, "%-9s %s, which nothing provides\n", "import", name);
+        else cli_print(c, "%-9s %s %s\n", "import", name, adead_program_import_signature(f->program, i));
     }
     json_close(b, ']');
+    bool pure = f->info.imports == 0;
+    json_open(b, "foreign", '[');
+    for (uint32_t i = 0; i < f->info.imports; i++) {
+        json_open(b, NULL, '{');
+        json_string(b, "name", adead_program_import(f->program, i));
+        json_string(b, "signature", adead_program_import_signature(f->program, i));
+        json_close(b, '}');
+    }
+    json_close(b, ']');
+    json_string(b, "kind", pure ? "pure" : "foreign");
     json_open(b, "needs", '{');
     json_bool(b, "device", f->info.uses_device != 0);
     json_bool(b, "vulkan", f->info.uses_vulkan != 0);
     json_bool(b, "tasks", f->info.uses_tasks != 0);
     json_close(b, '}');
-    json_bool(b, "deterministic", true);
+    json_bool(b, "deterministic", pure);
     json_bool(b, "verified", f->verified);
     if (!f->verified) cli_json_error(b, "refused", &f->refused);
     if (c->json || !f->verified) return;
     bool device = f->info.uses_device || f->info.tensor_instructions;
     cli_print(c, "%-9s %s%s%s\n", "needs", f->info.uses_vulkan ? "the Vulkan backend" : "no particular backend",
               device ? "; tensor operations, on any backend" : "", f->info.uses_tasks ? "; tasks" : "");
-    cli_print(c, "%-9s deterministic: the same bits for the same input; no foreign code, no files, no clock\n", "promises");
+    cli_print(c, "%-9s %s\n", "kind",
+              pure ? "pure: imports nothing" : "foreign: calls what it imports, where that is granted");
+    cli_print(c, "%-9s %s\n", "promises",
+              pure ? "deterministic: the same bits for the same input; no foreign code, no files, no clock"
+                   : "the same bits for the same input and the same foreign results (run --record, --replay)");
 }
 
 static int info_program(cli *c, adead_program *program, const char *file)

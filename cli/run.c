@@ -18,6 +18,7 @@ typedef struct run {
     adead_instance *instance;
     const char     *file;   /* the program's, for messages */
     buffer          stream; /* what the program wrote, under --json */
+    buffer          log;    /* of its foreign calls, for --record */
     bool            terminal; /* standard output is one */
     double          seconds;
 } run;
@@ -62,12 +63,34 @@ static int parse_memory(cli *c, option_id id, const char *text, memory_file *out
     return ADEAD_OK;
 }
 
+/* NAME[=PATH], NAME being library!symbol; no path: NULL. The symbol has no `=`, the path may have any. */
+static int parse_grant(cli *c, const char *text, named_file *out)
+{
+    const char *equals = strchr(text, '='), *mark = strchr(text, '!');
+    size_t      length = equals ? (size_t)(equals - text) : strlen(text);
+    bool        good = mark && mark != text && (size_t)(mark - text) + 1 < length && length <= NAME_MAX_BYTES;
+    if (!good || (equals && equals[1] == '\0')) {
+        cli_usage(c, "%s \"%.80s\" is not %s", options[OPTION_ALLOW_FOREIGN].name, text,
+                  options[OPTION_ALLOW_FOREIGN].value);
+        cli_hint(c, "NAME is library!symbol, or library!* for all that the program imports from that library");
+        return ADEAD_USAGE;
+    }
+    memcpy(out->name, text, length);
+    out->name[length] = '\0';
+    out->file = equals ? equals + 1 : NULL;
+    return ADEAD_OK;
+}
+
 /* Looks at every repeated option once before anything is read, so that a mistake in the last one costs nothing. */
 static int check_options(cli *c)
 {
-    named_file  named;
+    named_file  named, grant;
     memory_file memory;
     int         status = ADEAD_OK;
+    bool        replay = argument(&c->args, OPTION_REPLAY) != NULL;
+    if (replay && argument(&c->args, OPTION_RECORD)) return cli_usage(c, "--replay and --record exclude each other");
+    if (replay && argument(&c->args, OPTION_ALLOW_FOREIGN))
+        return cli_usage(c, "--replay calls nothing: leave --allow-foreign out");
     for (int i = 0; i < c->args.given_count && status == ADEAD_OK; i++) {
         option_id   id = c->args.given[i].id;
         const char *text = c->args.given[i].value, *file = "";
@@ -75,6 +98,8 @@ static int check_options(cli *c)
         if (id == OPTION_LOAD || id == OPTION_DUMP) status = parse_memory(c, id, text, &memory);
         if (status == ADEAD_OK && id == OPTION_OUT) file = named.file;
         if (status == ADEAD_OK && id == OPTION_DUMP) file = memory.file;
+        if (status == ADEAD_OK && id == OPTION_RECORD) file = text;
+        if (status == ADEAD_OK && id == OPTION_ALLOW_FOREIGN) status = parse_grant(c, text, &grant);
         if (c->json && strcmp(file, "-") == 0)
             status = cli_usage(c, "%s - would mix with the JSON document on standard output", options[id].name);
     }
@@ -145,6 +170,38 @@ static int load_memory(run *r, const char *text)
     return status;
 }
 
+static int allow_foreign(run *r, const char *text)
+{
+    named_file grant;
+    int        status = parse_grant(r->c, text, &grant);
+    if (status != ADEAD_OK) return status;
+    if (adead_instance_allow_foreign(r->instance, grant.name, grant.file) == ADEAD_OK) return ADEAD_OK;
+    return cli_fail_library(r->c, r->file);
+}
+
+static int read_log(run *r, const char *file)
+{
+    buffer bytes;
+    int    status = cli_read(r->c, file, CLI_FILE_MAX, &bytes);
+    if (status != ADEAD_OK) return status;
+    if (adead_instance_replay(r->instance, bytes.size ? bytes.data : (const void *)"", bytes.size) != ADEAD_OK)
+        status = cli_fail_library(r->c, cli_input_name(file));
+    buffer_free(&bytes);
+    return status;
+}
+
+/* Written whether the run ended well or not: how it ended is part of the log. */
+static int write_log(run *r, int status)
+{
+    const char *file = argument(&r->c->args, OPTION_RECORD);
+    if (!file || r->log.size == 0) return status;
+    cli_error first = r->c->error;
+    int       written = cli_write(r->c, file, r->log.data, r->log.size);
+    if (status == ADEAD_OK) return written;
+    r->c->error = first;
+    return status;
+}
+
 static int each(run *r, option_id id, int (*function)(run *r, const char *text))
 {
     int status = ADEAD_OK;
@@ -185,10 +242,13 @@ static int run_it(run *r)
     }
     if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, 1) != ADEAD_OK)
         return cli_fail_library(c, r->file);
+    if (argument(&c->args, OPTION_RECORD) && adead_instance_record(r->instance, cli_collect, &r->log) != ADEAD_OK)
+        return cli_fail_library(c, r->file);
     double started = cli_seconds();
     int    status = adead_instance_run(r->instance);
     r->seconds = cli_seconds() - started;
     if (status != ADEAD_OK) status = cli_fail_library(c, r->file);
+    status = write_log(r, status);
     cli_flush_stdout(c); /* what follows on stderr comes after it */
     return status;
 }
@@ -424,6 +484,8 @@ int command_run(cli *c)
     if (status == ADEAD_OK) status = create_instance(&r);
     if (status == ADEAD_OK) status = each(&r, OPTION_IN, set_input);
     if (status == ADEAD_OK) status = each(&r, OPTION_LOAD, load_memory);
+    if (status == ADEAD_OK) status = each(&r, OPTION_ALLOW_FOREIGN, allow_foreign);
+    if (status == ADEAD_OK) status = each(&r, OPTION_REPLAY, read_log);
     if (status == ADEAD_OK) {
         bool profile = argument(&c->args, OPTION_PROFILE) != NULL;
         status = run_it(&r);
@@ -434,6 +496,7 @@ int command_run(cli *c)
         if (status == ADEAD_OK) status = c->json ? json_results(&r) : text_results(&r);
     }
     buffer_free(&r.stream);
+    buffer_free(&r.log);
     adead_instance_destroy(r.instance);
     adead_program_destroy(r.program);
     adead_runtime_destroy(r.runtime);

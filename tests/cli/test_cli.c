@@ -211,6 +211,9 @@ static bool is_error(const char *code)
 
 #define SHOWS(text) CHECK(strstr(OUT, text), "no \"%s\" in: %s", text, OUT)
 
+/* What the last command that failed wrote to stderr. */
+#define SAYS(text) CHECK(strstr(err, text), "no \"%s\" in: %s", text, err)
+
 /* ---- Help, version, usage ---- */
 
 static void help(void)
@@ -663,7 +666,79 @@ static void info(void)
     write_text("import.asm", ".import \"libc!puts\" \"i32(i32)\"\n  halt\n");
     WORKS("$A asm import.asm -o import.hex && $A info import.hex");
     CHECK(strstr(OUT, "libc!puts"), "%s", OUT);
+    SHOWS("import    libc!puts i32(i32)");
+    SHOWS("kind      foreign");
+    CHECK(!strstr(OUT, "deterministic"), "%s", OUT);
+    WORKS("$A info --json import.hex");
+    SHOWS("\"imports\":[\"libc!puts\"],\"foreign\":[{\"name\":\"libc!puts\",\"signature\":\"i32(i32)\"}],\"kind\":");
+    SHOWS("\"deterministic\":false");
+    WORKS("$A info types.hex");
+    SHOWS("kind      pure");
+    WORKS("$A info --json types.hex");
+    SHOWS("\"imports\":[],\"foreign\":[],\"kind\":\"pure\"");
     FAILS(3, "IMPORT_MISSING", "$A run import.hex");
+    write_text("signature.asm", ".import \"libc!puts\" \"i32(p)\"\n  halt\n");
+    FAILS(3, "BAD_SIGNATURE", "$A asm signature.asm -o signature.hex && $A check signature.hex");
+}
+
+/* ---- Foreign calls ---- */
+
+/* Writes what a counter of the tests' library gives, thrice, between two bytes that a function of it changes. */
+static const char counting_asm[] =
+    ".memory 64KiB\n.table seven\n.import \"test!counter\" \"i64()\"\n"
+    ".import \"test!write_and_call\" \"void(ptr,fn:i32(i32))\"\n.output seen i64[4] at 0\n"
+    "main: .func\n  i32.const r9, 3\nagain:\n  call.foreign \"test!counter\", r1\n"
+    "  i64.shl_imm r3, r9, 3\n  store64 r1, r3, 0\n  i32.add_imm r9, r9, -1\n  jump.if r9, again\n"
+    "  i64.const r1, 0\n  i64.const r2, 8\n  i64.const r3, 0\n  call.foreign \"test!write_and_call\", r1\n  halt\n"
+    "seven: .func params=1 results=1\n  return\n";
+
+static void foreign_calls(void)
+{
+    if (!getenv("ADEAD_FOREIGN_LIBRARY")) SKIP("ADEAD_FOREIGN_LIBRARY does not name what was built");
+    write_text("counting.asm", counting_asm);
+    WORKS("$A asm counting.asm -o counting.hex");
+    sh("$A run counting.hex --allow-foreign \"test!*=$ADEAD_FOREIGN_LIBRARY\"");
+    if (strstr(err, "libffi cannot be opened")) SKIP("cannot run: %s", err);
+    FAILS(3, "IMPORT_MISSING", "$A run counting.hex");
+    SAYS("imports 'test!counter', which nothing provides");
+    FAILS(3, "IMPORT_MISSING", "$A run counting.hex --allow-foreign \"test!counter=$ADEAD_FOREIGN_LIBRARY\"");
+    SAYS("imports 'test!write_and_call', which is not granted");
+    FAILS(4, "FOREIGN_UNAVAILABLE", "$A run counting.hex --allow-foreign 'test!*'");
+    FAILS(4, "FOREIGN_UNAVAILABLE", "$A run counting.hex --allow-foreign 'test!*=/no/such'");
+    FAILS(4, "FOREIGN_UNAVAILABLE", "ADEAD_LIBFFI=/no/such $A run counting.hex --allow-foreign 'test!*=x'");
+    SAYS("foreign calls are unavailable: libffi cannot be opened");
+    FAILS(2, "NAME_NOT_FOUND", "$A run counting.hex --allow-foreign 'test!other'");
+    static const char *const unusable[] = {"test", "!counter", "test!", "test!*=", "", "=x"};
+    for (int i = 0; i < 6; i++) {
+        FAILS(2, "USAGE", "$A run counting.hex --allow-foreign '%s'", unusable[i]);
+        SAYS("is not NAME[=PATH]");
+    }
+
+    WORKS("$A run counting.hex --allow-foreign \"test!*=$ADEAD_FOREIGN_LIBRARY\" --record run.log --out seen=seen.npy");
+    WORKS("$A run counting.hex --replay run.log --out seen=again.npy && cmp seen.npy again.npy");
+    WORKS("$A run counting.hex --replay - <run.log --digest && $A run counting.hex --replay run.log --digest");
+    CHECK(strlen(OUT) == 2 * 71 && memcmp(OUT, OUT + 71, 71) == 0, "%s", OUT);
+    WORKS("$A run counting.hex --replay run.log --json");
+    SHOWS("\"ok\":true");
+    FAILS(1, "OUT_OF_FUEL", "$A run counting.hex --replay run.log --fuel 5");
+    FAILS(2, "USAGE", "$A run counting.hex --replay run.log --record other.log");
+    SAYS("--replay and --record exclude each other");
+    FAILS(2, "USAGE", "$A run counting.hex --replay run.log --allow-foreign 'test!*'");
+    SAYS("--replay calls nothing");
+    CHECK_EQ(sh("$A run counting.hex --json --record -"), 2);
+    CHECK(strstr(OUT, "would mix with the JSON document"), "%s", OUT);
+    FAILS(5, "CANNOT_READ", "$A run counting.hex --replay no-such.log");
+    FAILS(3, "BAD_MAGIC", "$A run counting.hex --replay counting.hex");
+    FAILS(3, "BAD_MAGIC", "$A run counting.hex --replay /dev/null");
+    FAILS(3, "TRUNCATED", "head -c 100 run.log >short.log; $A run counting.hex --replay short.log");
+    SAYS("adead: short.log: offset 0x");
+    FAILS(3, "BAD_FIELD", "$A run hello.hex --replay run.log");
+    SAYS("recorded with another program");
+    FAILS(1, "REPLAY_MISMATCH", "printf x >x && $A run counting.hex --replay run.log --load 4=x");
+    SAYS("call 4 ('test!write_and_call') is not as recorded: its arguments differ");
+    FAILS(5, "CANNOT_WRITE", "$A run counting.hex --allow-foreign \"test!*=$ADEAD_FOREIGN_LIBRARY\" --record /no/such/file");
+    WORKS("$A run hello.hex --record pure.log && $A run hello.hex --replay pure.log");
+    CHECK_STR(OUT, "hello\nhello\n");
 }
 
 static void selftest(void)
@@ -734,6 +809,9 @@ int main(int argc, char **argv)
         return 1;
     }
     setenv("A", absolute, 1);
+    char *library = getenv("ADEAD_FOREIGN_LIBRARY") ? realpath(getenv("ADEAD_FOREIGN_LIBRARY"), NULL) : NULL;
+    if (library) setenv("ADEAD_FOREIGN_LIBRARY", library, 1);
+    free(library);
     setenv("LC_ALL", "C", 1);
     unsetenv("ADEAD_BACKEND");
     unsetenv("ADEAD_THREADS");
@@ -741,7 +819,7 @@ int main(int argc, char **argv)
     test_state.only = argc > 1 ? argv[1] : NULL;
     T(help) T(usage_errors) T(formats) T(refused) T(traps_and_limits) T(backends) T(summary) T(trace_and_profile)
     T(npy_as_numpy) T(npy_round_trip) T(npy_versions_and_hostile) T(load_and_dump) T(digests) T(file_errors) T(broken_pipe)
-    T(json_documents) T(info) T(selftest) T(bench) T(completions)
+    T(json_documents) T(info) T(foreign_calls) T(selftest) T(bench) T(completions)
     char remove_all[128];
     snprintf(remove_all, sizeof remove_all, "rm -rf '%s'", directory);
     if (system(remove_all) != 0) printf("cannot remove %s\n", directory);

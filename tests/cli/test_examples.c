@@ -50,6 +50,22 @@ static void run_program_reads_a_blank_image(void)
     CHECK(strstr(out, "CANNOT_READ") != NULL, "it printed %s", out);
 }
 
+static void foreign_calls_sums_squares(void)
+{
+    NEEDS("ADEAD_EXAMPLES");
+    CHECK_EQ(sh("\"$ADEAD_EXAMPLES\"/foreign_calls"), 0);
+    CHECK_STR(out, "host!sum f64(ptr,fn:f64(f64))\n30\n");
+}
+
+static void the_sort_program_sorts(void)
+{
+    NEEDS("ADEAD_BIN");
+    int code = sh("\"$ADEAD_BIN\" asm examples/programs/sort.asm | \"$ADEAD_BIN\" run - --allow-foreign 'c!qsort' 2>&1");
+    if (strstr(out, "libffi cannot be opened")) SKIP("cannot run: %s", out);
+    CHECK(code == 0, "%d: %s", code, out);
+    CHECK_STR(out, "sorted i32[8] -35 -4 0 31 32 65 1592 8979\n");
+}
+
 static void readme_shows_what_the_digits_program_prints(void)
 {
     NEEDS("ADEAD_BIN");
@@ -77,5 +93,6 @@ static void readme_shows_the_first_program(void)
 }
 
 TEST_MAIN("examples",
-          T(hello_matmul_multiplies) T(run_program_reads_a_blank_image) T(readme_shows_what_the_digits_program_prints)
+          T(hello_matmul_multiplies) T(run_program_reads_a_blank_image)
+              T(foreign_calls_sums_squares) T(the_sort_program_sorts) T(readme_shows_what_the_digits_program_prints)
               T(readme_shows_the_digest) T(readme_shows_the_first_program))
