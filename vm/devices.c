@@ -61,22 +61,9 @@ adead_status adead_buffer_lend(adead_task *task, uint32_t number, const void *da
     }
     status = claim(task, number, bytes, &buffer, failure);
     if (status) return status;
-    buffer->lent = (adead_memory){.bytes = bytes, .host = (void *)(uintptr_t)data}; /* only read: see make_own */
+    buffer->lent = (adead_memory){.bytes = bytes, .host = (void *)(uintptr_t)data}; /* until adead_buffer_make_own */
     buffer->memory = &buffer->lent;
     settle(task, buffer, bytes);
-    return ADEAD_OK;
-}
-
-/* Before anything is written into a buffer: a lent one gets memory of its own, with the same bytes. */
-static adead_status make_own(adead_task *task, adead_buffer *buffer, adead_failure *failure)
-{
-    adead_machine *machine = task->machine;
-    adead_memory  *own = NULL;
-    if (buffer->memory != &buffer->lent) return ADEAD_OK;
-    adead_status status = machine->backend->alloc(machine->device, buffer->bytes, &own, failure);
-    if (status) return status;
-    memcpy(own->host, buffer->lent.host, (size_t)buffer->bytes);
-    buffer->memory = own;
     return ADEAD_OK;
 }
 
@@ -88,7 +75,7 @@ static adead_status make_result_own(adead_task *task, adead_tensor_op *op, adead
     uintptr_t     at = (uintptr_t)memory, first = (uintptr_t)task->buffers; /* what is lent is inside a buffer's record */
     if (at < first || at >= first + task->machine->limits.buffers * sizeof *task->buffers || !task->buffers) return ADEAD_OK;
     adead_buffer *buffer = &task->buffers[(at - first) / sizeof *task->buffers];
-    adead_status  status = make_own(task, buffer, failure);
+    adead_status  status = adead_buffer_make_own(task, buffer, failure);
     for (uint32_t o = 0; o < count && !status; o++)
         if (op->operands[o].memory == memory) op->operands[o].memory = buffer->memory;
     return status;
@@ -111,11 +98,25 @@ void adead_buffers_release(adead_task *task)
     task->buffers = NULL;
 }
 
+adead_status adead_buffer_make_own(adead_task *task, adead_buffer *buffer, adead_failure *failure)
+{
+    adead_machine *machine = task->machine;
+    adead_memory  *own = NULL;
+    if (buffer->memory != &buffer->lent) return ADEAD_OK;
+    adead_status status = machine->backend->alloc(machine->device, buffer->bytes, &own, failure);
+    if (status) return status;
+    memcpy(own->host, buffer->lent.host, (size_t)buffer->bytes);
+    buffer->memory = own;
+    return ADEAD_OK;
+}
+
 adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_t offset, const void *data, uint64_t bytes,
                                  adead_failure *failure)
 {
     adead_machine *machine = task->machine;
     if (bytes == 0) return ADEAD_OK;
+    adead_status status = adead_buffer_make_own(task, buffer, failure);
+    if (status) return status;
     if (machine->backend->upload)
         return machine->backend->upload(machine->device, buffer->memory, offset, data, bytes, failure);
     memcpy((uint8_t *)buffer->memory->host + offset, data, bytes);
@@ -251,7 +252,6 @@ static adead_status copy_to_device(adead_task *task, uint64_t address, uint32_t 
 {
     adead_buffer *buffer;
     adead_status  status = begin_copy(task, address, number, bytes, &buffer, failure);
-    if (!status) status = make_own(task, buffer, failure);
     return status ? status
                   : adead_buffer_upload(task, buffer, 0, (const uint8_t *)task->linear.host + address, bytes, failure);
 }
@@ -270,7 +270,7 @@ static adead_status fill(adead_task *task, uint32_t number, uint32_t byte, uint6
     adead_buffer  *buffer = find_with(task, number, bytes, failure);
     if (!buffer) return failure->code;
     adead_status status = pay(task, bytes);
-    if (!status) status = make_own(task, buffer, failure);
+    if (!status) status = adead_buffer_make_own(task, buffer, failure);
     adead_tensor_op op = {
         .kind = ADEAD_TENSOR_FILL, .scalar = byte, .dims = {bytes}, .operands = {{buffer->memory, 0, bytes}}};
     return status ? status

@@ -117,6 +117,8 @@ static adead_status buffer_argument(adead_task *task, uint64_t number, adead_for
     adead_buffer *buffer = adead_buffer_find(task, number < ADEAD_BUFFERS_MAX ? (uint32_t)number : UINT32_MAX, failure);
     if (!buffer) return ADEAD_BUFFER_STATE;
     if (!buffer->bytes) return ADEAD_OK;
+    adead_status status = adead_buffer_make_own(task, buffer, failure); /* the function may write */
+    if (status) return status;
     void *data = host->allocate(host->context, (size_t)buffer->bytes);
     if (!data)
         return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for a copy of buffer %u",

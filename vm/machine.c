@@ -199,6 +199,7 @@ adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure)
 
 adead_status adead_machine_clear(adead_machine *machine, adead_failure *failure)
 {
+    if (machine->state == ADEAD_MACHINE_RUNNING) return adead_machine_reset(machine, failure); /* which refuses */
     close_tasks(machine); /* first, because their buffers may be what was lent */
     for (uint32_t i = 0; i < machine->code->analysis.image->input_count; i++) {
         give(machine, machine->inputs[i].copy, machine->inputs[i].bytes);

@@ -151,6 +151,8 @@ adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes
 /* The same with a value, which stays as it is while the buffer is there. It is not copied where the device works on the
  * host's memory, unless the program writes into the buffer. */
 adead_status adead_buffer_lend(adead_task *task, uint32_t number, const void *data, uint64_t bytes, adead_failure *failure);
+/* Before anything is written into a buffer: a lent one gets memory of its own, with the same bytes. */
+adead_status adead_buffer_make_own(adead_task *task, adead_buffer *buffer, adead_failure *failure);
 void         adead_buffers_release(adead_task *task);
 /* The buffer of that number, or NULL with the sentence: BUFFER_STATE. */
 adead_buffer *adead_buffer_find(adead_task *task, uint32_t number, adead_failure *failure);

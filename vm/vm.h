@@ -70,7 +70,8 @@ adead_status adead_machine_run(adead_machine *machine, adead_failure *failure);
 adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, uint64_t dims[ADEAD_MAX_RANK],
                                       const void **data, uint64_t *bytes, adead_failure *failure);
 adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure);
-/* The same, and no input has a value any more; nothing that was lent is in use afterwards, whatever the status. */
+/* The same, and no input has a value any more; nothing that was lent is in use afterwards, whatever the status, but
+ * while the machine runs: INVALID_STATE. */
 adead_status adead_machine_clear(adead_machine *machine, adead_failure *failure);
 uint64_t     adead_machine_fuel_used(const adead_machine *machine);
 
