@@ -76,7 +76,7 @@ const Setting = struct {
 };
 
 pub fn build(b: *Build) void {
-    const target = b.standardTargetOptions(.{ .default_target = .{ .cpu_model = .baseline } });
+    const target = baselineIfDependency(b, b.standardTargetOptions(.{ .default_target = .{ .cpu_model = .baseline } }));
     const optimize = b.option(
         std.builtin.OptimizeMode,
         "optimize",
@@ -92,6 +92,9 @@ pub fn build(b: *Build) void {
     const command = commandLine(b, setting, static);
 
     addInstall(b, static, shared, command);
+    const zig = zigModule(b, setting, static);
+    // A project that depends on this one wants what is installed and the module; no tests, no measurements.
+    if (b.dep_prefix.len != 0) return;
     addRun(b, command);
     addCross(b, library_sources);
 
@@ -105,6 +108,7 @@ pub fn build(b: *Build) void {
         .static = static,
         .shared = shared,
         .command = command,
+        .zig = zig,
         .generator = generator,
         .cc = SystemCompiler.withSanitizers(b),
         .selected = b.option([]const u8, "suite", "Run only these, comma-separated: NAME and its variants, or NAME@asan"),
@@ -113,7 +117,18 @@ pub fn build(b: *Build) void {
     };
     tests.addSteps();
     addBench(b, setting, shared, command);
+    addCalls(b, setting, static, zig);
     addExhaustive(b, setting, static);
+}
+
+/// A project that depends on this one hands down its own target, which is this very processor unless it says otherwise.
+fn baselineIfDependency(b: *Build, target: Build.ResolvedTarget) Build.ResolvedTarget {
+    if (b.dep_prefix.len == 0) return target;
+    var query = target.query;
+    query.cpu_model = .baseline;
+    query.cpu_features_add = .empty;
+    query.cpu_features_sub = .empty;
+    return b.resolveTargetQuery(query);
 }
 
 // ---- Sources --------------------------------------------------------------------------------------------------------
@@ -279,6 +294,24 @@ fn commandLine(b: *Build, setting: Setting, static: *Compile) ?*Compile {
     return executable(b, setting, "adead", sources, static);
 }
 
+/// The module "adead" for Zig: `b.dependency("adead", .{ .target = target }).module("adead")`. Brings the library with it.
+fn zigModule(b: *Build, setting: Setting, static: *Compile) *Build.Module {
+    const module = b.addModule("adead", .{ .root_source_file = b.path("bindings/zig/adead.zig") });
+    module.addImport("adead_c", headerModule(b, setting));
+    module.linkLibrary(static);
+    return module;
+}
+
+/// adead.h in Zig's words, translated by the compiler.
+fn headerModule(b: *Build, setting: Setting) *Build.Module {
+    return b.addTranslateC(.{
+        .root_source_file = b.path("ffi/include/adead.h"),
+        .target = setting.target,
+        .optimize = setting.optimize,
+        .link_libc = false,
+    }).createModule();
+}
+
 // ---- install, run, cross, bench -------------------------------------------------------------------------------------
 
 fn addInstall(b: *Build, static: *Compile, shared: *Compile, command: ?*Compile) void {
@@ -371,6 +404,25 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
     if (b.args) |args| run.addArgs(args);
     run.stdio = .inherit;
     step.dependOn(&run.step);
+}
+
+/// What a call costs from C, C++ and Zig: a 4 x 4 product, the three taking turns in one process.
+fn addCalls(b: *Build, setting: Setting, static: *Compile, zig: *Build.Module) void {
+    const module = b.createModule(.{
+        .root_source_file = b.path("tests/bench/calls/calls.zig"),
+        .target = setting.target,
+        .optimize = .ReleaseFast,
+        .link_libcpp = true,
+    });
+    module.addImport("adead", zig);
+    module.addIncludePath(b.path("."));
+    module.addCSourceFile(.{ .file = b.path("tests/bench/calls/calls_c.c"), .flags = &(c_flags ++ .{"-Werror"}) });
+    const flags = [_][]const u8{ "-std=c++17", "-Wall", "-Wextra", "-Werror" };
+    module.addCSourceFile(.{ .file = b.path("tests/bench/calls/calls_cpp.cpp"), .flags = &flags });
+    module.linkLibrary(static);
+    const run = b.addRunArtifact(b.addExecutable(.{ .name = "calls", .root_module = module }));
+    run.stdio = .inherit;
+    b.step("calls", "Measure what a call costs from C, C++ and Zig").dependOn(&run.step);
 }
 
 /// tests/bench/run.py measures; it gets two C files of its folder (which are POSIX) built: spawn, and contest, which times
@@ -541,6 +593,8 @@ const Tests = struct {
     static: *Compile,
     shared: *Compile,
     command: ?*Compile,
+    /// The module `adead` for Zig.
+    zig: *Build.Module,
     generator: Generator,
     selected: ?[]const u8,
     fuzz_seconds: u32,
@@ -565,6 +619,7 @@ const Tests = struct {
         t.addFuzz(all, 3);
         for (folders) |folder| t.addFolder(all, folder);
         t.addCpp(all);
+        t.addZig(all);
         t.addThreadSanitized(all);
         t.addQemu(all);
         t.addMutations(all, false);
@@ -577,7 +632,7 @@ const Tests = struct {
         const check = t.start("check", "Quick checks of the source text: layers, style, generated files");
         t.addStatic(check);
         b.top_level_steps.get("check").?.step.dependOn(&b.addFmt(.{
-            .paths = &.{ "build.zig", "build.zig.zon", "tests" },
+            .paths = &.{ "build.zig", "build.zig.zon", "tests", "bindings/zig", "examples/zig" },
             .check = true,
         }).step);
 
@@ -849,6 +904,26 @@ const Tests = struct {
         module.addCSourceFile(.{ .file = b.path("tests/cpp/expected.cpp"), .flags = &(flags ++ .{"-fno-exceptions"}) });
         module.linkLibrary(t.static);
         t.add(run, "cpp", "cpp", b.addExecutable(.{ .name = "cpp", .root_module = module }).getEmittedBin());
+    }
+
+    /// The module for Zig, in Debug mode: its checks see what the library hands back.
+    fn addZig(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        if (!t.wanted("zig", "zig")) return;
+        const module = b.createModule(.{
+            .root_source_file = b.path("tests/zig/tests.zig"),
+            .target = t.setting.target,
+            .optimize = .Debug,
+        });
+        module.addImport("adead", t.zig);
+        const tests = b.addTest(.{
+            .name = "zig",
+            .root_module = module,
+            .test_runner = .{ .path = b.path("tests/zig/test_runner.zig"), .mode = .simple },
+        });
+        run.addArg("suite:zig");
+        run.addArg(b.fmt("--env=ADEAD_ZIG={s}", .{b.graph.zig_exe}));
+        run.addFileArg(tests.getEmittedBin());
     }
 
     /// The suites in which threads meet, under ThreadSanitizer.

@@ -10,6 +10,7 @@
  */
 #include "opcodes/docs.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -408,6 +409,49 @@ static void make_rust(text *t)
     put(t, "}\n");
 }
 
+/* "OUT_OF_FUEL" as "OutOfFuel". */
+static void put_camel(text *t, const char *name)
+{
+    for (bool first = true; *name; name++) {
+        if (*name != '_') put(t, "%c", first ? toupper((unsigned char)*name) : tolower((unsigned char)*name));
+        first = *name == '_';
+    }
+}
+
+/* The error set, and the ways between it and the statuses. */
+static void make_zig_errors(text *t)
+{
+    put(t, "\n/// A status other than ok as an error of Zig.\npub const Error = error{\n");
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        if (statuses[i].number == 0) continue;
+        put(t, "    /// %s\n    ", statuses[i].sentence);
+        put_camel(t, statuses[i].name);
+        put(t, ",\n");
+    }
+    put(t, "    /// a number that is no status\n    Unknown,\n};\n\n"
+           "/// The error of a status, which is not ok.\npub fn error_of(status: Status) Error {\n"
+           "    return switch (status) {\n");
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        if (statuses[i].number == 0) continue;
+        put(t, "        .");
+        put_lower(t, statuses[i].name, '_');
+        put(t, " => error.");
+        put_camel(t, statuses[i].name);
+        put(t, ",\n");
+    }
+    put(t, "        .ok, _ => error.Unknown,\n    };\n}\n\n"
+           "/// The status of an error.\npub fn status_of(err: Error) Status {\n    return switch (err) {\n");
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        if (statuses[i].number == 0) continue;
+        put(t, "        error.");
+        put_camel(t, statuses[i].name);
+        put(t, " => .");
+        put_lower(t, statuses[i].name, '_');
+        put(t, ",\n");
+    }
+    put(t, "        error.Unknown => @enumFromInt(-1),\n    };\n}\n");
+}
+
 static void make_zig(text *t)
 {
     put(t, "//! Numbers of instructions and status codes.\n"
@@ -432,6 +476,7 @@ static void make_zig(text *t)
         put(t, " = %d,\n", statuses[i].number);
     }
     put(t, "    _,\n};\n");
+    make_zig_errors(t);
 }
 
 /* ---- By the command: its manual, and the hex programs ---------------------------------------------------------------- */

@@ -772,3 +772,263 @@ pub const Status = enum(c_int) {
     cannot_write = 601,
     _,
 };
+
+/// A status other than ok as an error of Zig.
+pub const Error = error{
+    /// an argument is out of its range or missing
+    InvalidArgument,
+    /// the object is not in a state that allows this call
+    InvalidState,
+    /// the host has no memory left for this
+    NoMemory,
+    /// the program has no input or output of that name
+    NameNotFound,
+    /// the data type is not the one declared
+    TypeMismatch,
+    /// the shape is not the one declared
+    ShapeMismatch,
+    /// the pointer was not handed out by this allocator
+    ForeignPointer,
+    /// the memory was freed before
+    DoubleFree,
+    /// the block allocator has no free run of that length
+    BlocksExhausted,
+    /// the assembly text cannot be understood
+    Syntax,
+    /// the command line cannot be understood
+    Usage,
+    /// the target format cannot hold everything the program carries
+    WouldLose,
+    /// the content is none of the known program formats
+    BadMagic,
+    /// the format's version is not known
+    BadVersion,
+    /// the content ends before what it announces
+    Truncated,
+    /// bytes follow after the end of the content
+    TrailingBytes,
+    /// a field holds a value it may not have
+    BadField,
+    /// a line of the text form cannot be read
+    BadText,
+    /// the content does not match the SHA-256 it carries
+    BadDigest,
+    /// the content is larger than the format or the limits allow
+    TooLarge,
+    /// no instruction has this opcode
+    UnknownOpcode,
+    /// the instruction has a wrong number of operands
+    WrongOperandCount,
+    /// a register lies outside the function's frame
+    RegisterRange,
+    /// a jump does not lead to an instruction of its own function
+    JumpTarget,
+    /// a call does not lead to a function
+    CallTarget,
+    /// control would run past the last instruction of a function
+    MissingEnd,
+    /// a buffer number is above the limit
+    BufferRange,
+    /// a buffer is used that was never allocated
+    BufferNotAllocated,
+    /// a buffer is used after it was freed
+    BufferFreed,
+    /// a buffer is freed twice
+    BufferDoubleFree,
+    /// a buffer is allocated again without being freed
+    BufferInUse,
+    /// an immediate operand holds a value it may not have
+    BadOperand,
+    /// a function header is malformed
+    BadFunction,
+    /// a declared input, output, table or entry does not fit the program
+    BadDeclaration,
+    /// the published six-operand FFN names no weights
+    FfnWithoutWeights,
+    /// the program imports a function that nothing provides
+    ImportMissing,
+    /// the program has no instructions
+    EmptyProgram,
+    /// the program executed a trap instruction
+    Trap,
+    /// an integer was divided by zero
+    DivisionByZero,
+    /// an integer result does not fit
+    IntegerOverflow,
+    /// a NaN was converted to an integer
+    BadConversion,
+    /// an access lies outside the program's memory or buffer
+    OutOfBounds,
+    /// the limit on executed instructions was reached
+    OutOfFuel,
+    /// the program's memory limit was reached
+    OutOfMemory,
+    /// the limit on call depth or registers was reached
+    StackOverflow,
+    /// an indirect call found no function of the expected type
+    IndirectCall,
+    /// a buffer was used before its allocation or after its release
+    BufferState,
+    /// a tensor operation was given sizes it cannot have
+    ShapeTrap,
+    /// a tensor operation's result overlaps an operand it still reads
+    Overlap,
+    /// every task waits for another
+    Deadlock,
+    /// the limit on tasks, channels or messages was reached
+    TaskLimit,
+    /// a task, channel or memory handle is not valid
+    BadHandle,
+    /// the output stream did not take the bytes
+    OutputRefused,
+    /// an input has neither a value nor a default
+    MissingInput,
+    /// the backend is not there: no such hardware, driver or build
+    BackendUnavailable,
+    /// the backend cannot do this operation
+    BackendUnsupported,
+    /// the backend reported a failure
+    BackendFailed,
+    /// no backend has this name
+    BackendUnknown,
+    /// a file could not be read
+    CannotRead,
+    /// a file could not be written
+    CannotWrite,
+    /// a number that is no status
+    Unknown,
+};
+
+/// The error of a status, which is not ok.
+pub fn error_of(status: Status) Error {
+    return switch (status) {
+        .invalid_argument => error.InvalidArgument,
+        .invalid_state => error.InvalidState,
+        .no_memory => error.NoMemory,
+        .name_not_found => error.NameNotFound,
+        .type_mismatch => error.TypeMismatch,
+        .shape_mismatch => error.ShapeMismatch,
+        .foreign_pointer => error.ForeignPointer,
+        .double_free => error.DoubleFree,
+        .blocks_exhausted => error.BlocksExhausted,
+        .syntax => error.Syntax,
+        .usage => error.Usage,
+        .would_lose => error.WouldLose,
+        .bad_magic => error.BadMagic,
+        .bad_version => error.BadVersion,
+        .truncated => error.Truncated,
+        .trailing_bytes => error.TrailingBytes,
+        .bad_field => error.BadField,
+        .bad_text => error.BadText,
+        .bad_digest => error.BadDigest,
+        .too_large => error.TooLarge,
+        .unknown_opcode => error.UnknownOpcode,
+        .wrong_operand_count => error.WrongOperandCount,
+        .register_range => error.RegisterRange,
+        .jump_target => error.JumpTarget,
+        .call_target => error.CallTarget,
+        .missing_end => error.MissingEnd,
+        .buffer_range => error.BufferRange,
+        .buffer_not_allocated => error.BufferNotAllocated,
+        .buffer_freed => error.BufferFreed,
+        .buffer_double_free => error.BufferDoubleFree,
+        .buffer_in_use => error.BufferInUse,
+        .bad_operand => error.BadOperand,
+        .bad_function => error.BadFunction,
+        .bad_declaration => error.BadDeclaration,
+        .ffn_without_weights => error.FfnWithoutWeights,
+        .import_missing => error.ImportMissing,
+        .empty_program => error.EmptyProgram,
+        .trap => error.Trap,
+        .division_by_zero => error.DivisionByZero,
+        .integer_overflow => error.IntegerOverflow,
+        .bad_conversion => error.BadConversion,
+        .out_of_bounds => error.OutOfBounds,
+        .out_of_fuel => error.OutOfFuel,
+        .out_of_memory => error.OutOfMemory,
+        .stack_overflow => error.StackOverflow,
+        .indirect_call => error.IndirectCall,
+        .buffer_state => error.BufferState,
+        .shape_trap => error.ShapeTrap,
+        .overlap => error.Overlap,
+        .deadlock => error.Deadlock,
+        .task_limit => error.TaskLimit,
+        .bad_handle => error.BadHandle,
+        .output_refused => error.OutputRefused,
+        .missing_input => error.MissingInput,
+        .backend_unavailable => error.BackendUnavailable,
+        .backend_unsupported => error.BackendUnsupported,
+        .backend_failed => error.BackendFailed,
+        .backend_unknown => error.BackendUnknown,
+        .cannot_read => error.CannotRead,
+        .cannot_write => error.CannotWrite,
+        .ok, _ => error.Unknown,
+    };
+}
+
+/// The status of an error.
+pub fn status_of(err: Error) Status {
+    return switch (err) {
+        error.InvalidArgument => .invalid_argument,
+        error.InvalidState => .invalid_state,
+        error.NoMemory => .no_memory,
+        error.NameNotFound => .name_not_found,
+        error.TypeMismatch => .type_mismatch,
+        error.ShapeMismatch => .shape_mismatch,
+        error.ForeignPointer => .foreign_pointer,
+        error.DoubleFree => .double_free,
+        error.BlocksExhausted => .blocks_exhausted,
+        error.Syntax => .syntax,
+        error.Usage => .usage,
+        error.WouldLose => .would_lose,
+        error.BadMagic => .bad_magic,
+        error.BadVersion => .bad_version,
+        error.Truncated => .truncated,
+        error.TrailingBytes => .trailing_bytes,
+        error.BadField => .bad_field,
+        error.BadText => .bad_text,
+        error.BadDigest => .bad_digest,
+        error.TooLarge => .too_large,
+        error.UnknownOpcode => .unknown_opcode,
+        error.WrongOperandCount => .wrong_operand_count,
+        error.RegisterRange => .register_range,
+        error.JumpTarget => .jump_target,
+        error.CallTarget => .call_target,
+        error.MissingEnd => .missing_end,
+        error.BufferRange => .buffer_range,
+        error.BufferNotAllocated => .buffer_not_allocated,
+        error.BufferFreed => .buffer_freed,
+        error.BufferDoubleFree => .buffer_double_free,
+        error.BufferInUse => .buffer_in_use,
+        error.BadOperand => .bad_operand,
+        error.BadFunction => .bad_function,
+        error.BadDeclaration => .bad_declaration,
+        error.FfnWithoutWeights => .ffn_without_weights,
+        error.ImportMissing => .import_missing,
+        error.EmptyProgram => .empty_program,
+        error.Trap => .trap,
+        error.DivisionByZero => .division_by_zero,
+        error.IntegerOverflow => .integer_overflow,
+        error.BadConversion => .bad_conversion,
+        error.OutOfBounds => .out_of_bounds,
+        error.OutOfFuel => .out_of_fuel,
+        error.OutOfMemory => .out_of_memory,
+        error.StackOverflow => .stack_overflow,
+        error.IndirectCall => .indirect_call,
+        error.BufferState => .buffer_state,
+        error.ShapeTrap => .shape_trap,
+        error.Overlap => .overlap,
+        error.Deadlock => .deadlock,
+        error.TaskLimit => .task_limit,
+        error.BadHandle => .bad_handle,
+        error.OutputRefused => .output_refused,
+        error.MissingInput => .missing_input,
+        error.BackendUnavailable => .backend_unavailable,
+        error.BackendUnsupported => .backend_unsupported,
+        error.BackendFailed => .backend_failed,
+        error.BackendUnknown => .backend_unknown,
+        error.CannotRead => .cannot_read,
+        error.CannotWrite => .cannot_write,
+        error.Unknown => @enumFromInt(-1),
+    };
+}

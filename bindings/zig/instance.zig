@@ -1,0 +1,155 @@
+//! Instances: a program with its state, from inputs through a run to outputs and their digest.
+
+const std = @import("std");
+const c = @import("adead_c");
+const errors = @import("errors.zig");
+const programs = @import("program.zig");
+const Error = @import("opcodes.zig").Error;
+const DType = @import("elements.zig").DType;
+const check = errors.check;
+
+/// A program with its state. Belongs to one thread at a time. Keeps what it needs of its program.
+pub const Instance = struct {
+    handle: ?*c.adead_instance,
+
+    /// What a program may use; 0 is the default. Deterministic: exceeding a limit is the same trap at the same place
+    /// everywhere.
+    pub const Limits = struct {
+        /// Executed instructions; tensor work counts more. 0: no limit.
+        fuel: u64 = 0,
+        /// Bytes of linear memory, and again of buffers. 0: 256 MiB.
+        memory: u64 = 0,
+        /// Buffers alive at once. 0: 1024, the maximum.
+        buffers: u32 = 0,
+        /// Nested calls. 0: 65,536.
+        call_depth: u32 = 0,
+        /// Tasks, and channels. 0: 256.
+        tasks: u32 = 0,
+    };
+
+    /// Verifies the program if that was not done. Errors: 3xx, NoMemory, OutOfMemory (the program's declared memory is above
+    /// the limit), ImportMissing.
+    pub fn init(program: programs.Program, limits: Limits) Error!Instance {
+        const raw: c.adead_limits = .{
+            .size = @sizeOf(c.adead_limits),
+            .buffers = limits.buffers,
+            .fuel = limits.fuel,
+            .memory = limits.memory,
+            .call_depth = limits.call_depth,
+            .tasks = limits.tasks,
+        };
+        var instance: Instance = .{ .handle = null };
+        try check(c.adead_instance_create(program.handle, &raw, &instance.handle));
+        return instance;
+    }
+
+    /// May be called twice.
+    pub fn deinit(instance: *Instance) void {
+        c.adead_instance_destroy(instance.handle);
+        instance.handle = null;
+    }
+
+    /// Gives an input its value, which is copied to where the program wants it. `dims` is `&.{}` for a scalar. Errors:
+    /// NameNotFound (the hint lists the names), TypeMismatch, ShapeMismatch, OutOfMemory (does not fit where the program
+    /// wants it), InvalidState (after a run, before a reset).
+    pub fn set_input(
+        instance: Instance,
+        comptime T: type,
+        name: [:0]const u8,
+        dims: []const u64,
+        data: []const T,
+    ) Error!void {
+        var product: u64 = 1;
+        for (dims) |dim| product *|= dim;
+        if (product != data.len) {
+            const text = "'{s}' is given {d} elements for the shape {any}";
+            return errors.fail(error.ShapeMismatch, text, .{ name, data.len, dims });
+        }
+        const rank: u32 = @intCast(dims.len);
+        const dtype = @intFromEnum(DType.of(T));
+        try check(c.adead_instance_set_input(instance.handle, name.ptr, dtype, rank, dims.ptr, data.ptr));
+    }
+
+    /// Writes linear memory, before or after a run. Errors: OutOfBounds.
+    pub fn write_memory(instance: Instance, address: u64, bytes: []const u8) Error!void {
+        try check(c.adead_instance_write_memory(instance.handle, address, bytes.ptr, bytes.len));
+    }
+
+    /// Reads linear memory, before or after a run. Errors: OutOfBounds.
+    pub fn read_memory(instance: Instance, address: u64, bytes: []u8) Error!void {
+        try check(c.adead_instance_read_memory(instance.handle, address, bytes.ptr, bytes.len));
+    }
+
+    /// Runs the program from its entry to its end. What it writes is dropped. Errors: 4xx (a trap, with the instruction's
+    /// offset), 5xx; InvalidState after a run, before a reset.
+    pub fn run(instance: Instance) Error!void {
+        try check(c.adead_instance_run(instance.handle));
+    }
+
+    /// Runs the program; what it writes goes to the writer. Errors: as `run`; OutputRefused when the writer fails.
+    pub fn run_to(instance: Instance, writer: *std.Io.Writer) Error!void {
+        try check(c.adead_instance_set_stream(instance.handle, programs.sink, writer));
+        defer _ = c.adead_instance_set_stream(instance.handle, null, null);
+        return instance.run();
+    }
+
+    /// An instruction that is about to run.
+    pub const Step = struct { offset: u64, task: u32, text: [:0]const u8 };
+
+    /// `run_to`, with a call of `step` before each instruction. Slow.
+    pub fn run_traced(
+        instance: Instance,
+        writer: *std.Io.Writer,
+        context: anytype,
+        comptime step: fn (@TypeOf(context), Step) void,
+    ) Error!void {
+        const Call = struct {
+            context: @TypeOf(context),
+            fn call(self: ?*anyopaque, offset: u64, task: u32, text: [*c]const u8) callconv(.c) void {
+                const it: *@This() = @ptrCast(@alignCast(self));
+                step(it.context, .{ .offset = offset, .task = task, .text = std.mem.span(text) });
+            }
+        };
+        var it: Call = .{ .context = context };
+        try check(c.adead_instance_set_trace(instance.handle, Call.call, &it));
+        defer _ = c.adead_instance_set_trace(instance.handle, null, null);
+        return instance.run_to(writer);
+    }
+
+    /// An output's value after a run that ended well, where it lies: valid until the instance's next call. Errors:
+    /// NameNotFound, InvalidState, ShapeMismatch (the program set a size that its memory or buffer does not hold).
+    pub fn output(instance: Instance, name: [:0]const u8) Error!programs.Tensor {
+        var raw: c.adead_tensor = undefined;
+        try check(c.adead_instance_get_output(instance.handle, name.ptr, &raw));
+        return .of(&raw);
+    }
+
+    /// SHA-256 of one output's bytes; of null: of all outputs' digests in order of declaration. Errors: as `output`.
+    pub fn digest(instance: Instance, name: ?[:0]const u8) Error![32]u8 {
+        var bytes: [32]u8 = undefined;
+        try check(c.adead_instance_digest(instance.handle, if (name) |n| n.ptr else null, &bytes));
+        return bytes;
+    }
+
+    /// Back to the state after creation; inputs set stay set.
+    pub fn reset(instance: Instance) Error!void {
+        try check(c.adead_instance_reset(instance.handle));
+    }
+
+    /// Fuel used by the last run.
+    pub fn fuel_used(instance: Instance) u64 {
+        return c.adead_instance_fuel_used(instance.handle);
+    }
+
+    /// Counts and times each kind of instruction in later runs. Slows them down.
+    pub fn set_profile(instance: Instance, on: bool) Error!void {
+        try check(c.adead_instance_set_profile(instance.handle, @intFromBool(on)));
+    }
+
+    /// A row of the last profiled run, in descending order of time, by its index from 0; null past the end.
+    pub fn profile(instance: Instance, index: u32) ?c.adead_profile_row {
+        var row = std.mem.zeroes(c.adead_profile_row);
+        row.size = @sizeOf(c.adead_profile_row);
+        return if (c.adead_instance_profile(instance.handle, index, &row) == 0) row else null;
+    }
+};
