@@ -7,6 +7,7 @@
 
 const std = @import("std");
 const zon = @import("build.zig.zon");
+const bindings = @import("tests/bindings.zig");
 const Build = std.Build;
 const LazyPath = Build.LazyPath;
 const Compile = Build.Step.Compile;
@@ -22,6 +23,9 @@ const c_flags = [_][]const u8{
     "-fno-math-errno",
     "-fvisibility=hidden",
 };
+
+/// For tests/bindings.zig.
+pub const own_c_flags = c_flags;
 
 const sanitizer_flags = [_][]const u8{
     "-O2",
@@ -67,7 +71,7 @@ const cross_targets = [_][]const u8{
 };
 
 /// One compilation setting, and what has been made with it.
-const Setting = struct {
+pub const Setting = struct {
     target: Build.ResolvedTarget,
     optimize: std.builtin.OptimizeMode,
     strip: bool = true,
@@ -117,7 +121,7 @@ pub fn build(b: *Build) void {
     };
     tests.addSteps();
     addBench(b, setting, shared, command);
-    addCalls(b, setting, static, zig);
+    bindings.addCalls(b, setting, static, zig);
     addExhaustive(b, setting, static);
 }
 
@@ -303,7 +307,7 @@ fn zigModule(b: *Build, setting: Setting, static: *Compile) *Build.Module {
 }
 
 /// adead.h in Zig's words, translated by the compiler.
-fn headerModule(b: *Build, setting: Setting) *Build.Module {
+pub fn headerModule(b: *Build, setting: Setting) *Build.Module {
     return b.addTranslateC(.{
         .root_source_file = b.path("ffi/include/adead.h"),
         .target = setting.target,
@@ -404,25 +408,6 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
     if (b.args) |args| run.addArgs(args);
     run.stdio = .inherit;
     step.dependOn(&run.step);
-}
-
-/// What a call costs from C, C++ and Zig: a 4 x 4 product, the three taking turns in one process.
-fn addCalls(b: *Build, setting: Setting, static: *Compile, zig: *Build.Module) void {
-    const module = b.createModule(.{
-        .root_source_file = b.path("tests/bench/calls/calls.zig"),
-        .target = setting.target,
-        .optimize = .ReleaseFast,
-        .link_libcpp = true,
-    });
-    module.addImport("adead", zig);
-    module.addIncludePath(b.path("."));
-    module.addCSourceFile(.{ .file = b.path("tests/bench/calls/calls_c.c"), .flags = &(c_flags ++ .{"-Werror"}) });
-    const flags = [_][]const u8{ "-std=c++17", "-Wall", "-Wextra", "-Werror" };
-    module.addCSourceFile(.{ .file = b.path("tests/bench/calls/calls_cpp.cpp"), .flags = &flags });
-    module.linkLibrary(static);
-    const run = b.addRunArtifact(b.addExecutable(.{ .name = "calls", .root_module = module }));
-    run.stdio = .inherit;
-    b.step("calls", "Measure what a call costs from C, C++ and Zig").dependOn(&run.step);
 }
 
 /// tests/bench/run.py measures; it gets two C files of its folder (which are POSIX) built: spawn, and contest, which times
@@ -585,7 +570,7 @@ const SystemCompiler = struct {
 };
 
 /// Puts the suites together and hands them to tests/runner.zig, the only process whose output the tests have.
-const Tests = struct {
+pub const Tests = struct {
     b: *Build,
     setting: Setting,
     library_sources: []const []const u8,
@@ -615,11 +600,15 @@ const Tests = struct {
         }) });
 
         const all = t.start("test", "Run all tests; ends with the line `N passed, N failed, N skipped`");
+        bindings.addScript(t, all, "rust", &.{"sh"}, "bindings/rust/test.sh");
+        bindings.addScript(t, all, "python", &.{"python3"}, "bindings/python/test.py");
         for (folders) |folder| t.addSanitized(all, folder);
         t.addFuzz(all, 3);
         for (folders) |folder| t.addFolder(all, folder);
         t.addCpp(all);
-        t.addZig(all);
+        bindings.addZig(t, all);
+        bindings.addAbi(t, all);
+        bindings.addStrictHeader(t, all);
         t.addThreadSanitized(all);
         t.addQemu(all);
         t.addMutations(all, false);
@@ -695,7 +684,7 @@ const Tests = struct {
     }
 
     /// Whether -Dsuite lets the suite of that name run: "blocks" stands for all its variants, a folder's name for all in it.
-    fn wanted(t: *Tests, folder: []const u8, name: []const u8) bool {
+    pub fn wanted(t: *Tests, folder: []const u8, name: []const u8) bool {
         var names = std.mem.tokenizeScalar(u8, t.selected orelse return true, ',');
         while (names.next()) |one| {
             if (std.mem.eql(u8, one, name) or std.mem.eql(u8, one, folder)) return true;
@@ -704,13 +693,13 @@ const Tests = struct {
         return false;
     }
 
-    fn add(t: *Tests, run: *Build.Step.Run, folder: []const u8, name: []const u8, exe: LazyPath) void {
+    pub fn add(t: *Tests, run: *Build.Step.Run, folder: []const u8, name: []const u8, exe: LazyPath) void {
         if (!t.wanted(folder, name)) return;
         run.addArg(t.b.fmt("suite:{s}", .{name}));
         run.addFileArg(exe);
     }
 
-    fn skip(t: *Tests, run: *Build.Step.Run, name: []const u8, reason: []const u8) void {
+    pub fn skip(t: *Tests, run: *Build.Step.Run, name: []const u8, reason: []const u8) void {
         if (!t.wanted("", name)) return;
         run.addArgs(&.{ t.b.fmt("skip:{s}", .{name}), reason });
     }
@@ -904,26 +893,6 @@ const Tests = struct {
         module.addCSourceFile(.{ .file = b.path("tests/cpp/expected.cpp"), .flags = &(flags ++ .{"-fno-exceptions"}) });
         module.linkLibrary(t.static);
         t.add(run, "cpp", "cpp", b.addExecutable(.{ .name = "cpp", .root_module = module }).getEmittedBin());
-    }
-
-    /// The module for Zig, in Debug mode: its checks see what the library hands back.
-    fn addZig(t: *Tests, run: *Build.Step.Run) void {
-        const b = t.b;
-        if (!t.wanted("zig", "zig")) return;
-        const module = b.createModule(.{
-            .root_source_file = b.path("tests/zig/tests.zig"),
-            .target = t.setting.target,
-            .optimize = .Debug,
-        });
-        module.addImport("adead", t.zig);
-        const tests = b.addTest(.{
-            .name = "zig",
-            .root_module = module,
-            .test_runner = .{ .path = b.path("tests/zig/test_runner.zig"), .mode = .simple },
-        });
-        run.addArg("suite:zig");
-        run.addArg(b.fmt("--env=ADEAD_ZIG={s}", .{b.graph.zig_exe}));
-        run.addFileArg(tests.getEmittedBin());
     }
 
     /// The suites in which threads meet, under ThreadSanitizer.

@@ -3,9 +3,10 @@
 and installs the sdist where there is no checkout. Speaks the protocol of tests/harness/test.h, for tests/runner.zig.
 
     python3 bindings/python/test.py [NAME]           NAME: only tests whose name contains it
+    python3 bindings/python/test.py --prepare        only installs; the last line is the Python that has it, or why not
 
-The environment is kept in .zig-cache/python (ADEAD_PYTHON_ENV names another folder). Zig is the one of the checkout if it is
-there already, else pip fetches it. Network: PyPI only.
+The environment is kept in .zig-cache/python (ADEAD_PYTHON_ENV names another folder), and so is what Zig compiled. Zig is
+the one of the checkout if it is there already, else pip fetches it. Network: PyPI only.
 """
 
 import os
@@ -47,6 +48,7 @@ def environment():
     if "ADEAD_ZIG" not in env and local.exists():
         env["ADEAD_ZIG"] = str(local)
     env["ADEAD_ROOT"] = str(ROOT)
+    env.setdefault("ZIG_LOCAL_CACHE_DIR", str(ROOT / ".zig-cache"))
     env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     return env
 
@@ -55,16 +57,25 @@ def python_in(folder):
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def prepare(folder, env):
-    """The environment with what the tests need; the reason why not, or None."""
+def no_network(text):
+    """Whether pip says that it did not reach the index: then the fault is not ours."""
+    marks = ("Failed to establish a new connection", "Temporary failure in name resolution", "NewConnectionError",
+             "Name or service not known", "Network is unreachable", "ConnectTimeout", "Read timed out")
+    return any(mark in text for mark in marks)
+
+
+def prepare(folder, env, needs):
+    """The environment with what is needed; the reason why not, or None."""
     if not python_in(folder).exists():
         shutil.rmtree(folder, ignore_errors=True)
         done = run(sys.executable, "-m", "venv", folder)
         if done.returncode:
             return f"no virtual environment (Debian: apt-get install python3-venv): {last_lines(done.stdout, 2)}"
-    needs = ["cffi>=1.17", "numpy", "pytest", "mypy"]
     done = run(python_in(folder), "-m", "pip", "install", "--quiet", *needs, env=env)
-    return f"pip cannot install {', '.join(needs)}: {last_lines(done.stdout, 2)}" if done.returncode else None
+    if done.returncode == 0:
+        return None
+    why = "cannot run: PyPI is not reached, " if no_network(done.stdout) else ""
+    return f"{why}pip cannot install {', '.join(needs)}: {last_lines(done.stdout, 2)}"
 
 
 def install(python, what, env, *options):
@@ -130,19 +141,40 @@ def sdist(python, env):
         empty = python_in(folder / "empty")
         done = install(empty, folder / made.stdout.splitlines()[-1], env)
         if done.returncode:
-            say("FAIL", "sdist", last_lines(done.stdout))
+            if no_network(done.stdout):
+                say("SKIP", "sdist", f"cannot run: PyPI is not reached: {last_lines(done.stdout, 2)}")
+            else:
+                say("FAIL", "sdist", last_lines(done.stdout))
             return
         program = ROOT / "hex/programs/hello.hex"
         check("sdist", run(empty, "-P", "-m", "adead", "run", program, env=env, cwd=folder), "Hello, world!\n")
+
+
+OLD_PYTHON = "cannot run: CPython 3.11 or later is needed"
+
+
+def main_prepare(folder, env):
+    """Installs the package for others to use."""
+    if sys.version_info < (3, 11) or sys.implementation.name != "cpython":
+        print(OLD_PYTHON)
+        return 1
+    missing = prepare(folder, env, ["cffi>=1.17"])
+    if not missing:
+        done = install(python_in(folder), HERE, env, "--no-deps")
+        missing = last_lines(done.stdout) if done.returncode else None
+    print(" ".join(missing.split()) if missing else python_in(folder))
+    return 1 if missing else 0
 
 
 def main():
     only = sys.argv[1] if len(sys.argv) > 1 else None
     env = environment()
     folder = Path(os.environ.get("ADEAD_PYTHON_ENV") or ROOT / ".zig-cache/python")
+    if only == "--prepare":
+        return main_prepare(folder, env)
     if sys.version_info < (3, 11) or sys.implementation.name != "cpython":
-        say("SKIP", "all", "cannot run: CPython 3.11 or later is needed")
-    elif missing := prepare(folder, env):
+        say("SKIP", "all", OLD_PYTHON)
+    elif missing := prepare(folder, env, ["cffi>=1.17", "numpy", "pytest", "mypy"]):
         say("SKIP", "all", missing)
     else:
         python = python_in(folder)

@@ -84,7 +84,8 @@ static void read_tree(const char *folder)
         struct stat info;
         bool        hidden = entry->d_name[0] == '.' && strcmp(entry->d_name, ".ci") != 0;
         bool        built = strcmp(entry->d_name, "zig-out") == 0 || strcmp(entry->d_name, "shared") == 0 ||
-                     strcmp(entry->d_name, "target") == 0 || strcmp(entry->d_name, "node_modules") == 0;
+                     strcmp(entry->d_name, "target") == 0 || strcmp(entry->d_name, "node_modules") == 0 ||
+                     strcmp(entry->d_name, "csrc") == 0; /* a copy that bindings/rust/vendor.sh makes for a while */
         if (hidden || built) continue;
         if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path) continue;
         if (stat(path, &info) != 0) continue;
