@@ -606,6 +606,7 @@ pub const Tests = struct {
         t.addFuzz(all, 3);
         for (folders) |folder| t.addFolder(all, folder);
         t.addCpp(all);
+        bindings.addFrontends(t, all);
         bindings.addZig(t, all);
         bindings.addAbi(t, all);
         bindings.addStrictHeader(t, all);

@@ -94,7 +94,40 @@ pub fn addScript(t: *Tests, run: *Build.Step.Run, name: []const u8, interpreter:
     if (!t.wanted("bindings", name)) return;
     const program = t.b.findProgram(interpreter, &.{}) catch
         return t.skip(run, name, t.b.fmt("there is no {s} here", .{interpreter[0]}));
-    run.addArgs(&.{ t.b.fmt("suite:{s}", .{name}), program, path });
+    // They compile the library themselves, more than once.
+    run.addArgs(&.{ t.b.fmt("suite:{s}", .{name}), "--timeout=1500", program, path });
+}
+
+/// The same programs from every front end: tests/frontends.
+pub fn addFrontends(t: *Tests, run: *Build.Step.Run) void {
+    const b = t.b;
+    if (!t.wanted("bindings", "frontends")) return;
+    run.addArgs(&.{ "suite:frontends", "--timeout=1500" });
+    const c = b.createModule(.{ .target = t.setting.target, .optimize = .ReleaseSafe, .link_libc = true });
+    c.addCSourceFile(.{ .file = b.path("tests/frontends/digests.c"), .flags = &(c_flags ++ .{"-Werror"}) });
+    const cpp = b.createModule(.{ .target = t.setting.target, .optimize = .ReleaseSafe, .link_libcpp = true });
+    const flags = [_][]const u8{ "-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic" };
+    cpp.addCSourceFile(.{ .file = b.path("tests/frontends/digests.cpp"), .flags = &flags });
+    for ([_]*Build.Module{ c, cpp }) |module| {
+        module.addIncludePath(b.path("."));
+        module.linkLibrary(t.static);
+    }
+    const zig = b.createModule(.{
+        .root_source_file = b.path("tests/frontends/digests.zig"),
+        .target = t.setting.target,
+        .optimize = .ReleaseSafe,
+    });
+    zig.addImport("adead", t.zig);
+    for ([_]*Build.Module{ c, cpp, zig }, [_][]const u8{ "C", "CPP", "ZIG" }) |module, name| {
+        const exe = b.addExecutable(.{ .name = b.fmt("digests_{s}", .{name}), .root_module = module });
+        run.addPrefixedArtifactArg(b.fmt("--env=ADEAD_FRONTEND_{s}=", .{name}), exe);
+    }
+    if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
+    run.addArtifactArg(b.addExecutable(.{ .name = "frontends", .root_module = b.createModule(.{
+        .root_source_file = b.path("tests/frontends/frontends.zig"),
+        .target = b.graph.host,
+        .optimize = .Debug,
+    }) }));
 }
 
 /// What a call costs from C, C++ and Zig: a 4 x 4 product, the three taking turns in one process.

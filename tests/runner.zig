@@ -1,7 +1,7 @@
 //! Runs test suites and adds them up: the one process behind `zig build test`, `check` and `fuzz`.
 //!
 //!   runner [--jobs=N] [--timeout=SECONDS] [--only=TEST] [--env=NAME=VALUE]... GROUP...
-//!   GROUP: suite:NAME [--env=NAME=VALUE]... EXE ARG...  |  program:NAME EXE ARG...  |  skip:NAME REASON
+//!   GROUP: suite:NAME [--env=NAME=VALUE]... [--timeout=SECONDS] EXE ARG...  |  program:NAME EXE ARG...  |  skip:NAME REASON
 //!          | mutant:NAME EXE ARG... | fail:NAME REASON
 //!
 //! A program passes when it exits with 0. A mutant is a suite with a deliberate fault built in: it passes when a test of it
@@ -26,6 +26,8 @@ const Suite = struct {
     /// The test that found a mutant's fault.
     caught: ?[]const u8 = null,
     seconds: f64 = 0,
+    /// Seconds it may take, where that is not the runner's own limit.
+    timeout: ?u32 = null,
 };
 
 const Runner = struct {
@@ -117,14 +119,15 @@ const Runner = struct {
         var reader: Io.File.MultiReader = undefined;
         reader.init(gpa, io, buffer.toStreams(), &.{ child.stdout.?, child.stderr.? });
         defer reader.deinit();
-        const limit: Io.Timeout = .{ .duration = .{ .raw = .fromSeconds(runner.timeout), .clock = .awake } };
+        const seconds = suite.timeout orelse runner.timeout;
+        const limit: Io.Timeout = .{ .duration = .{ .raw = .fromSeconds(seconds), .clock = .awake } };
         const deadline = limit.toDeadline(io);
         while (reader.fill(256, deadline)) |_| {
             runner.forward(suite, &reader, false);
             if (suite.caught) |_| break;
         } else |e| switch (e) {
             error.EndOfStream => {},
-            error.Timeout => return try std.fmt.allocPrint(gpa, "ran longer than {d} s and was killed", .{runner.timeout}),
+            error.Timeout => return try std.fmt.allocPrint(gpa, "ran longer than {d} s and was killed", .{seconds}),
             else => return e,
         }
         runner.forward(suite, &reader, true);
@@ -295,6 +298,8 @@ pub fn main(init: std.process.Init) !u8 {
                 try own.put(pair[0..equals], pair[equals + 1 ..]);
                 suites.items[suites.items.len - 1].environ = own;
             }
+        } else if (suites.items.len != 0 and std.mem.startsWith(u8, arg, "--timeout=")) {
+            suites.items[suites.items.len - 1].timeout = try std.fmt.parseInt(u32, arg["--timeout=".len..], 10);
         } else if (suites.items.len != 0) {
             try argv.append(gpa, arg);
         } else if (std.mem.startsWith(u8, arg, "--jobs=")) {

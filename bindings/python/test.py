@@ -169,7 +169,7 @@ def main_prepare(folder, env):
 def main():
     only = sys.argv[1] if len(sys.argv) > 1 else None
     env = environment()
-    folder = Path(os.environ.get("ADEAD_PYTHON_ENV") or ROOT / ".zig-cache/python")
+    folder = Path(os.environ.get("ADEAD_PYTHON_ENV") or ROOT / ".zig-cache/python").absolute()
     if only == "--prepare":
         return main_prepare(folder, env)
     if sys.version_info < (3, 11) or sys.implementation.name != "cpython":

@@ -92,7 +92,7 @@ else
     skip clippy "cannot run: there is no cargo clippy here"
 fi
 check doc env RUSTDOCFLAGS="-D warnings" cargo doc $offline --release --workspace --no-deps
-if cargo fmt --version >/dev/null 2>&1; then check format cargo fmt --all --check; 
+if cargo fmt --version >/dev/null 2>&1; then check format cargo fmt --all --check;
 else skip format "cannot run: there is no rustfmt here"; fi
 
 # The examples say what they always say.
