@@ -60,6 +60,7 @@ VEC_INLINE vm v_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 VEC_INLINE vm v_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 VEC_INLINE vm v_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 VEC_INLINE vm v_unordered(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
+VEC_INLINE vm v_ordered(vf a) { return _mm256_cmp_ps(a, a, _CMP_ORD_Q); }
 VEC_INLINE vm vi_lt(vi a, vi b) { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a)); }
 VEC_INLINE vm vi_eq(vi a, vi b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)); }
 VEC_INLINE vm vm_and(vm a, vm b) { return _mm256_and_ps(a, b); }
@@ -84,9 +85,12 @@ VEC_INLINE vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
 #define vi_shift_right_zeros(a, n) _mm256_srli_epi32(a, n)
 VEC_INLINE vf vi_to_float(vi a) { return _mm256_cvtepi32_ps(a); }
 VEC_INLINE vi v_to_int(vf a) { return _mm256_cvttps_epi32(a); }
-VEC_INLINE vf v_pick(const float row[4], vi index)
+/* A permutation by the last two bits of the exponent: 2 for 1/2, 3 for 1, 0 for 2, 1 for 4. */
+VEC_INLINE vi v_octave(vf x) { return vi_shift_right_zeros(v_bits(v_max(v_splat(0.5f), x)), 23); }
+VEC_INLINE vf v_pick(const float row[4], vi octave)
 {
-    return _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)(const void *)row), index);
+    float a = row[0], b = row[1], c = row[2], d = row[3];
+    return _mm256_permutevar_ps(_mm256_setr_ps(c, d, a, b, c, d, a, b), octave);
 }
 
 /* Across lanes. */

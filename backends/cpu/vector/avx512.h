@@ -17,8 +17,9 @@
 #endif
 #define VEC_FN __attribute__((target(AVX512_FEATURES)))
 #define VEC_INLINE static inline __attribute__((always_inline, unused)) VEC_FN
-/* y 2^k by one instruction, see v_scaled in functions.h. */
+/* y 2^k by one instruction, see v_scaled in functions.h; the smaller magnitude of two by one, see v_clamped in common.h. */
 #define V_HAS_SCALEF 1
+#define V_HAS_RANGE 1
 
 typedef __m512    vf;
 typedef __m512i   vi;
@@ -50,6 +51,7 @@ VEC_INLINE vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 VEC_INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 VEC_INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 VEC_INLINE vf v_scalef(vf a, vf k) { return _mm512_scalef_ps(a, k); }
+VEC_INLINE vf v_smaller_magnitude(vf a, vf b) { return _mm512_range_ps(a, b, 0xA); }
 
 /* Bits. */
 VEC_INLINE vi v_bits(vf a) { return _mm512_castps_si512(a); }
@@ -64,6 +66,7 @@ VEC_INLINE vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 VEC_INLINE vm v_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 VEC_INLINE vm v_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 VEC_INLINE vm v_unordered(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+VEC_INLINE vm v_ordered(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q); }
 VEC_INLINE vm vi_lt(vi a, vi b) { return _mm512_cmplt_epi32_mask(a, b); }
 VEC_INLINE vm vi_eq(vi a, vi b) { return _mm512_cmpeq_epi32_mask(a, b); }
 VEC_INLINE vm vm_and(vm a, vm b) { return a & b; }
@@ -88,9 +91,13 @@ VEC_INLINE vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 #define vi_shift_right_zeros(a, n) _mm512_srli_epi32(a, n)
 VEC_INLINE vf vi_to_float(vi a) { return _mm512_cvtepi32_ps(a); }
 VEC_INLINE vi v_to_int(vf a) { return _mm512_cvttps_epi32(a); }
-VEC_INLINE vf v_pick(const float row[4], vi index)
+
+/* A permutation by the last four bits of the exponent: 15 for 1, 0 for 2, and so on; of constants, as all tables are. */
+VEC_INLINE vi v_octave(vf x) { return vi_shift_right_zeros(v_bits(x), 23); }
+VEC_INLINE vf v_pick(const float row[4], vi octave)
 {
-    return _mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_loadu_ps(row)), index);
+    float a = row[0], b = row[1], c = row[2], d = row[3];
+    return _mm512_permutexvar_ps(octave, _mm512_setr_ps(c, d, d, d, a, a, a, a, a, a, a, a, a, a, a, b));
 }
 
 /* Across lanes. */

@@ -18,8 +18,14 @@ VEC_INLINE vf v_absolute(vf a) { return v_andnot(v_sign_bits(), a); }
 VEC_INLINE vf v_negated(vf a) { return v_xor(a, v_sign_bits()); }
 /* `magnitude`, which has no sign, with the sign of `sign`. */
 VEC_INLINE vf v_with_sign(vf magnitude, vf sign) { return v_or(magnitude, v_and(sign, v_sign_bits())); }
+/* |x| < high ? |x| : high, which is also what becomes of a NaN. */
+#if defined(V_HAS_RANGE)
+VEC_INLINE vf v_clamped(vf x, float high) { return v_smaller_magnitude(x, v_splat(high)); }
+#else
+VEC_INLINE vf v_clamped(vf x, float high) { return v_min(v_absolute(x), v_splat(high)); }
+#endif
 /* y where x is a number, the canonical NaN where it is not. */
-VEC_INLINE vf v_nan_or(vf x, vf y) { return v_select(v_unordered(x, x), v_nan(), y); }
+VEC_INLINE vf v_nan_or(vf x, vf y) { return v_select(v_ordered(x), y, v_nan()); }
 VEC_INLINE vf v_canonical(vf x) { return v_nan_or(x, x); }
 /* The first `count` lanes of a, the others +0. */
 VEC_INLINE vf v_first(vf a, uint64_t count) { return v_select(vm_first(count), a, v_zero()); }

@@ -11,9 +11,6 @@
 /* y = fma(z, y, c), a step of Horner's rule with a constant. */
 #define V_STEP(y, z, c) y = v_fma(z, y, v_splat(c))
 
-/* |x| < high ? |x| : high, which is also what becomes of a NaN. */
-VEC_INLINE vf v_clamped(vf x, float high) { return v_min(v_absolute(x), v_splat(high)); }
-
 /* An integer that was rounded by adding ADN1_ROUND is kept as that sum t; as a float it is t - ADN1_ROUND. */
 VEC_INLINE vf v_rounded(vf t) { return v_sub(t, v_splat(ADN1_ROUND)); }
 VEC_INLINE vi v_rounded_int(vf t) { return vi_sub(v_bits(t), vi_splat(ADN1_ROUND_BITS)); }
@@ -31,13 +28,14 @@ VEC_INLINE vf v_scaled(vf y, vf t)
 #endif
 }
 
-VEC_INLINE vf v_exp_polynomial(vf r)
+/* s times the polynomial of exp at s r, where s is a power of two: the steps are the same, their numbers in other units. */
+VEC_INLINE vf v_exp_polynomial(vf r, const float s)
 {
-    vf p = v_splat(ADN1_EXP_P4);
-    V_STEP(p, r, ADN1_EXP_P3);
-    V_STEP(p, r, ADN1_EXP_P2);
-    V_STEP(p, r, ADN1_EXP_P1);
-    V_STEP(p, r, ADN1_EXP_P0);
+    vf p = v_splat(s * s * s * s * s * ADN1_EXP_P4);
+    V_STEP(p, r, s * s * s * s * ADN1_EXP_P3);
+    V_STEP(p, r, s * s * s * ADN1_EXP_P2);
+    V_STEP(p, r, s * s * ADN1_EXP_P1);
+    V_STEP(p, r, s * ADN1_EXP_P0);
     return p;
 }
 
@@ -47,7 +45,7 @@ VEC_INLINE vf v_exp_within(vf x)
     vf t = v_fma(x, v_splat(ADN1_LOG2E), v_splat(ADN1_ROUND)), k = v_rounded(t);
     vf r = v_fnma(k, v_splat(ADN1_LN2_HIGH), x);
     r = v_fnma(k, v_splat(ADN1_LN2_LOW), r);
-    vf p = v_exp_polynomial(r);
+    vf p = v_exp_polynomial(r, 1.0f);
     V_STEP(p, r, 1.0f);
     V_STEP(p, r, 1.0f);
     return v_scaled(p, t);
@@ -142,22 +140,26 @@ VEC_INLINE vf v_erf(vf x)
     return v_nan_or(x, v_with_sign(v_select(v_lt(a, v_splat(ADN1_ERF_SPLIT)), small, large), x));
 }
 
-/* exp(-v - w) = (high + low) 2^n, n the integer of t. */
+/* exp(s (-v - w)) = (high + low) 2^n, n the integer of t; s is 1, or 1/2, which costs no multiplication here: v, w, a, b, r,
+ * q and u are then twice what they are in the definition, up to the roundings of subnormals, which change nothing. */
 typedef struct v_decayed { vf high, low, t; } v_decayed;
 
-VEC_INLINE v_decayed v_decay(vf v, vf w)
+VEC_INLINE v_decayed v_decay(vf v, vf w, const float s)
 {
-    vf t = v_fnma(v, v_splat(ADN1_LOG2E), v_splat(ADN1_ROUND)), k = v_rounded(t);
-    vf a = v_fnma(k, v_splat(ADN1_LN2_HIGH), v_negated(v)), b = v_fnma(k, v_splat(ADN1_LN2_LOW), v_negated(w));
-    vf r = v_add(a, b), q = v_add(v_sub(a, r), b), u = v_mul(v_mul(r, r), v_exp_polynomial(r));
-    vf high = v_add(v_splat(1.0f), r);
-    vf low = v_add(v_sub(r, v_sub(high, v_splat(1.0f))), v_fma(q, high, u));
-    return (v_decayed){high, low, t};
+    vf t = v_fnma(v, v_splat(s * ADN1_LOG2E), v_splat(ADN1_ROUND)), k = v_rounded(t), one = v_splat(1.0f);
+    vf a = v_fnma(k, v_splat(ADN1_LN2_HIGH / s), v_negated(v)), b = v_fnma(k, v_splat(ADN1_LN2_LOW / s), v_negated(w));
+    vf r = v_add(a, b), q = v_add(v_sub(a, r), b), u = v_mul(v_mul(r, r), v_exp_polynomial(r, s));
+    if (s == 1.0f) {
+        vf high = v_add(one, r);
+        return (v_decayed){high, v_add(v_sub(r, v_sub(high, one)), v_fma(q, high, u)), t};
+    }
+    vf high = v_fma(r, v_splat(s), one);
+    return (v_decayed){high, v_fma(v_fma(q, high, u), v_splat(s), v_fma(r, v_splat(s), v_sub(one, high))), t};
 }
 
 VEC_INLINE vf v_logistic(vf x, vf v, vf w)
 {
-    v_decayed p = v_decay(v, w);
+    v_decayed p = v_decay(v, w, 1.0f);
     vf one = v_splat(1.0f), e = v_scaled(v_add(p.high, p.low), p.t);
     vf d = v_add(one, e), l = v_add(v_sub(one, d), e), i = v_div(one, d);
     vf m = v_fma(x, p.high, v_mul(x, p.low)), y = v_mul(m, i);
@@ -165,11 +167,8 @@ VEC_INLINE vf v_logistic(vf x, vf v, vf w)
     return v_scaled(y, p.t);
 }
 
-/* x < 0 ? -g : x - g */
-VEC_INLINE vf v_folded(vf x, vf g)
-{
-    return v_nan_or(x, v_select(v_lt(x, v_zero()), v_negated(g), v_sub(x, g)));
-}
+/* x < 0 ? -g : x - g, for g >= +0: -0 - g is -g. */
+VEC_INLINE vf v_folded(vf x, vf g) { return v_nan_or(x, v_sub(v_max(v_splat(-0.0f), x), g)); }
 
 VEC_INLINE vf v_sigmoid(vf x)
 {
@@ -201,35 +200,35 @@ VEC_INLINE vf v_gelu_tanh(vf x)
     vf h = v_mul(t, t), l = v_fma(t, t, v_negated(h));
     vf p = v_mul(gb, h), q = v_fma(gb, h, v_negated(p));
     q = v_fma(gb, l, v_fma(v_splat(ADN1_GT_B_LOW), h, q));
-    vf m = v_add(ga, p), z = v_sub(m, ga);
-    vf o = v_add(v_sub(ga, v_sub(m, z)), v_sub(p, z));
+    /* What m lacks of A + p is a float, whichever way it is computed; with the larger one first it takes a step less. */
+    vf m = v_add(ga, p), o = v_sub(v_min(ga, p), v_sub(m, v_max(ga, p)));
     o = v_add(o, v_add(v_splat(ADN1_GT_A_LOW), q));
     vf v = v_mul(t, m), w = v_fma(t, o, v_fma(t, m, v_negated(v)));
     return v_folded(x, v_logistic(t, v, w));
 }
 
+/* t + SHIFT, which is exact where it matters, reaches 1 and 2 where t reaches the first two limits. */
+#define GELU_SHIFT (1.0f - ADN1_GELU_LIMIT1)
+
 VEC_INLINE vf v_gelu(vf x)
 {
-    static const float c[8][4] __attribute__((aligned(16))) = {ADN1_GELU_P0, ADN1_GELU_P1, ADN1_GELU_P2, ADN1_GELU_P3,
-                                                               ADN1_GELU_P4, ADN1_GELU_P5, ADN1_GELU_P6, ADN1_GELU_P7};
-    vf t = v_clamped(x, ADN1_GELU_HIGH), one = v_splat(1.0f), half = v_splat(0.5f);
-    vf h = v_mul(t, t), l = v_fma(t, t, v_negated(h));
-    v_decayed d = v_decay(v_mul(half, h), v_mul(half, l));
-    vm reach1 = v_le(v_splat(ADN1_GELU_LIMIT1), t), reach2 = v_le(v_splat(ADN1_GELU_LIMIT2), t);
-    vm reach3 = v_le(v_splat(ADN1_GELU_LIMIT3), t);
-    vi piece = vi_select(reach1, vi_splat(1), vi_splat(0));
-    piece = vi_select(reach2, vi_splat(2), piece);
-    piece = vi_select(reach3, vi_splat(3), piece);
-    vf z = v_select(reach1, v_sub(t, v_splat(ADN1_GELU_CENTER1)), t);
-    z = v_select(reach2, v_sub(t, v_splat(ADN1_GELU_CENTER2)), z);
-    z = v_select(reach3, v_div(one, h), z);
-    vf q = v_pick(c[7], piece), f = v_select(reach3, one, t), p0 = v_pick(c[0], piece);
+    static const float c[8][4] = {ADN1_GELU_P0, ADN1_GELU_P1, ADN1_GELU_P2, ADN1_GELU_P3,
+                                  ADN1_GELU_P4, ADN1_GELU_P5, ADN1_GELU_P6, ADN1_GELU_P7};
+    static const float centers[4] = {0.0f, ADN1_GELU_CENTER1, ADN1_GELU_CENTER2, 0.0f};
+    _Static_assert(ADN1_GELU_LIMIT2 + GELU_SHIFT == 2.0f, "the pieces are octaves");
+    vf t = v_clamped(x, ADN1_GELU_HIGH), h = v_mul(t, t), l = v_fma(t, t, v_negated(h));
+    v_decayed d = v_decay(h, l, 0.5f);
+    vm near = v_lt(t, v_splat(ADN1_GELU_LIMIT3));
+    vi piece = v_octave(v_select(near, v_add(t, v_splat(GELU_SHIFT)), v_splat(4.0f)));
+    vf z = v_select(near, v_sub(t, v_pick(centers, piece)), v_div(v_splat(1.0f), h));
+    vf q = v_pick(c[7], piece), p0 = v_pick(c[0], piece);
     for (int i = 6; i >= 1; i--) q = v_fma(z, q, v_pick(c[i], piece));
     vf m = v_fma(z, q, p0), o = v_fma(z, q, v_sub(p0, m));
-    vf u = v_mul(f, m), e = v_fma(f, o, v_fma(f, m, v_negated(u)));
+    vf u = v_select(near, v_mul(t, m), m), e = v_select(near, v_fma(t, o, v_fma(t, m, v_negated(u))), o);
     vf g = v_fma(d.high, u, v_fma(d.high, e, v_mul(d.low, u)));
     return v_folded(x, v_scaled(g, d.t));
 }
+#undef GELU_SHIFT
 
 /* x > 0 ? x : +0 */
 VEC_INLINE vf v_relu(vf x) { return v_nan_or(x, v_max(x, v_zero())); }

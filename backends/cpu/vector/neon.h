@@ -65,6 +65,7 @@ VEC_INLINE vm v_lt(vf a, vf b) { return vcltq_f32(a, b); }
 VEC_INLINE vm v_le(vf a, vf b) { return vcleq_f32(a, b); }
 VEC_INLINE vm v_eq(vf a, vf b) { return vceqq_f32(a, b); }
 VEC_INLINE vm v_unordered(vf a, vf b) { return vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b))); }
+VEC_INLINE vm v_ordered(vf a) { return vceqq_f32(a, a); }
 VEC_INLINE vm vi_lt(vi a, vi b) { return vcltq_s32(a, b); }
 VEC_INLINE vm vi_eq(vi a, vi b) { return vceqq_s32(a, b); }
 VEC_INLINE vm vm_and(vm a, vm b) { return vandq_u32(a, b); }
@@ -93,11 +94,15 @@ VEC_INLINE vi vi_xor(vi a, vi b) { return veorq_s32(a, b); }
 #define vi_shift_right_zeros(a, n) vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a), n))
 VEC_INLINE vf vi_to_float(vi a) { return vcvtq_f32_s32(a); }
 VEC_INLINE vi v_to_int(vf a) { return vcvtq_s32_f32(a); }
-VEC_INLINE vf v_pick(const float row[4], vi index)
+/* A look-up of bytes: lane n of a register is its bytes 4 n, 4 n + 1, 4 n + 2, 4 n + 3. n is 0 for an x of 1/2. */
+VEC_INLINE vi v_octave(vf x)
 {
-    /* Lane number n as its four bytes 4 n, 4 n + 1, 4 n + 2, 4 n + 3. */
-    vi bytes = vaddq_s32(vmulq_s32(index, vdupq_n_s32(0x04040404)), vdupq_n_s32(0x03020100));
-    return vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(vld1q_f32(row)), vreinterpretq_u8_s32(bytes)));
+    vi n = vi_sub(vi_shift_right_zeros(v_bits(v_max(v_splat(0.5f), x)), 23), vi_splat(126));
+    return vaddq_s32(vmulq_s32(n, vdupq_n_s32(0x04040404)), vdupq_n_s32(0x03020100));
+}
+VEC_INLINE vf v_pick(const float row[4], vi octave)
+{
+    return vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(vld1q_f32(row)), vreinterpretq_u8_s32(octave)));
 }
 
 /* Across lanes. */

@@ -56,6 +56,7 @@ VEC_INLINE vm v_lt(vf a, vf b) { return a < b; }
 VEC_INLINE vm v_le(vf a, vf b) { return a <= b; }
 VEC_INLINE vm v_eq(vf a, vf b) { return a == b; }
 VEC_INLINE vm v_unordered(vf a, vf b) { return a != a || b != b; }
+VEC_INLINE vm v_ordered(vf a) { return a == a; }
 VEC_INLINE vm vi_lt(vi a, vi b) { return a < b; }
 VEC_INLINE vm vi_eq(vi a, vi b) { return a == b; }
 VEC_INLINE vm vm_and(vm a, vm b) { return a && b; }
@@ -80,8 +81,10 @@ VEC_INLINE vi vi_shift_right(vi a, int n) { return a >> n; } /* arithmetic in al
 VEC_INLINE vi vi_shift_right_zeros(vi a, int n) { return (int32_t)((uint32_t)a >> n); }
 VEC_INLINE vf vi_to_float(vi a) { return (float)a; }
 VEC_INLINE vi v_to_int(vf a) { return (int32_t)a; }
-/* In each lane row[index], index 0 to 3. */
-VEC_INLINE vf v_pick(const float row[4], vi index) { return row[index]; }
+/* One of four numbers for each lane: v_pick(row, v_octave(x)) is row[0] where x is below 1, row[1] from 1, row[2] from 2,
+ * row[3] from 4 to below 8. x is 2^-11 or more. */
+VEC_INLINE vi v_octave(vf x) { return (x >= 1.0f) + (x >= 2.0f) + (x >= 4.0f); }
+VEC_INLINE vf v_pick(const float row[4], vi octave) { return row[octave]; }
 
 /* Across lanes: the canonical fold of sixteen lanes, which are 16 / LANES registers, and the largest of a register's lanes
  * (with a NaN among them, any). */

@@ -90,6 +90,7 @@ VEC_INLINE vm v_lt(vf a, vf b) { return _mm_cmplt_ps(a, b); }
 VEC_INLINE vm v_le(vf a, vf b) { return _mm_cmple_ps(a, b); }
 VEC_INLINE vm v_eq(vf a, vf b) { return _mm_cmpeq_ps(a, b); }
 VEC_INLINE vm v_unordered(vf a, vf b) { return _mm_cmpunord_ps(a, b); }
+VEC_INLINE vm v_ordered(vf a) { return _mm_cmpord_ps(a, a); }
 VEC_INLINE vm vi_lt(vi a, vi b) { return _mm_castsi128_ps(_mm_cmplt_epi32(a, b)); }
 VEC_INLINE vm vi_eq(vi a, vi b) { return _mm_castsi128_ps(_mm_cmpeq_epi32(a, b)); }
 VEC_INLINE vm vm_and(vm a, vm b) { return _mm_and_ps(a, b); }
@@ -118,11 +119,13 @@ VEC_INLINE vi vi_xor(vi a, vi b) { return _mm_xor_si128(a, b); }
 VEC_INLINE vf vi_to_float(vi a) { return _mm_cvtepi32_ps(a); }
 VEC_INLINE vi v_to_int(vf a) { return _mm_cvttps_epi32(a); }
 /* No permutation by a variable here: three selections, which the compiler computes the masks of once for many rows. */
-VEC_INLINE vf v_pick(const float row[4], vi index)
+VEC_INLINE vi v_octave(vf x) { return v_bits(x); }
+VEC_INLINE vf v_pick(const float row[4], vi octave)
 {
-    vf one = v_select(vi_lt(index, vi_splat(1)), v_splat(row[0]), v_splat(row[1]));
-    vf two = v_select(vi_lt(index, vi_splat(3)), v_splat(row[2]), v_splat(row[3]));
-    return v_select(vi_lt(index, vi_splat(2)), one, two);
+    vf x = v_from_bits(octave);
+    vf one = v_select(v_lt(x, v_splat(1.0f)), v_splat(row[0]), v_splat(row[1]));
+    vf two = v_select(v_lt(x, v_splat(4.0f)), v_splat(row[2]), v_splat(row[3]));
+    return v_select(v_lt(x, v_splat(2.0f)), one, two);
 }
 
 /* Across lanes. */
