@@ -28,21 +28,52 @@ typedef struct pieces {
     const adead_cpu_kernels *kernels;
     const adead_tensor_op   *op;
     uint64_t                 count, piece;
+    bool                     streams;    /* the result is stored past the caches */
+    float                   *room;       /* NULL, or room_floats for each thread */
+    uint64_t                 room_floats;
 } pieces;
 
-static void run_elements(const pieces *p, uint64_t from, uint64_t count)
+/* Elements from `from` on of the result, which is the last operand, to `to`. */
+static void compute_elements(const pieces *p, uint64_t from, uint64_t count, adead_cpu_f32 *to)
 {
     const adead_cpu_kernels *kernels = p->kernels;
     const adead_tensor_op   *op = p->op;
     adead_cpu_f32           *x = adead_cpu_floats(op, 0) + from, *y = adead_cpu_floats(op, 1) + from;
     switch (op->kind) {
-    case ADEAD_TENSOR_ADD: kernels->add(x, y, adead_cpu_floats(op, 2) + from, count); break;
-    case ADEAD_TENSOR_SUB: kernels->subtract(x, y, adead_cpu_floats(op, 2) + from, count); break;
-    case ADEAD_TENSOR_MUL: kernels->multiply(x, y, adead_cpu_floats(op, 2) + from, count); break;
-    case ADEAD_TENSOR_DIV: kernels->divide(x, y, adead_cpu_floats(op, 2) + from, count); break;
-    case ADEAD_TENSOR_SCALE: kernels->scale(x, adead_bits_f32(op->scalar), y, count); break;
-    default: map_of(kernels, op->kind)(x, y, count);
+    case ADEAD_TENSOR_ADD: kernels->add(x, y, to, count); break;
+    case ADEAD_TENSOR_SUB: kernels->subtract(x, y, to, count); break;
+    case ADEAD_TENSOR_MUL: kernels->multiply(x, y, to, count); break;
+    case ADEAD_TENSOR_DIV: kernels->divide(x, y, to, count); break;
+    case ADEAD_TENSOR_SCALE: kernels->scale(x, adead_bits_f32(op->scalar), to, count); break;
+    default: map_of(kernels, op->kind)(x, to, count);
     }
+}
+
+static bool has_two_operands(adead_tensor_kind kind)
+{
+    return kind == ADEAD_TENSOR_ADD || kind == ADEAD_TENSOR_SUB || kind == ADEAD_TENSOR_MUL || kind == ADEAD_TENSOR_DIV;
+}
+
+static void run_elements(const pieces *p, uint64_t from, uint64_t count)
+{
+    const adead_tensor_op *op = p->op;
+    bool                   two = has_two_operands(op->kind);
+    adead_cpu_f32         *to = adead_cpu_floats(op, two ? 2 : 1) + from;
+    if (!p->streams) {
+        compute_elements(p, from, count, to);
+        return;
+    }
+    for (uint64_t i = 0; i < count; i += ADEAD_CPU_STREAM_BLOCK) {
+        _Alignas(64) float block[ADEAD_CPU_STREAM_BLOCK];
+        uint64_t           n = adead_min_u64(ADEAD_CPU_STREAM_BLOCK, count - i);
+        for (uint64_t line = 0; line < n; line += 16) { /* the next block's lines; harmless behind the end */
+            __builtin_prefetch((const char *)(adead_cpu_floats(op, 0) + from + i + n + line));
+            if (two) __builtin_prefetch((const char *)(adead_cpu_floats(op, 1) + from + i + n + line));
+        }
+        compute_elements(p, from + i, n, (adead_cpu_f32 *)block);
+        p->kernels->stream(block, to + i, n);
+    }
+    p->kernels->end_streams();
 }
 
 static void run_conversion(const pieces *p, uint64_t from, uint64_t count)
@@ -66,10 +97,9 @@ static void run_row(const pieces *p, uint64_t i)
     uint64_t                 columns = op->dims[1];
     const adead_cpu_f32     *x = adead_cpu_floats(op, 0) + i * columns;
     switch (op->kind) {
-    case ADEAD_TENSOR_SOFTMAX: kernels->softmax_row(x, adead_cpu_floats(op, 1) + i * columns, columns); break;
     case ADEAD_TENSOR_LAYERNORM:
         kernels->layernorm_row(x, adead_cpu_floats(op, 1), adead_cpu_floats(op, 2), adead_bits_f32(op->scalar),
-                               adead_cpu_floats(op, 3) + i * columns, columns);
+                               adead_cpu_floats(op, 3) + i * columns, columns, p->streams);
         break;
     case ADEAD_TENSOR_SUM: adead_cpu_floats(op, 1)[i] = kernels->row_sum(x, columns); break;
     case ADEAD_TENSOR_MAX: adead_cpu_floats(op, 1)[i] = kernels->row_max(x, columns); break;
@@ -89,15 +119,20 @@ static void run_piece(void *context, uint64_t part, uint32_t thread)
     const pieces          *p = context;
     const adead_tensor_op *op = p->op;
     uint64_t               from = part * p->piece, count = adead_min_u64(p->piece, p->count - from);
-    (void)thread;
     switch (op->kind) {
-    case ADEAD_TENSOR_SOFTMAX:
+    case ADEAD_TENSOR_SOFTMAX: {
+        uint64_t columns = op->dims[1];
+        p->kernels->softmax_rows(adead_cpu_floats(op, 0) + from * columns, adead_cpu_floats(op, 1) + from * columns, count,
+                                 columns, p->room ? p->room + thread * p->room_floats : NULL);
+        break;
+    }
     case ADEAD_TENSOR_LAYERNORM:
     case ADEAD_TENSOR_SUM:
     case ADEAD_TENSOR_MAX:
     case ADEAD_TENSOR_ARGMAX:
     case ADEAD_TENSOR_EMBEDDING:
         for (uint64_t i = from; i < from + count; i++) run_row(p, i);
+        if (p->streams) p->kernels->end_streams();
         break;
     case ADEAD_TENSOR_COPY:
         memcpy((char *)adead_slice_host(&op->operands[1]) + from, (char *)adead_slice_host(&op->operands[0]) + from, count);
@@ -114,13 +149,19 @@ static void run_piece(void *context, uint64_t part, uint32_t thread)
 }
 
 /* `weight`: how many floats' work one of `count` is, at least 1; bytes are `per_float` to a float. */
+static void run_these(adead_cpu_device *device, pieces *p, uint64_t weight, uint64_t per_float)
+{
+    uint64_t least = adead_divide_up(ADEAD_CPU_PARALLEL_ELEMENTS, weight) * per_float;
+    p->piece = adead_max_u64(adead_divide_up(p->count, device->threads), least);
+    adead_pool_run(device->threads, adead_divide_up(p->count, p->piece), run_piece, p);
+}
+
 static void run_pieces(adead_cpu_device *device, const adead_tensor_op *op, uint64_t count, uint64_t weight,
                        uint64_t per_float)
 {
-    pieces   p = {.kernels = device->kernels, .op = op, .count = count};
-    uint64_t least = adead_divide_up(ADEAD_CPU_PARALLEL_ELEMENTS, weight) * per_float;
-    p.piece = adead_max_u64(adead_divide_up(count, device->threads), least);
-    adead_pool_run(device->threads, adead_divide_up(count, p.piece), run_piece, &p);
+    pieces p = {.kernels = device->kernels, .op = op, .count = count,
+                .streams = weight == 1 && count >= ADEAD_CPU_STREAM_FLOATS};
+    run_these(device, &p, weight, per_float);
 }
 
 /* ---- Transposition, divided into bands of columns that become rows ---- */
@@ -172,7 +213,7 @@ static void run_row_part(void *context, uint64_t part, uint32_t thread)
     switch (row->step) {
     case SUMS: row->kernels->plain_sums(x, count, sums); break;
     case SQUARES: row->kernels->square_sums(x, count, row->offset, AHEAD, sums); break;
-    case EXPONENTIALS: row->kernels->exp_sums(x, y, count, row->offset, AHEAD, sums); break;
+    case EXPONENTIALS: row->kernels->exp_sums(x, y, count, row->offset, AHEAD, AHEAD, sums); break;
     case LARGEST: row->sums[part] = row->kernels->row_largest(x, count); break;
     case MAXIMUM: row->sums[part] = row->kernels->row_max(x, count); break;
     case SCALE: row->kernels->scale(y, row->factor, y, count); break;
@@ -251,12 +292,23 @@ static adead_status run_long_rows(adead_cpu_device *device, const adead_tensor_o
     return ADEAD_OK;
 }
 
+/* Two rows and the exponentials of two, if they are no longer, fit the second-level cache. Shorter rows gain nothing from
+ * being stored past the caches: the next row's place is asked for while they are computed. */
+enum { ROOM_FLOATS = 1 << 16, STREAM_ROW = 1 << 12 };
+
 /* Rows go to threads one by one; fewer rows than threads, if long, are shared. */
 static adead_status run_rows(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
 {
     uint64_t rows = op->dims[0], columns = op->dims[1];
     if (rows < device->threads && columns >= 2 * ADEAD_CPU_PARALLEL_ELEMENTS) return run_long_rows(device, op, failure);
-    run_pieces(device, op, rows, columns + 1, 1);
+    pieces p = {.kernels = device->kernels, .op = op, .count = rows,
+                .streams = columns >= STREAM_ROW && rows >= ADEAD_CPU_STREAM_FLOATS / columns};
+    if (p.streams && op->kind == ADEAD_TENSOR_SOFTMAX && columns <= ROOM_FLOATS) {
+        p.room_floats = adead_divide_up(2 * columns, 16) * 16;
+        p.room = adead_scratch_get(&device->scratch, &device->host, 4 * device->threads * p.room_floats, failure);
+        if (!p.room) return ADEAD_NO_MEMORY;
+    }
+    run_these(device, &p, columns + 1, 1);
     return ADEAD_OK;
 }
 

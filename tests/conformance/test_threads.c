@@ -1,11 +1,12 @@
 /* The number of threads never changes a bit, nor does the instruction set: every operation that the backend `cpu` divides
  * among threads, large enough to be divided, on all its variants with 1, 2, 3, 7 and 64 threads, against one thread of the
  * variant that this processor gets without asking; hard and special numbers, unaligned operands. That one thread has the
- * bits of ref is what the suite `operations` shows.
+ * bits of ref is what the suite `operations` shows; for results so large that they are stored past the caches, which the
+ * operations there are not, it is shown here.
  */
 #include "conformance.h"
 
-enum { ROOM = 8 << 20 };
+enum { ROOM = 8 << 20, LARGE_ROOM = 17 << 20 };
 
 static const uint32_t counts[] = {1, 2, 3, 7, 64};
 
@@ -18,14 +19,14 @@ static bool try_op(adead_tensor_kind kind, uint32_t flags, adead_activation acti
     adead_tensor_op op = {
         .kind = kind, .flags = flags, .activation = activation, .scalar = 0x3FC00000, .dims = {d0, d1, d2}};
     const tensor_shape *shape = &shapes[kind];
-    test_case           test = {.op = op};
+    test_case           test = {.op = op, .in_place = bench.room != ROOM && seed % 3 == 2};
     data_class          class = ++seed % 2 ? HARD : SPECIAL;
     if (bench.reference.backend->supports && !bench.reference.backend->supports(bench.reference.device, &op)) return true;
     for (int i = 0; i < ADEAD_TENSOR_OPERANDS && shape->operands[i].role; i++) {
         uint64_t bytes = operand_bytes(shape, i, &op), z = seed * 7 + (uint64_t)i;
         test.bytes[i] = bench.bytes[i];
-        test.offsets[i] = (uint8_t)(4 * (z % 5) + z % 3);
-        if (bytes > ROOM) exit(2);
+        test.offsets[i] = (uint8_t)(4 * (z % 5) + (bench.room == ROOM ? z % 3 : z / 5 % 4 / 3));
+        if (bytes > bench.room) exit(2);
         if (shape->operands[i].dtype == ADEAD_DTYPE_F32) random_floats(&z, class, test.bytes[i], bytes / 4);
         else for (uint64_t b = 0; b < bytes; b++) test.bytes[i][b] = (uint8_t)(test_random(&z) >> 11);
         if (kind == ADEAD_TENSOR_EMBEDDING && i == 1)
@@ -118,10 +119,30 @@ static void with_each_count(void (*body)(void))
     if (!test_state.bad && compared == 0) SKIP("cannot run: this processor has no kernels whose work could be divided");
 }
 
+/* Against ref: elements; rows whose exponentials have room elsewhere, and rows too long for that; every third time in the
+ * place of the operand. */
+static void large_results(void)
+{
+    static const uint64_t sizes[][2] = {{1030, 4100}, {71, 60001}, {40, 106000}};
+    panel_open(&bench, LARGE_ROOM);
+    seed = 0;
+    CHECK(open_subject("ref", &bench.reference));
+    for (unsigned i = 0; i < ADEAD_COUNT(subjects); i++)
+        if (strcmp(subjects[i], "null") != 0) panel_add(&bench, subjects[i], 1 + i % 3);
+    bool good = true;
+    for (uint64_t i = 0; i < 3 && good; i++)
+        good = try_op(ADEAD_TENSOR_RELU, 0, ADEAD_ACTIVATION_NONE, 4194304 + 300 * i + i, 0, 0) &&
+               try_op(ADEAD_TENSOR_ADD, 0, ADEAD_ACTIVATION_NONE, 4194304 + 300 * i + i, 0, 0) &&
+               try_op(ADEAD_TENSOR_SOFTMAX, 0, ADEAD_ACTIVATION_NONE, sizes[i][0], sizes[i][1], 0) &&
+               try_op(ADEAD_TENSOR_LAYERNORM, 0, ADEAD_ACTIVATION_NONE, sizes[i][0], sizes[i][1], 0);
+    if (good) try_op(ADEAD_TENSOR_SCALE, 0, ADEAD_ACTIVATION_NONE, 4194304, 0, 0);
+    panel_close(&bench);
+}
+
 static void products_on_threads(void) { with_each_count(products); }
 static void batches_on_threads(void) { with_each_count(batches); }
 static void attention_and_ffn_on_threads(void) { with_each_count(blocks); }
 static void rows_and_elements_on_threads(void) { with_each_count(rows_and_elements); }
 
 TEST_MAIN("threads", T(products_on_threads) T(batches_on_threads) T(attention_and_ffn_on_threads)
-                         T(rows_and_elements_on_threads))
+                         T(rows_and_elements_on_threads) T(large_results))

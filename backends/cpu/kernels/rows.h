@@ -54,12 +54,12 @@ VEC_FN static void square_sums(const adead_cpu_f32 *in, uint64_t count, float me
 
 /* out = exp(in - max), max being no less than any of them. */
 VEC_FN static void exp_sums(const adead_cpu_f32 *in, adead_cpu_f32 *out, uint64_t count, float max, uint64_t next,
-                            float *sums)
+                            uint64_t next_out, float *sums)
 {
     vf m = v_splat(max);
     BLOCK_SUMS(v_exp_below(v_sub(x, m)),
                if (lanes == LANES) v_store(out + at, y); else v_store_first(out + at, y, lanes),
-               v_prefetch(in + i + next); v_prefetch_write(out + i + next))
+               v_prefetch(in + i + next); v_prefetch_write(out + i + next_out))
 }
 #undef BLOCK_SUMS
 
@@ -139,15 +139,86 @@ VEC_FN static float row_sum(const adead_cpu_f32 *x, uint64_t count)
     return total == total ? total : adead_bits_f32(ADN1_NAN_BITS);
 }
 
-VEC_FN static void softmax_row(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t count)
+/* `count` floats, computed where they stay in the first cache, to where they will not be needed soon. */
+VEC_FN static void stream(const float *from, adead_cpu_f32 *to, uint64_t count)
 {
-    float m = row_largest(x, count), sums[PIECE_BLOCKS], total = 0.0f;
-    for (uint64_t i = 0; i < count; i += PIECE) {
-        uint64_t n = adead_min_u64(PIECE, count - i);
-        exp_sums(x + i, y + i, n, m, next_row(count), sums);
-        total = add_sums(total, sums, n);
+    uint64_t off = (uintptr_t)to % (4 * LANES), i = off && off % 4 == 0 ? adead_min_u64(count, LANES - off / 4) : 0;
+    if (i) v_store_first(to, v_load_first((const adead_cpu_f32 *)from, i), i);
+    for (; i + LANES <= count; i += LANES) {
+        if (off % 4) v_store(to + i, v_load((const adead_cpu_f32 *)from + i));
+        else v_stream(to + i, v_load((const adead_cpu_f32 *)from + i));
     }
-    map_scale(y, 1.0f / total, y, count);
+    if (i < count) v_store_first(to + i, v_load_first((const adead_cpu_f32 *)from + i, count - i), count - i);
+}
+
+VEC_FN static void end_streams(void) { v_end_streams(); }
+
+/* y = y factor, and the largest of x, which is the next row: memory has something to do while this one is finished. No
+ * product is a NaN: that is for map_scale. */
+VEC_FN static float scale_and_look(adead_cpu_f32 *y, float factor, const adead_cpu_f32 *x, uint64_t count)
+{
+    enum { CHAINS = 4 };
+    vf       lowest = v_negated(v_infinity()), m[CHAINS] = {lowest, lowest, lowest, lowest}, s = v_splat(factor);
+    uint64_t i = 0;
+    for (; i + CHAINS * LANES <= count; i += CHAINS * LANES) {
+        for (int c = 0; c < CHAINS; c++) {
+            m[c] = v_max(v_load(x + i + c * LANES), m[c]);
+            v_store(y + i + c * LANES, v_mul(v_load(y + i + c * LANES), s));
+        }
+    }
+    for (; i < count; i += LANES) {
+        uint64_t lanes = adead_min_u64(LANES, count - i);
+        m[0] = v_max(v_select(vm_first(lanes), v_load_first(x + i, lanes), lowest), m[0]);
+        v_store_first(y + i, v_mul(v_load_first(y + i, lanes), s), lanes);
+    }
+    return v_fold_max(v_max(v_max(m[0], m[1]), v_max(m[2], m[3])));
+}
+
+/* Softmax whose results go past the caches: the exponentials of a row stay in one of the two rows of `room`, and while the
+ * next row's are computed, those of this one are multiplied and stored, a block of each in turn, so that memory is busy all
+ * the time. */
+VEC_FN static void softmax_streamed(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t rows, uint64_t count, float *room)
+{
+    float factor = 0.0f;
+    for (uint64_t r = 0; r <= rows; r++, x += count, y += count) {
+        float  m = r < rows ? row_largest(x, count) : 0.0f, total = 0.0f;
+        float *now = room + (r & 1) * count, *before = room + (~r & 1) * count;
+        for (uint64_t i = 0; i < count; i += ADEAD_CPU_STREAM_BLOCK) {
+            uint64_t n = adead_min_u64(ADEAD_CPU_STREAM_BLOCK, count - i);
+            float    sum;
+            if (r < rows) {
+                exp_sums(x + i, (adead_cpu_f32 *)now + i, n, m, next_row(count), 0, &sum);
+                total = total + sum;
+            }
+            if (r == 0) continue;
+            map_scale((adead_cpu_f32 *)before + i, factor, (adead_cpu_f32 *)before + i, n);
+            stream(before + i, y - count + i, n);
+        }
+        factor = 1.0f / total;
+    }
+    v_end_streams();
+}
+
+VEC_FN static void softmax_rows(const adead_cpu_f32 *x, adead_cpu_f32 *y, uint64_t rows, uint64_t count, float *room)
+{
+    if (room) {
+        softmax_streamed(x, y, rows, count, room);
+        return;
+    }
+    float m = rows ? row_largest(x, count) : 0.0f;
+    for (; rows != 0; rows--, x += count, y += count) {
+        float sums[PIECE_BLOCKS], total = 0.0f;
+        for (uint64_t i = 0; i < count; i += PIECE) {
+            uint64_t n = adead_min_u64(PIECE, count - i);
+            exp_sums(x + i, y + i, n, m, next_row(count), next_row(count), sums);
+            total = add_sums(total, sums, n);
+        }
+        /* A total is at least 1, or a NaN. */
+        if (total != total) map_scale(y, total, y, count);
+        if (rows == 1) map_scale(y, 1.0f / total, y, count);
+        else if (total != total) m = row_largest(x + count, count);
+        else m = scale_and_look(y, 1.0f / total, x + count, count);
+    }
 }
 
 /* y = (x - mean) inverse gamma + beta, the last two steps in one. */
@@ -167,7 +238,7 @@ VEC_FN static void normalize(const adead_cpu_f32 *x, float mean, float inverse, 
 }
 
 VEC_FN static void layernorm_row(const adead_cpu_f32 *x, const adead_cpu_f32 *gamma, const adead_cpu_f32 *beta, float eps,
-                                 adead_cpu_f32 *y, uint64_t count)
+                                 adead_cpu_f32 *y, uint64_t count, bool streams)
 {
     float part = 1.0f / (float)count, mean = row_sum(x, count) * part, sums[PIECE_BLOCKS], total = 0.0f;
     for (uint64_t i = 0; i < count; i += PIECE) {
@@ -175,7 +246,17 @@ VEC_FN static void layernorm_row(const adead_cpu_f32 *x, const adead_cpu_f32 *ga
         square_sums(x + i, n, mean, next_row(count), sums);
         total = add_sums(total, sums, n);
     }
-    normalize(x, mean, adead_cpu_inverse_deviation(total * part, eps), gamma, beta, y, count, next_row(count));
+    float inverse = adead_cpu_inverse_deviation(total * part, eps);
+    if (!streams) {
+        normalize(x, mean, inverse, gamma, beta, y, count, next_row(count));
+        return;
+    }
+    for (uint64_t i = 0; i < count; i += ADEAD_CPU_STREAM_BLOCK) {
+        _Alignas(64) float block[ADEAD_CPU_STREAM_BLOCK];
+        uint64_t           n = adead_min_u64(ADEAD_CPU_STREAM_BLOCK, count - i);
+        normalize(x + i, mean, inverse, gamma + i, beta + i, (adead_cpu_f32 *)block, n, 0);
+        stream(block, y + i, n);
+    }
 }
 
 #endif

@@ -33,6 +33,8 @@ VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count)
 {
     _mm256_maskstore_ps((float *)p, vm_first_bits(count), a);
 }
+VEC_INLINE void v_stream(adead_cpu_f32 *p, vf a) { _mm256_stream_ps((float *)p, a); }
+VEC_INLINE void v_end_streams(void) { _mm_sfence(); }
 
 /* Arithmetic. */
 VEC_INLINE vf v_splat(float x) { return _mm256_set1_ps(x); }

@@ -37,6 +37,8 @@ VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count)
 {
     _mm512_mask_storeu_ps((void *)p, vm_first(count), a);
 }
+VEC_INLINE void v_stream(adead_cpu_f32 *p, vf a) { _mm512_stream_ps((void *)p, a); }
+VEC_INLINE void v_end_streams(void) { _mm_sfence(); }
 
 /* Arithmetic. */
 VEC_INLINE vf v_splat(float x) { return _mm512_set1_ps(x); }

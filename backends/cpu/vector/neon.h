@@ -37,6 +37,8 @@ VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count)
     vst1q_f32(lane, a);
     for (uint64_t i = 0; i < count; i++) p[i] = lane[i];
 }
+VEC_INLINE void v_stream(adead_cpu_f32 *p, vf a) { v_store(p, a); } /* there is no such store that would promise anything */
+VEC_INLINE void v_end_streams(void) {}
 
 /* Arithmetic. */
 VEC_INLINE vf v_splat(float x) { return vdupq_n_f32(x); }

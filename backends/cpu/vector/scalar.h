@@ -28,6 +28,9 @@ VEC_INLINE vf   v_load(const adead_cpu_f32 *p) { return *p; }
 VEC_INLINE void v_store(adead_cpu_f32 *p, vf a) { *p = a; }
 VEC_INLINE vf   v_load_first(const adead_cpu_f32 *p, uint64_t count) { return count ? *p : 0.0f; }
 VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count) { if (count) *p = a; }
+/* v_stream: a store past the caches, if there is one, to a place aligned to a vector; v_end_streams: now others may read. */
+VEC_INLINE void v_stream(adead_cpu_f32 *p, vf a) { v_store(p, a); }
+VEC_INLINE void v_end_streams(void) {}
 
 /* Arithmetic, each rounded once. v_fma is a b + c, v_fnma c - a b; v_min is a < b ? a : b and v_max a > b ? a : b, so that
  * with a NaN, and of two zeros, it is b. */

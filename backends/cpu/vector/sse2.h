@@ -38,6 +38,8 @@ VEC_INLINE void v_store_first(adead_cpu_f32 *p, vf a, uint64_t count)
     _mm_storeu_ps(lane, a);
     for (uint64_t i = 0; i < count; i++) p[i] = lane[i];
 }
+VEC_INLINE void v_stream(adead_cpu_f32 *p, vf a) { _mm_stream_ps((float *)p, a); }
+VEC_INLINE void v_end_streams(void) { _mm_sfence(); }
 
 /* Arithmetic. */
 VEC_INLINE vf v_splat(float x) { return _mm_set1_ps(x); }
