@@ -849,6 +849,8 @@ pub const Error = error{
     ImportMissing,
     /// the program has no instructions
     EmptyProgram,
+    /// the name or the signature of an import cannot be understood
+    BadSignature,
     /// the program executed a trap instruction
     Trap,
     /// an integer was divided by zero
@@ -883,6 +885,10 @@ pub const Error = error{
     OutputRefused,
     /// an input has neither a value nor a default
     MissingInput,
+    /// a foreign function failed
+    ForeignFailed,
+    /// the run departs from the recorded one
+    ReplayMismatch,
     /// the backend is not there: no such hardware, driver or build
     BackendUnavailable,
     /// the backend cannot do this operation
@@ -891,6 +897,8 @@ pub const Error = error{
     BackendFailed,
     /// no backend has this name
     BackendUnknown,
+    /// foreign calls are not to be had: no libffi, no such library or symbol
+    ForeignUnavailable,
     /// a file could not be read
     CannotRead,
     /// a file could not be written
@@ -939,6 +947,7 @@ pub fn error_of(status: Status) Error {
         .ffn_without_weights => error.FfnWithoutWeights,
         .import_missing => error.ImportMissing,
         .empty_program => error.EmptyProgram,
+        .bad_signature => error.BadSignature,
         .trap => error.Trap,
         .division_by_zero => error.DivisionByZero,
         .integer_overflow => error.IntegerOverflow,
@@ -956,10 +965,13 @@ pub fn error_of(status: Status) Error {
         .bad_handle => error.BadHandle,
         .output_refused => error.OutputRefused,
         .missing_input => error.MissingInput,
+        .foreign_failed => error.ForeignFailed,
+        .replay_mismatch => error.ReplayMismatch,
         .backend_unavailable => error.BackendUnavailable,
         .backend_unsupported => error.BackendUnsupported,
         .backend_failed => error.BackendFailed,
         .backend_unknown => error.BackendUnknown,
+        .foreign_unavailable => error.ForeignUnavailable,
         .cannot_read => error.CannotRead,
         .cannot_write => error.CannotWrite,
         .ok, _ => error.Unknown,
@@ -1006,6 +1018,7 @@ pub fn status_of(err: Error) Status {
         error.FfnWithoutWeights => .ffn_without_weights,
         error.ImportMissing => .import_missing,
         error.EmptyProgram => .empty_program,
+        error.BadSignature => .bad_signature,
         error.Trap => .trap,
         error.DivisionByZero => .division_by_zero,
         error.IntegerOverflow => .integer_overflow,
@@ -1023,10 +1036,13 @@ pub fn status_of(err: Error) Status {
         error.BadHandle => .bad_handle,
         error.OutputRefused => .output_refused,
         error.MissingInput => .missing_input,
+        error.ForeignFailed => .foreign_failed,
+        error.ReplayMismatch => .replay_mismatch,
         error.BackendUnavailable => .backend_unavailable,
         error.BackendUnsupported => .backend_unsupported,
         error.BackendFailed => .backend_failed,
         error.BackendUnknown => .backend_unknown,
+        error.ForeignUnavailable => .foreign_unavailable,
         error.CannotRead => .cannot_read,
         error.CannotWrite => .cannot_write,
         error.Unknown => @enumFromInt(-1),
