@@ -167,14 +167,14 @@ static int scribble(void *context, adead_foreign_call *call, const adead_foreign
 static void a_lent_input_is_not_written(void)
 {
     const uint64_t eight = 8;
-    uint8_t        lent[8] = "unwritte";
+    char           lent[] = "unwritten";
     adead_tensor   value;
     open_program(".import \"host!scribble\" \"void(buf,buf)\"\n.input x u8[8] in b0\n.output y u8[8] in b0\n"
                  "main: .func\n  call.foreign \"host!scribble\", r0\n  halt\n");
     GOOD(adead_instance_set_foreign(instance, "host!scribble", scribble, instance));
     GOOD(adead_instance_lend_input(instance, "x", ADEAD_U8, 1, &eight, lent));
     GOOD(adead_instance_run(instance));
-    CHECK(memcmp(lent, "unwritte", 8) == 0, "the caller's array");
+    CHECK(strcmp(lent, "unwritten") == 0, "the caller's array");
     GOOD(adead_instance_get_output(instance, "y", &value));
     CHECK_EQ(((const uint8_t *)value.data)[7], 2);
     close_all();
@@ -484,6 +484,6 @@ static void events_out_of_place(void)
     close_all();
 }
 
-TEST_MAIN("foreign_api", T(registered_functions) T(failures) T(a_lent_input_is_not_written) T(replayed_bit_for_bit) T(other_inputs_are_noticed)
-                             T(ends_are_replayed) T(pure_programs_have_logs_too) T(a_log_that_is_not_taken)
-                                 T(cut_and_changed_logs) T(events_out_of_place))
+TEST_MAIN("foreign_api", T(registered_functions) T(failures) T(a_lent_input_is_not_written) T(replayed_bit_for_bit)
+                             T(other_inputs_are_noticed) T(ends_are_replayed) T(pure_programs_have_logs_too)
+                                 T(a_log_that_is_not_taken) T(cut_and_changed_logs) T(events_out_of_place))
