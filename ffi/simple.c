@@ -11,6 +11,9 @@
 static struct {
     atomic_bool              lifecycle; /* held by init, shutdown, alloc and free */
     _Atomic(adead_runtime *) runtime;   /* NULL before init; changes only while `lifecycle` and all slots are held */
+    /* What the backend has for small products (vm/backend.h): a function that needs nothing of the runtime, therefore neither
+     * a slot nor its lock, which would take longer than the product. NULL: nothing, or not initialised. */
+    _Atomic(adead_small_product *) small_product;
     adead_blocks             blocks;    /* opened by the first adead_alloc; protected by `lifecycle` */
     bool                     blocks_open;
     adead_slots              slots;
@@ -51,7 +54,11 @@ static int init_locked(int backend)
     adead_fpenv fpenv = adead_fpenv_enter();
     status = (int)adead_runtime_open(runtime, 0, &first->device, &first->reference_device, &failure);
     adead_fpenv_leave(fpenv);
-    if (status == ADEAD_OK) atomic_store(&simple.runtime, runtime);
+    if (status == ADEAD_OK) {
+        if (runtime->backend->small_product)
+            atomic_store(&simple.small_product, runtime->backend->small_product(first->device));
+        atomic_store(&simple.runtime, runtime);
+    }
     adead_lock_drop(&first->busy);
     if (status == ADEAD_OK) return ADEAD_OK;
     adead_runtime_destroy(runtime);
@@ -78,6 +85,7 @@ int adead_shutdown(void)
         return not_initialised("adead_shutdown");
     }
     for (unsigned i = 0; i < ADEAD_SLOTS; i++) adead_lock_take(&simple.slots.slots[i].busy);
+    atomic_store(&simple.small_product, NULL);
     atomic_store(&simple.runtime, NULL);
     for (unsigned i = 0; i < ADEAD_SLOTS; i++) {
         adead_slot_close(&simple.slots.slots[i], runtime);
@@ -175,12 +183,23 @@ static int bad_array(const char *function)
     return adead_error_make(ADEAD_INVALID_ARGUMENT, "%s: an array is NULL, or larger than memory can be", function);
 }
 
+static bool run_small(const float *a, const float *b, float *c, uint32_t m, uint32_t n, uint32_t k)
+{
+    adead_small_product *product = atomic_load_explicit(&simple.small_product, memory_order_acquire);
+    if (ADEAD_UNLIKELY(!product)) return false;
+    adead_fpenv fpenv = adead_fpenv_enter();
+    bool        done = product(a, b, c, m, n, k);
+    adead_fpenv_leave(fpenv);
+    return done;
+}
+
 int adead_matmul(const float *a, const float *b, float *c, uint32_t m, uint32_t n, uint32_t k)
 {
     adead_memory ma, mb, mc;
     if (!wrap(&ma, a, (uint64_t)m * k) || !wrap(&mb, b, (uint64_t)k * n) || !wrap(&mc, c, (uint64_t)m * n))
         return bad_array("adead_matmul");
     if (overlap(&ma, &mc) || overlap(&mb, &mc)) return adead_error_make(ADEAD_OVERLAP, "adead_matmul: c overlaps a or b");
+    if (run_small(a, b, c, m, n, k)) return ADEAD_OK;
     adead_tensor_op op = {.kind = ADEAD_TENSOR_MATMUL, .dims = {m, n, k}, .operands = {whole(&ma), whole(&mb), whole(&mc)}};
     return run_operation("adead_matmul", &op);
 }

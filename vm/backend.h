@@ -80,6 +80,10 @@ typedef struct adead_backend_facts {
     bool attested;      /* the probe compared its results with the reference and found none different */
 } adead_backend_facts;
 
+/* c[m,n] = a[m,k] b[k,n], dense arrays in the host's memory that were checked, on the calling thread. False: the product is
+ * not small, and nothing was done. */
+typedef bool adead_small_product(const float *a, const float *b, float *c, uint32_t m, uint32_t n, uint32_t k);
+
 typedef struct adead_backend {
     uint32_t interface; /* ADEAD_BACKEND_INTERFACE */
     uint32_t size;      /* sizeof(adead_backend) */
@@ -115,6 +119,9 @@ typedef struct adead_backend {
     void (*describe)(adead_device *device, adead_backend_facts *facts);
     /* Optional (NULL: the host's clock around `run` is used). Nanoseconds the device spent on the last `run`. */
     uint64_t (*last_duration)(adead_device *device);
+    /* Optional (NULL, or it gives NULL: there is none). A function for products so small that the way to them takes most of
+     * their time. It uses nothing of the device, so that it may be called by several threads, and when the device is gone. */
+    adead_small_product *(*small_product)(adead_device *device);
 } adead_backend;
 
 /* The host's view of a slice, for backends whose memory the host can address. */

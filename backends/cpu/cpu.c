@@ -186,6 +186,11 @@ static void cpu_describe(adead_device *opaque, adead_backend_facts *facts)
     choose(device->variant, device->threads, &chosen, facts, NULL);
 }
 
+static adead_small_product *cpu_small_product(adead_device *device)
+{
+    return ((const adead_cpu_device *)device)->kernels->gemm->small;
+}
+
 const adead_backend adead_backend_cpu = {
     .interface = ADEAD_BACKEND_INTERFACE,
     .size = sizeof(adead_backend),
@@ -198,4 +203,5 @@ const adead_backend adead_backend_cpu = {
     .free = cpu_free,
     .run = cpu_run,
     .describe = cpu_describe,
+    .small_product = cpu_small_product,
 };

@@ -8,6 +8,7 @@
 #define ADEAD_BACKENDS_CPU_GEMM_H
 
 #include "opcodes/opcodes.h"
+#include "vm/backend.h"
 #include "vm/base/base.h"
 
 typedef float   adead_cpu_f32 __attribute__((aligned(1), may_alias));
@@ -15,6 +16,9 @@ typedef int32_t adead_cpu_i32 __attribute__((aligned(1), may_alias));
 
 /* The block of the canonical sums, which is also how many steps of k a packed panel holds. */
 enum { ADEAD_GEMM_KC = 256 };
+/* A product is small if none of m, n, k is larger: it needs no working memory, and its time is mostly that of the call. A
+ * power of two. */
+enum { ADEAD_GEMM_SMALL = 64 };
 
 /* Which block of k a tile is: the first stores its sums, later ones add theirs to C; the last makes NaN canonical. */
 enum { ADEAD_GEMM_FIRST = 1, ADEAD_GEMM_LAST = 2 };
@@ -41,12 +45,14 @@ typedef struct adead_gemm_kernels {
     /* One tile of C, of 1 to mr rows and 1 to nr columns, from slivers; `stage` has the bits above. */
     void (*tile)(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
                  uint64_t columns, uint32_t stage);
+    adead_small_product *small; /* vm/backend.h; for at most ADEAD_GEMM_SMALL rows, columns and steps of k */
     /* Whole products without packing, bias and activation; m, n and k are not 0. `direct` and `streams` want B's columns
      * next to each other (b_column 1): `direct` is for what is small, `streams` for a few rows of A and a large B. `lines`
-     * is for one row of A and a B whose rows are next to each other (b_step 1). The last two may be NULL. */
+     * is for a few rows of A and a B whose rows are next to each other (b_step 1); with `across` not 0, C's columns are next to
+     * each other instead of its rows, and begin `across` apart. The last two may be NULL. */
     void (*direct)(const adead_gemm *g);
     void (*streams)(const adead_gemm *g);
-    void (*lines)(const adead_gemm *g);
+    void (*lines)(const adead_gemm *g, uint64_t across);
 } adead_gemm_kernels;
 
 #if defined(__x86_64__)

@@ -7,8 +7,8 @@
 #include "backends/cpu/gemm.h"
 
 /* Rows of a panel: 1 MiB of A. In place are used: a B whose block of k has at most DIRECT_B floats, or any B for few rows;
- * from STREAM_B floats on, and for at most STREAM_ROWS rows, as streams. */
-enum { PANEL_ROWS = 1024, DIRECT_B = 1 << 14, STREAM_ROWS = 4, STREAM_B = 1 << 14, CACHE_LINE = 16, SMALL = 64 };
+ * from STREAM_B floats on, and for at most STREAM_ROWS rows, as streams; lines for at most LINE_ROWS rows. */
+enum { PANEL_ROWS = 1024, DIRECT_B = 1 << 15, STREAM_ROWS = 4, STREAM_B = 1 << 14, LINE_ROWS = 16, CACHE_LINE = 16 };
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
 static uint64_t panel_tiles(const adead_gemm_kernels *kernels) { return PANEL_ROWS / kernels->mr; }
@@ -71,21 +71,6 @@ static void run_blocked(const adead_gemm_kernels *kernels, const adead_gemm *g, 
         run_panel(kernels, g, tiles * p / panels, tiles * (p + 1) / panels, tiles, pack);
 }
 
-/* A product of one column as one of one row, where the column of C has its elements next to each other. */
-static adead_gemm turned(const adead_gemm *g)
-{
-    adead_gemm t = *g;
-    t.a = g->b;
-    t.b = g->a;
-    t.m = 1;
-    t.n = g->m;
-    t.a_row = 0;
-    t.a_step = g->b_step;
-    t.b_step = g->a_step;
-    t.b_column = g->a_row;
-    return t;
-}
-
 /* With a kernel that packs nothing, if there is one that suits. */
 static bool run_in_place(const adead_gemm_kernels *kernels, const adead_gemm *g)
 {
@@ -94,17 +79,36 @@ static bool run_in_place(const adead_gemm_kernels *kernels, const adead_gemm *g)
         if (kernels->streams && g->m <= STREAM_ROWS && block > STREAM_B) kernels->streams(g);
         else if (g->m <= 2ull * kernels->mr || block <= DIRECT_B) kernels->direct(g);
         else return false;
-    } else if (kernels->lines && g->m == 1 && g->b_step == 1) {
-        kernels->lines(g);
+    } else if (kernels->lines && g->b_step == 1 && g->m <= LINE_ROWS) {
+        kernels->lines(g, 0);
     } else {
         return false;
     }
     return true;
 }
 
+/* A product of few columns as one of few rows: C's columns are its rows. */
+static bool run_turned(const adead_gemm_kernels *kernels, const adead_gemm *g)
+{
+    adead_gemm t = *g;
+    t.a = g->b;
+    t.b = g->a;
+    t.m = g->n;
+    t.n = g->m;
+    t.a_row = g->b_column;
+    t.a_step = g->b_step;
+    t.b_step = g->a_step;
+    t.b_column = g->a_row;
+    t.c_row = 1;
+    if (g->n == 1 && g->c_row == 1) return run_in_place(kernels, &t);
+    if (!kernels->lines || g->a_step != 1 || g->n > kernels->nr / 4 || g->m < kernels->nr) return false;
+    kernels->lines(&t, g->c_row);
+    return true;
+}
+
 bool adead_gemm_run_small(const adead_gemm_kernels *kernels, const adead_gemm *g)
 {
-    if (g->b_column != 1 || g->m > SMALL || g->n > SMALL || g->k > SMALL || !(g->m && g->n && g->k)) return false;
+    if (g->b_column != 1 || ((g->m - 1) | (g->n - 1) | (g->k - 1)) >= ADEAD_GEMM_SMALL) return false;
     kernels->direct(g);
     if (g->finish_row) finish(g, 0, g->m, 0, g->n);
     return true;
@@ -115,12 +119,9 @@ void adead_gemm_run(const adead_gemm_kernels *kernels, const adead_gemm *g, floa
     if (g->m == 0 || g->n == 0) return;
     if (g->k == 0) {
         for (uint64_t i = 0; i < g->m; i++) memset(g->c + i * g->c_row, 0, (size_t)g->n * 4);
-    } else {
-        adead_gemm column = turned(g);
-        if (!(g->n == 1 && g->c_row == 1 && run_in_place(kernels, &column)) && !run_in_place(kernels, g)) {
-            run_blocked(kernels, g, pack); /* which finishes each tile while it is in the cache */
-            return;
-        }
+    } else if (!run_turned(kernels, g) && !run_in_place(kernels, g)) {
+        run_blocked(kernels, g, pack); /* which finishes each tile while it is in the cache */
+        return;
     }
     if (g->finish_row) finish(g, 0, g->m, 0, g->n);
 }

@@ -31,7 +31,7 @@ enum { NR = NV * LANES, A_AHEAD = 16, B_AHEAD = 8, C_AHEAD = 24, CACHE_LINE = 16
 /* What the tiles of one block of k have in common. */
 typedef struct tile_place {
     uint64_t a_row, a_step, b_step, c_row, depth;
-    uint64_t ahead; /* columns from B in place to what is used next, 0 if nothing needs to be asked for */
+    uint64_t ahead; /* floats from B in place to what is used next, 0 if nothing needs to be asked for */
     uint32_t stage;
 } tile_place;
 
@@ -49,11 +49,15 @@ VEC_FN static __attribute__((noinline, cold)) void canonical_tile(adead_cpu_f32 
         }
 }
 
+/* How A and B are read: where they lie, from packed slivers, or where they lie and asking for B ahead. */
+enum { in_place, in_slivers, in_place_ahead };
+
 /* `rows` x `vectors` of C; of the last vector only `last_columns` lanes exist. Packed operands lie MR and NR apart and are
  * padded; others lie where the place says, and only what exists is read. */
-VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, const tile_place *t, const adead_cpu_f32 *a,
+VEC_INLINE void tile_of(const int rows, const int vectors, const int how, const tile_place *t, const adead_cpu_f32 *a,
                         const adead_cpu_f32 *b, adead_cpu_f32 *c, const uint64_t last_columns)
 {
+    const bool     packed = how == in_slivers;
     const uint64_t a_row = packed ? 1 : t->a_row, a_step = packed ? MR : t->a_step, b_step = packed ? NR : t->b_step;
     const uint64_t c_row = t->c_row, ahead = t->ahead;
     const bool     whole = MASKS < 2 && last_columns == LANES;
@@ -129,8 +133,10 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
         ROLLED for (; left != 0; left--) STEP
     } else {
         ROLLED do {
-            __builtin_prefetch((const char *)(b + ahead));
-            if (NR > CACHE_LINE) __builtin_prefetch((const char *)(b + ahead + CACHE_LINE));
+            if (how == in_place_ahead) {
+                __builtin_prefetch((const char *)(b + ahead));
+                if (NR > CACHE_LINE) __builtin_prefetch((const char *)(b + ahead + CACHE_LINE));
+            }
             STEP
         } while (--left != 0);
     }
@@ -191,6 +197,8 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
 #define WHOLE_NAME(rows, packed) [rows - 1] = GLUE(tile_##packed##_##rows##_, NV),
 #define GLUE(a, b) GLUED(a, b)
 #define GLUED(a, b) a##b
+#define WIDE(rows, packed) TILE(rows, 3, packed)
+#define WIDE_NAME(rows, packed) tile_##packed##_##rows##_3,
 #if NV == 1
 #define VECTORS(rows, packed) TILE(rows, 1, packed)
 #define NAMES(rows, packed) {tile_##packed##_##rows##_1},
@@ -204,6 +212,7 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
 #define FROM1(X, packed) X(1, packed) X(2, packed) X(3, packed) X(4, packed)
 #define FROM3(X, packed) X(3, packed) X(4, packed) X(5, packed) X(6, packed)
 #define FROM5(X, packed) X(5, packed) X(6, packed) X(7, packed) X(8, packed)
+#define FROM6(X, packed) X(5, packed) X(6, packed) X(7, packed) X(8, packed) X(9, packed)
 #define FROM7(X, packed) X(7, packed) X(8, packed) X(9, packed) X(10, packed)
 #define FROM11(X, packed) X(11, packed) X(12, packed) X(13, packed) X(14, packed)
 #if MR == 4
@@ -220,24 +229,22 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const bool packed, co
 #define TALL(X, packed) FROM7(X, packed) FROM11(X, packed)
 #endif
 
-/* What tile_of takes as `packed`, as words that make names. */
-enum { in_place, in_slivers };
-
 HEIGHTS(VECTORS, in_place)
 static tile_fn *const direct_tiles[MR][NV] = {HEIGHTS(NAMES, in_place)};
 #if UNROLL > 1
-/* From packed slivers, for the heights that a product divided into even tiles has; others are read like A and B in place. */
+/* Asking ahead, and from packed slivers, for the heights that a product divided into even tiles has; others are read like A and B in place. */
 TALL(WHOLE, in_slivers)
+TALL(WHOLE, in_place_ahead)
 static tile_fn *const packed_tiles[MR] = {TALL(WHOLE_NAME, in_slivers)};
+static tile_fn *const ahead_tiles[MR] = {TALL(WHOLE_NAME, in_place_ahead)};
 #else
-static tile_fn *const packed_tiles[MR] = {NULL};
+static tile_fn *const packed_tiles[MR] = {NULL}, *const ahead_tiles[MR] = {NULL};
 #endif
 
 VEC_FN static void tile_packed(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row,
                                uint64_t rows, uint64_t columns, uint32_t stage)
 {
-    tile_place t = {.a_row = 1, .a_step = MR, .b_step = NR, .c_row = c_row, .depth = depth, .ahead = B_AHEAD * NR,
-                    .stage = stage};
+    tile_place t = {.a_row = 1, .a_step = MR, .b_step = NR, .c_row = c_row, .depth = depth, .stage = stage};
     uint64_t   before = (columns - 1) / LANES, last = columns - before * LANES;
     tile_fn   *tile = before == NV - 1 && packed_tiles[rows - 1] ? packed_tiles[rows - 1] : direct_tiles[rows - 1][before];
     if (MASKS > 0 || last == LANES) {
@@ -319,6 +326,7 @@ const adead_gemm_kernels GEMM_KERNELS = {
     .pack_a = pack_a,
     .pack_b = pack_b,
     .tile = tile_packed,
+    .small = gemm_small,
     .direct = gemm_direct,
 #if UNROLL > 1
     .streams = gemm_streams,
