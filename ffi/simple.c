@@ -2,7 +2,8 @@
  *
  * Safe from several threads: each operation runs on a device of devices.c that nobody else uses at the time. The slots are
  * not those of the runtime, which shutdown frees.
- * Shutdown takes every slot's lock before it closes anything, so calls in flight finish first.
+ * Shutdown takes every slot's lock before it closes anything, so calls in flight finish first; small products, which take
+ * no slot, use nothing that it closes.
  */
 #include "internal.h"
 
@@ -11,8 +12,8 @@
 static struct {
     atomic_bool              lifecycle; /* held by init, shutdown, alloc and free */
     _Atomic(adead_runtime *) runtime;   /* NULL before init; changes only while `lifecycle` and all slots are held */
-    /* What the backend has for small products (vm/backend.h): a function that needs nothing of the runtime, therefore neither
-     * a slot nor its lock, which would take longer than the product. NULL: nothing, or not initialised. */
+    /* What the backend has for small products (vm/backend.h): a function that needs nothing of the runtime, and so neither a
+     * slot nor its lock, which would take longer than the product. NULL: nothing, or not initialised. */
     _Atomic(adead_small_product *) small_product;
     adead_blocks             blocks;    /* opened by the first adead_alloc; protected by `lifecycle` */
     bool                     blocks_open;

@@ -119,8 +119,8 @@ typedef struct adead_backend {
     void (*describe)(adead_device *device, adead_backend_facts *facts);
     /* Optional (NULL: the host's clock around `run` is used). Nanoseconds the device spent on the last `run`. */
     uint64_t (*last_duration)(adead_device *device);
-    /* Optional (NULL, or it gives NULL: there is none). A function for products so small that the way to them takes most of
-     * their time. It uses nothing of the device, so that it may be called by several threads, and when the device is gone. */
+    /* Optional (NULL, or it gives NULL: there is none). A function for products so small that the way to them counts. It
+     * uses nothing of the device, so that it may be called by several threads, and when the device is gone. */
     adead_small_product *(*small_product)(adead_device *device);
 } adead_backend;
 

@@ -22,7 +22,7 @@ typedef struct adead_cpu_device {
 
 /* Below so many scalar steps (some 20 us of work) waking threads costs more than it gives; a thread's piece of an
  * elementwise operation has so many elements at least. */
-enum { ADEAD_CPU_PARALLEL_STEPS = 1 << 20, ADEAD_CPU_PARALLEL_ELEMENTS = 1 << 15 };
+enum { ADEAD_CPU_PARALLEL_STEPS = ADEAD_GEMM_ONE_THREAD, ADEAD_CPU_PARALLEL_ELEMENTS = 1 << 15 };
 
 static inline adead_cpu_f32 *adead_cpu_floats(const adead_tensor_op *op, int operand)
 {

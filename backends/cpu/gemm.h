@@ -16,9 +16,10 @@ typedef int32_t adead_cpu_i32 __attribute__((aligned(1), may_alias));
 
 /* The block of the canonical sums, which is also how many steps of k a packed panel holds. */
 enum { ADEAD_GEMM_KC = 256 };
-/* A product is small if none of m, n, k is larger: it needs no working memory, and its time is mostly that of the call. A
- * power of two. */
+/* A product none of whose m, n, k is larger is given to `direct` without further thought. A power of two. */
 enum { ADEAD_GEMM_SMALL = 64 };
+/* Below so many steps (some 10 us of work) waking threads costs more than it gives. */
+enum { ADEAD_GEMM_ONE_THREAD = 1 << 20 };
 
 /* Which block of k a tile is: the first stores its sums, later ones add theirs to C; the last makes NaN canonical. */
 enum { ADEAD_GEMM_FIRST = 1, ADEAD_GEMM_LAST = 2 };
@@ -45,11 +46,11 @@ typedef struct adead_gemm_kernels {
     /* One tile of C, of 1 to mr rows and 1 to nr columns, from slivers; `stage` has the bits above. */
     void (*tile)(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
                  uint64_t columns, uint32_t stage);
-    adead_small_product *small; /* vm/backend.h; for at most ADEAD_GEMM_SMALL rows, columns and steps of k */
+    adead_small_product *small; /* vm/backend.h: adead_gemm_run_small of these kernels */
     /* Whole products without packing, bias and activation; m, n and k are not 0. `direct` and `streams` want B's columns
      * next to each other (b_column 1): `direct` is for what is small, `streams` for a few rows of A and a large B. `lines`
-     * is for a few rows of A and a B whose rows are next to each other (b_step 1); with `across` not 0, C's columns are next to
-     * each other instead of its rows, and begin `across` apart. The last two may be NULL. */
+     * is for a few rows of A and a B whose rows are next to each other (b_step 1); with `across` not 0, it is C's columns
+     * whose elements are next to each other, and that begin `across` apart. The last two may be NULL. */
     void (*direct)(const adead_gemm *g);
     void (*streams)(const adead_gemm *g);
     void (*lines)(const adead_gemm *g, uint64_t across);
@@ -62,7 +63,7 @@ extern const adead_gemm_kernels adead_gemm_neon;
 #endif
 extern const adead_gemm_kernels adead_gemm_scalar;
 
-/* The product if it is so small that it needs no working memory and its time is mostly that of the call; else false. */
+/* The product if it is for one thread and needs no working memory; else false. */
 bool adead_gemm_run_small(const adead_gemm_kernels *kernels, const adead_gemm *g);
 /* The whole product on the calling thread. `pack` is working memory of adead_gemm_pack_bytes(kernels, g->m or more), aligned
  * to 64. */

@@ -108,8 +108,11 @@ static bool run_turned(const adead_gemm_kernels *kernels, const adead_gemm *g)
 
 bool adead_gemm_run_small(const adead_gemm_kernels *kernels, const adead_gemm *g)
 {
-    if (g->b_column != 1 || ((g->m - 1) | (g->n - 1) | (g->k - 1)) >= ADEAD_GEMM_SMALL) return false;
-    kernels->direct(g);
+    double steps = (double)g->m * (double)g->n * (double)g->k;
+    if (steps == 0 || steps >= ADEAD_GEMM_ONE_THREAD) return false;
+    bool tiny = g->b_column == 1 && ((g->m - 1) | (g->n - 1) | (g->k - 1)) < ADEAD_GEMM_SMALL;
+    if (tiny) kernels->direct(g);
+    else if (!run_turned(kernels, g) && !run_in_place(kernels, g)) return false;
     if (g->finish_row) finish(g, 0, g->m, 0, g->n);
     return true;
 }

@@ -49,6 +49,8 @@ VEC_FN static __attribute__((noinline, cold)) void canonical_tile(adead_cpu_f32 
         }
 }
 
+extern const adead_gemm_kernels GEMM_KERNELS;
+
 /* How A and B are read: where they lie, from packed slivers, or where they lie and asking for B ahead. */
 enum { in_place, in_slivers, in_place_ahead };
 
@@ -197,8 +199,6 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const int how, const 
 #define WHOLE_NAME(rows, packed) [rows - 1] = GLUE(tile_##packed##_##rows##_, NV),
 #define GLUE(a, b) GLUED(a, b)
 #define GLUED(a, b) a##b
-#define WIDE(rows, packed) TILE(rows, 3, packed)
-#define WIDE_NAME(rows, packed) tile_##packed##_##rows##_3,
 #if NV == 1
 #define VECTORS(rows, packed) TILE(rows, 1, packed)
 #define NAMES(rows, packed) {tile_##packed##_##rows##_1},
@@ -212,7 +212,6 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const int how, const 
 #define FROM1(X, packed) X(1, packed) X(2, packed) X(3, packed) X(4, packed)
 #define FROM3(X, packed) X(3, packed) X(4, packed) X(5, packed) X(6, packed)
 #define FROM5(X, packed) X(5, packed) X(6, packed) X(7, packed) X(8, packed)
-#define FROM6(X, packed) X(5, packed) X(6, packed) X(7, packed) X(8, packed) X(9, packed)
 #define FROM7(X, packed) X(7, packed) X(8, packed) X(9, packed) X(10, packed)
 #define FROM11(X, packed) X(11, packed) X(12, packed) X(13, packed) X(14, packed)
 #if MR == 4
@@ -232,7 +231,8 @@ VEC_INLINE void tile_of(const int rows, const int vectors, const int how, const 
 HEIGHTS(VECTORS, in_place)
 static tile_fn *const direct_tiles[MR][NV] = {HEIGHTS(NAMES, in_place)};
 #if UNROLL > 1
-/* Asking ahead, and from packed slivers, for the heights that a product divided into even tiles has; others are read like A and B in place. */
+/* From packed slivers, and asking ahead, for the heights that a product divided into even tiles has; others are read like A
+ * and B in place. */
 TALL(WHOLE, in_slivers)
 TALL(WHOLE, in_place_ahead)
 static tile_fn *const packed_tiles[MR] = {TALL(WHOLE_NAME, in_slivers)};
@@ -315,10 +315,10 @@ VEC_FN static void pack_b(const adead_cpu_f32 *b, uint64_t b_step, uint64_t b_co
     pack_lines(b, b_column, b_step, columns, NR, depth, sliver);
 }
 
-#include "gemm_direct.h"
 #if UNROLL > 1
 #include "gemm_thin.h"
 #endif
+#include "gemm_direct.h"
 
 const adead_gemm_kernels GEMM_KERNELS = {
     .mr = MR,

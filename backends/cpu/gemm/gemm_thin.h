@@ -37,7 +37,8 @@ VEC_INLINE void stream_block(const int rows, const adead_gemm *g, const adead_cp
     for (uint64_t r = 0; r < (uint64_t)rows; r++)
         memset(sums + r * (STREAM_SUMS / (uint64_t)rows), 0, (columns + LANES - 1) / LANES * LANES * sizeof *sums);
     ROLLED for (; p + STREAM_STEPS <= depth; p += STREAM_STEPS)
-        stream_steps(rows, STREAM_STEPS, a + p * g->a_step, g->a_row, g->a_step, b + p * g->b_step, g->b_step, columns, sums);
+        stream_steps(rows, STREAM_STEPS, a + p * g->a_step, g->a_row, g->a_step, b + p * g->b_step, g->b_step, columns,
+                     sums);
     ROLLED for (; p < depth; p++)
         stream_steps(rows, 1, a + p * g->a_step, g->a_row, g->a_step, b + p * g->b_step, g->b_step, columns, sums);
 }
