@@ -817,6 +817,8 @@ static void floating_point_environment(void)
 
 /* ---- Simple calls ---- */
 
+#define ARRAY(x) {(void *)(x), sizeof(x)}
+
 static void simple_states(void)
 {
     float one[4] = {1, 2, 3, 4}, two[4];
@@ -872,6 +874,41 @@ static void simple_operations(void)
     REFUSED(adead_softmax(buffer, NULL, 1, 2), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_softmax(buffer, buffer + 1, 1, 2), ADEAD_OVERLAP);
     CHECK_EQ(adead_shutdown(), ADEAD_OK);
+}
+
+/* The short way of small products, which no machine takes, against ref: shapes of every kernel behind it, with a NaN and an
+ * infinity, while the caller rounds upward; neither that nor its exception flags may change. */
+static void simple_products(void)
+{
+    static const uint32_t shapes[][3] = {{1, 1, 1},   {4, 4, 4},    {5, 3, 7},    {16, 16, 16}, {15, 47, 64}, {64, 64, 64},
+                                         {1, 31, 64}, {65, 64, 63}, {100, 70, 7}, {90, 7, 70},  {7, 100, 300}, {33, 65, 129},
+                                         {127, 1, 99}, {3, 600, 90}, {90, 99, 120}};
+    static float          a[1 << 15], b[1 << 16], c[1 << 14], expected[1 << 14];
+    adead_runtime_options options = {.size = sizeof options, .backend = "ref"};
+    adead_runtime        *reference = NULL;
+    CHECK_EQ(adead_runtime_create(&options, &reference), ADEAD_OK);
+    CHECK_EQ(adead_init(ADEAD_AUTO), ADEAD_OK);
+    for (unsigned i = 0; i < ADEAD_COUNT(shapes); i++) {
+        const uint32_t  m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
+        uint64_t        seed = i;
+        adead_operation op = {.size = sizeof op, .opcode = ADEAD_COMPUTE_MATMUL, .dims = {m, n, k},
+                              .arrays = {ARRAY(a), ARRAY(b), ARRAY(expected)}};
+        for (unsigned j = 0; j < m * k; j++) a[j] = (float)(test_random(&seed) % 2001) / 1000 - 1;
+        for (unsigned j = 0; j < k * n; j++) b[j] = (float)(test_random(&seed) % 2001) / 1000 - 1;
+        if (i % 2) a[m * k / 2] = adead_bits_f32(0x7F800000);
+        if (i % 3 == 1) b[k * n - 1] = adead_bits_f32(0xFFC12345);
+        CHECK_EQ(adead_compute(reference, &op), ADEAD_OK);
+        feclearexcept(FE_ALL_EXCEPT);
+        fesetround(FE_UPWARD);
+        int status = adead_matmul(a, b, c, m, n, k), mode = fegetround(), flags = fetestexcept(FE_ALL_EXCEPT);
+        fesetround(FE_TONEAREST);
+        CHECK_EQ(status, ADEAD_OK);
+        CHECK_EQ(mode, FE_UPWARD);
+        CHECK_EQ(flags, 0);
+        CHECK(memcmp(c, expected, m * n * sizeof *c) == 0, "%u x %u x %u", (unsigned)m, (unsigned)n, (unsigned)k);
+    }
+    CHECK_EQ(adead_shutdown(), ADEAD_OK);
+    adead_runtime_destroy(reference);
 }
 
 static void simple_memory(void)
@@ -931,8 +968,6 @@ static void simple_threads(void)
 }
 
 /* ---- Operations on arrays ---- */
-
-#define ARRAY(x) {(void *)(x), sizeof(x)}
 
 static void compute_operations(void)
 {
@@ -1087,5 +1122,5 @@ static void selftest(void)
 TEST_MAIN("ffi", T(names) T(backends) T(runtime_options) T(later_structs) T(environment) T(program_arguments)
           T(program_files) T(program_facts) T(refused_program) T(instance_arguments) T(run_and_outputs) T(lent_inputs)
           T(traps) T(trace_and_profile) T(children_keep_parents) T(allocation_failures) T(threads_share_a_program)
-          T(floating_point_environment) T(simple_states) T(simple_operations) T(simple_memory) T(simple_threads)
-          T(compute_operations) T(compute_refuses) T(compute_threads) T(selftest))
+          T(floating_point_environment) T(simple_states) T(simple_operations) T(simple_products) T(simple_memory)
+          T(simple_threads) T(compute_operations) T(compute_refuses) T(compute_threads) T(selftest))

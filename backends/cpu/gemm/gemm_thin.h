@@ -77,9 +77,8 @@ VEC_FN static void gemm_streams(const adead_gemm *g)
 
 /* ---- B's rows next to each other: vectors of columns come by transposing squares in registers ---- */
 
-/* One row of A is multiplied by LINE_VECTORS vectors of columns at once, which hides the latency of an addition, but not a B
- * of more than LINES_CACHED floats by sixteen lanes: fewer lines at once are read faster from memory, and do not wait for
- * additions. */
+/* One row of A has LINE_VECTORS vectors of columns at once, so that additions of one hide the latency of another. With
+ * sixteen lanes only up to a B of LINES_CACHED floats: a larger one is waited for anyway, and less with fewer lines. */
 enum { LINE_ROWS = LANES == 16 ? 8 : 4, LINE_VECTORS = LANES >= 8 ? 2 : 4, LINES_CACHED = 1 << 18 };
 
 /* out[s] lane l = x[l line + s]. All of a line is loaded before the next but three: where lines lie a power of two apart,
