@@ -66,9 +66,9 @@ static void run_elements(const pieces *p, uint64_t from, uint64_t count)
     for (uint64_t i = 0; i < count; i += ADEAD_CPU_STREAM_BLOCK) {
         _Alignas(64) float block[ADEAD_CPU_STREAM_BLOCK];
         uint64_t           n = adead_min_u64(ADEAD_CPU_STREAM_BLOCK, count - i);
-        for (uint64_t line = 0; line < n; line += 16) { /* the next block's lines; harmless behind the end */
-            __builtin_prefetch((const char *)(adead_cpu_floats(op, 0) + from + i + n + line));
-            if (two) __builtin_prefetch((const char *)(adead_cpu_floats(op, 1) + from + i + n + line));
+        for (uint64_t line = 0; line < n; line += 16) { /* lines some blocks on; harmless behind the end */
+            __builtin_prefetch((const char *)(adead_cpu_floats(op, 0) + from + i + 4 * n + line));
+            if (two) __builtin_prefetch((const char *)(adead_cpu_floats(op, 1) + from + i + 4 * n + line));
         }
         compute_elements(p, from + i, n, (adead_cpu_f32 *)block);
         p->kernels->stream(block, to + i, n);
