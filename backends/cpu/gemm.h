@@ -36,9 +36,21 @@ typedef struct adead_gemm {
     adead_finish_row    *finish_row; /* NULL: neither bias nor activation */
 } adead_gemm;
 
+/* One tile of a large product: 1 to mr rows and 1 to nr columns of C. A is a sliver (a_row 1, a_step mr), or in place with
+ * steps of k next to each other (a_step 1). B is in `sliver`, or, if `b` is not NULL, first packed into it. */
+typedef struct adead_gemm_tile {
+    const adead_cpu_f32 *a, *b;
+    float               *sliver;
+    adead_cpu_f32       *c;
+    uint64_t             a_row, a_step, b_step, b_column, c_row, depth, rows, columns;
+    uint32_t             stage;    /* the bits above */
+    const adead_cpu_f32 *next;     /* what is used soon, or NULL: the cache may fetch it meanwhile, ... */
+    uint64_t             next_row; /* ... up to `fetches` rows of nr floats, so far apart */
+} adead_gemm_tile;
+
 /* What an instruction set supplies. A sliver is 64-byte aligned; `depth` is at most KC. */
 typedef struct adead_gemm_kernels {
-    uint32_t mr, nr; /* rows and columns of a tile */
+    uint32_t mr, nr, fetches; /* rows and columns of a tile; rows that it fetches meanwhile */
     /* `depth` groups of mr rows of A (rows <= mr), or of nr columns of B (columns <= nr); what is missing becomes +0. */
     void (*pack_a)(const adead_cpu_f32 *a, uint64_t a_row, uint64_t a_step, uint64_t rows, uint64_t depth, float *sliver);
     void (*pack_b)(const adead_cpu_f32 *b, uint64_t b_step, uint64_t b_column, uint64_t depth, uint64_t columns,
@@ -46,6 +58,7 @@ typedef struct adead_gemm_kernels {
     /* One tile of C, of 1 to mr rows and 1 to nr columns, from slivers; `stage` has the bits above. */
     void (*tile)(const float *a, const float *b, uint64_t depth, adead_cpu_f32 *c, uint64_t c_row, uint64_t rows,
                  uint64_t columns, uint32_t stage);
+    void (*large_tile)(const adead_gemm_tile *tile);
     adead_small_product *small; /* vm/backend.h: adead_gemm_run_small of these kernels */
     /* Whole products without packing, bias and activation; m, n and k are not 0. `direct` and `streams` want B's columns
      * next to each other (b_column 1): `direct` is for what is small, `streams` for a few rows of A and a large B. `lines`
@@ -65,9 +78,9 @@ extern const adead_gemm_kernels adead_gemm_scalar;
 
 /* The product if it is for one thread and needs no working memory; else false. */
 bool adead_gemm_run_small(const adead_gemm_kernels *kernels, const adead_gemm *g);
-/* The whole product on the calling thread. `pack` is working memory of adead_gemm_pack_bytes(kernels, g->m or more), aligned
+/* The whole product on the calling thread. `pack` is working memory of adead_gemm_pack_bytes(kernels, g->n or more), aligned
  * to 64. */
 void     adead_gemm_run(const adead_gemm_kernels *kernels, const adead_gemm *g, float *pack);
-uint64_t adead_gemm_pack_bytes(const adead_gemm_kernels *kernels, uint64_t m);
+uint64_t adead_gemm_pack_bytes(const adead_gemm_kernels *kernels, uint64_t n);
 
 #endif

@@ -90,7 +90,7 @@ adead_status adead_cpu_run_matmul(adead_cpu_device *device, const adead_tensor_o
         d.stride_c = op->dims[ADEAD_DIM_STRIDE_C];
     }
     uint32_t threads = adead_cpu_product_threads(device, g.m, g.n, g.k * batch);
-    d.pack_bytes = adead_gemm_pack_bytes(d.kernels, g.m);
+    d.pack_bytes = adead_gemm_pack_bytes(d.kernels, g.n);
     d.packs = adead_scratch_get(&device->scratch, &device->host, threads * d.pack_bytes, failure);
     if (!d.packs) return ADEAD_NO_MEMORY;
     run_products(&d, batch, threads);
@@ -113,7 +113,7 @@ adead_status adead_cpu_run_matmul_half(adead_cpu_device *device, const adead_ten
     adead_convert           *narrow = bf16 ? kernels->narrow_bf16 : kernels->narrow_f16;
     adead_gemm               g = product_of(op);
     uint64_t m = g.m, a_floats = m * g.k, b_floats = g.k * g.n, group = group_rows(m, g.n, kernels->gemm->mr);
-    uint64_t pack_bytes = adead_gemm_pack_bytes(kernels->gemm, group);
+    uint64_t pack_bytes = adead_gemm_pack_bytes(kernels->gemm, g.n);
     uint32_t threads = adead_cpu_product_threads(device, group, g.n, g.k);
     char    *packs = adead_scratch_get(&device->scratch, &device->host,
                                        threads * pack_bytes + 4 * (a_floats + b_floats + group * g.n), failure);
@@ -139,7 +139,7 @@ adead_status adead_cpu_run_ffn(adead_cpu_device *device, const adead_tensor_op *
     const adead_gemm_kernels *kernels = device->kernels->gemm;
     uint64_t                  seq = op->dims[0], dim = op->dims[1], hidden = op->dims[2];
     uint64_t                  group = group_rows(seq, hidden, kernels->mr);
-    uint64_t                  pack_bytes = adead_gemm_pack_bytes(kernels, group);
+    uint64_t                  pack_bytes = adead_gemm_pack_bytes(kernels, adead_max_u64(dim, hidden));
     uint32_t                  threads = adead_cpu_product_threads(device, group, dim, hidden);
     char *packs = adead_scratch_get(&device->scratch, &device->host, threads * pack_bytes + 4 * group * hidden, failure);
     if (!packs) return ADEAD_NO_MEMORY;

@@ -6,7 +6,7 @@
 #define GEMM_KERNELS adead_gemm_avx512
 #define MR 14
 #define NV 2
-#define UNROLL 2
+#define UNROLL 4
 #define MASKS 2
 
 /* Quarters of four rows each come together by loads that insert, which leaves eight shuffles for 64 floats. */
