@@ -24,20 +24,20 @@ static const adead_import *import_of(const adead_instance *instance, uint32_t in
 
 static void make_value(adead_foreign_value *value, uint8_t kind, uint64_t bits)
 {
-    *value = (adead_foreign_value){.type = kind};
-    if (kind == ADEAD_ARG_I32) value->as.i32 = (int32_t)(uint32_t)bits;
-    else if (kind == ADEAD_ARG_F32) value->as.f32 = adead_bits_f32((uint32_t)bits);
-    else if (kind == ADEAD_ARG_F64) value->as.f64 = adead_bits_f64(bits);
-    else value->as.i64 = (int64_t)bits;
+    *value = (adead_foreign_value){.kind = kind};
+    if (kind == ADEAD_ARG_I32) value->i32 = (int32_t)(uint32_t)bits;
+    else if (kind == ADEAD_ARG_F32) value->f32 = adead_bits_f32((uint32_t)bits);
+    else if (kind == ADEAD_ARG_F64) value->f64 = adead_bits_f64(bits);
+    else value->i64 = (int64_t)bits;
 }
 
 static uint64_t bits_of(const adead_foreign_value *value)
 {
-    switch (value->type) {
-    case ADEAD_FOREIGN_I32: return (uint32_t)value->as.i32;
-    case ADEAD_FOREIGN_F32: return adead_f32_bits(value->as.f32);
-    case ADEAD_FOREIGN_F64: return adead_f64_bits(value->as.f64);
-    default: return (uint64_t)value->as.i64;
+    switch (value->kind) {
+    case ADEAD_FOREIGN_I32: return (uint32_t)value->i32;
+    case ADEAD_FOREIGN_F32: return adead_f32_bits(value->f32);
+    case ADEAD_FOREIGN_F64: return adead_f64_bits(value->f64);
+    default: return (uint64_t)value->i64;
     }
 }
 
@@ -50,7 +50,7 @@ static adead_status call_registered(const adead_provider *provider, adead_foreig
         const adead_foreign_argument *argument = &call->arguments[i];
         make_value(&values[i], s->params[i], argument->bits);
         if (!argument->data) continue;
-        values[i].as.data = argument->data;
+        values[i].data = argument->data;
         values[i].bytes = argument->bytes;
     }
     make_value(&result, s->result, 0);
@@ -62,7 +62,7 @@ static adead_status call_registered(const adead_provider *provider, adead_foreig
                        import_of(frame->instance, call->import)->name, code);
         return ADEAD_FOREIGN_FAILED;
     }
-    if (result.type != s->result)
+    if (result.kind != s->result)
         return adead_fail(failure, ADEAD_FOREIGN_FAILED, ADEAD_NO_OFFSET, "'%s' gave a result of another type",
                           import_of(frame->instance, call->import)->name);
     call->result = s->result ? adead_foreign_bits((adead_foreign_kind)s->result, bits_of(&result)) : 0;
@@ -134,10 +134,10 @@ int adead_foreign_call_back(adead_foreign_call *call, uint32_t argument, const a
     if (count && !values) return adead_error_null("adead_foreign_call_back", "values");
     uint64_t bits[ADEAD_CALLBACK_PARAMS], answer;
     for (uint32_t i = 0; i < count; i++) {
-        if (values[i].type != type->params[i])
+        if (values[i].kind != type->params[i])
             return adead_error_make(ADEAD_INVALID_ARGUMENT, "value %u of the callback has another type", (unsigned)i);
         bits[i] = bits_of(&values[i]);
-        if (values[i].type == ADEAD_FOREIGN_REF && !adead_foreign_address(call, values[i].as.data, &bits[i]))
+        if (values[i].kind == ADEAD_FOREIGN_REF && !adead_foreign_address(call, values[i].data, &bits[i]))
             return adead_error_make(ADEAD_INVALID_ARGUMENT, "value %u does not point into an argument of the call",
                                     (unsigned)i);
     }

@@ -28,17 +28,17 @@ static const char source[] =
 static int sum(void *context, adead_foreign_call *call, const adead_foreign_value *arguments, uint32_t count,
                adead_foreign_value *result)
 {
-    const double       *values = arguments[0].as.data;
+    const double       *values = arguments[0].data;
     adead_foreign_value value = {0}, made;
     (void)context;
     (void)count;
     if (arguments[0].bytes % sizeof *values != 0) return adead_foreign_fail(call, "these are no whole numbers of f64");
-    value.type = ADEAD_FOREIGN_F64;
+    value.kind = ADEAD_FOREIGN_F64;
     for (uint64_t i = 0; i < arguments[0].bytes / sizeof *values; i++) {
-        value.as.f64 = values[i];
+        value.f64 = values[i];
         int status = adead_foreign_call_back(call, 1, &value, 1, &made);
         if (status != ADEAD_OK) return status;
-        result->as.f64 += made.as.f64;
+        result->f64 += made.f64;
     }
     return ADEAD_OK;
 }

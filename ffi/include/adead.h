@@ -300,7 +300,7 @@ ADEAD_API uint64_t adead_instance_fuel_used(adead_instance *instance);
 /* ---- Foreign functions (docs/foreign.md) ----------------------------------------------------------------------------- */
 /* What a program imports has to be granted, by name, before it runs: a function of the host's, or one of a library. */
 
-/* Types in signatures: nothing, scalars, bytes (pointer and length; pointer alone; a buffer), a function to call back. */
+/* Kinds in signatures: nothing, scalars, bytes (pointer and length; pointer alone; a buffer), a function to call back. */
 enum {
     ADEAD_FOREIGN_VOID = 0,
     ADEAD_FOREIGN_I32 = 1,
@@ -313,23 +313,22 @@ enum {
     ADEAD_FOREIGN_FN = 8
 };
 
+/* Of the fields, the one of the kind is used. */
 typedef struct adead_foreign_value {
-    uint32_t type;     /* ADEAD_FOREIGN_... */
+    uint32_t kind;  /* ADEAD_FOREIGN_... */
+    int32_t  i32;
+    int64_t  i64;   /* of FN: the function's index in the program's table */
+    double   f64;
+    float    f32;
     uint32_t reserved; /* 0 */
-    union {
-        int32_t i32;
-        int64_t i64; /* of FN: the function's index in the program's table */
-        float   f32;
-        double  f64;
-        void   *data; /* of PTR, REF and BUF: bytes that may be read and written until the function returns */
-    } as;
+    void    *data;  /* of PTR, REF and BUF: bytes that may be read and written until the function returns */
     uint64_t bytes; /* of data */
 } adead_foreign_value;
 
 /* A call that is running. */
 typedef struct adead_foreign_call adead_foreign_call;
 
-/* A function of the host's. `arguments` are as the import's signature says; `result` has its type and the value 0. Returns
+/* A function of the host's. `arguments` are as the import's signature says; `result` has its kind and the value 0. Returns
  * ADEAD_OK, or anything else to end the program with FOREIGN_FAILED. While it runs, the instance may not be used but through
  * `call`. */
 typedef int (*adead_foreign_fn)(void *context, adead_foreign_call *call, const adead_foreign_value *arguments,
@@ -337,7 +336,7 @@ typedef int (*adead_foreign_fn)(void *context, adead_foreign_call *call, const a
 /* Keeps the sentence that the program's end will have, and returns FOREIGN_FAILED:
  *     return adead_foreign_fail(call, "there is no paper"); */
 ADEAD_API int adead_foreign_fail(adead_foreign_call *call, const char *sentence);
-/* Calls the program's function that argument number `argument` (a FN) names. `values` are its arguments: their types are
+/* Calls the program's function that argument number `argument` (a FN) names. `values` are its arguments: their kinds are
  * those of the signature, a REF points into an argument of the call. `result` may be NULL. Errors: INVALID_ARGUMENT;
  * INVALID_STATE when the program has ended, in this callback or before: return then, what is returned no longer matters. */
 ADEAD_API int adead_foreign_call_back(adead_foreign_call *call, uint32_t argument, const adead_foreign_value *values,

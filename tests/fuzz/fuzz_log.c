@@ -26,10 +26,10 @@ static void demand(bool condition, const char *what)
 static int f(void *context, adead_foreign_call *call, const adead_foreign_value *a, uint32_t count,
              adead_foreign_value *result)
 {
-    adead_foreign_value values[2] = {{.type = ADEAD_FOREIGN_I64}, {.type = ADEAD_FOREIGN_REF}};
+    adead_foreign_value values[2] = {{.kind = ADEAD_FOREIGN_I64}, {.kind = ADEAD_FOREIGN_REF}};
     (void)context, (void)count;
-    ++*(uint8_t *)a[0].as.data;
-    values[1].as.data = a[1].as.data;
+    ++*(uint8_t *)a[0].data;
+    values[1].data = a[1].data;
     return adead_foreign_call_back(call, 2, values, 2, result);
 }
 
@@ -37,7 +37,7 @@ static int g(void *context, adead_foreign_call *call, const adead_foreign_value 
              adead_foreign_value *result)
 {
     (void)context, (void)call, (void)count;
-    result->as.f32 = ((uint8_t *)a[0].as.data)[3]++;
+    result->f32 = ((uint8_t *)a[0].data)[3]++;
     return ADEAD_OK;
 }
 

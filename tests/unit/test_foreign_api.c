@@ -61,39 +61,39 @@ static int mistakes;
 static int everything(void *context, adead_foreign_call *call, const adead_foreign_value *a, uint32_t count,
                       adead_foreign_value *result)
 {
-    adead_foreign_value values[5] = {{.type = ADEAD_FOREIGN_I32, .as = {.i32 = -1}},
-                                     {.type = ADEAD_FOREIGN_I64, .as = {.i64 = -2}},
-                                     {.type = ADEAD_FOREIGN_F32, .as = {.f32 = 0.5f}},
-                                     {.type = ADEAD_FOREIGN_F64, .as = {.f64 = 0.25}},
-                                     {.type = ADEAD_FOREIGN_REF, .as = {.data = (uint8_t *)a[5].as.data + 5}}};
+    adead_foreign_value values[5] = {{.kind = ADEAD_FOREIGN_I32, .i32 = -1},
+                                     {.kind = ADEAD_FOREIGN_I64, .i64 = -2},
+                                     {.kind = ADEAD_FOREIGN_F32, .f32 = 0.5f},
+                                     {.kind = ADEAD_FOREIGN_F64, .f64 = 0.25},
+                                     {.kind = ADEAD_FOREIGN_REF, .data = (uint8_t *)a[5].data + 5}};
     adead_foreign_value got;
-    bool good = context == &mistakes && count == 8 && a[0].type == ADEAD_FOREIGN_I32 && a[0].as.i32 == -3 &&
-                a[1].type == ADEAD_FOREIGN_I64 && a[1].as.i64 == -4 && a[2].type == ADEAD_FOREIGN_F32 &&
-                a[2].as.f32 == 1.5f && a[3].type == ADEAD_FOREIGN_F64 && a[3].as.f64 == 2.5 &&
-                a[4].type == ADEAD_FOREIGN_PTR && a[4].bytes == 4 &&
-                memcmp(a[4].as.data, "\1\2\3\4", 4) == 0 && a[5].type == ADEAD_FOREIGN_REF && a[5].bytes == 8 &&
-                a[6].type == ADEAD_FOREIGN_BUF && a[6].bytes == 8 && ((uint8_t *)a[6].as.data)[7] == 7 &&
-                a[7].type == ADEAD_FOREIGN_FN && a[7].as.i64 == 0 && result->type == ADEAD_FOREIGN_F64;
+    bool good = context == &mistakes && count == 8 && a[0].kind == ADEAD_FOREIGN_I32 && a[0].i32 == -3 &&
+                a[1].kind == ADEAD_FOREIGN_I64 && a[1].i64 == -4 && a[2].kind == ADEAD_FOREIGN_F32 &&
+                a[2].f32 == 1.5f && a[3].kind == ADEAD_FOREIGN_F64 && a[3].f64 == 2.5 &&
+                a[4].kind == ADEAD_FOREIGN_PTR && a[4].bytes == 4 &&
+                memcmp(a[4].data, "\1\2\3\4", 4) == 0 && a[5].kind == ADEAD_FOREIGN_REF && a[5].bytes == 8 &&
+                a[6].kind == ADEAD_FOREIGN_BUF && a[6].bytes == 8 && ((uint8_t *)a[6].data)[7] == 7 &&
+                a[7].kind == ADEAD_FOREIGN_FN && a[7].i64 == 0 && result->kind == ADEAD_FOREIGN_F64;
     mistakes += !good;
     mistakes += adead_foreign_call_back(call, 7, values, 5, &got) != ADEAD_OK;
-    mistakes += got.type != ADEAD_FOREIGN_I64 || got.as.i64 != 77;
+    mistakes += got.kind != ADEAD_FOREIGN_I64 || got.i64 != 77;
     mistakes += adead_foreign_call_back(call, 7, values, 5, NULL) != ADEAD_OK;
     mistakes += adead_foreign_call_back(NULL, 7, values, 5, NULL) != ADEAD_INVALID_ARGUMENT;
     mistakes += adead_foreign_call_back(call, 6, values, 5, NULL) != ADEAD_INVALID_ARGUMENT;
     mistakes += adead_foreign_call_back(call, 8, values, 5, NULL) != ADEAD_INVALID_ARGUMENT;
     mistakes += adead_foreign_call_back(call, 7, values, 4, NULL) != ADEAD_INVALID_ARGUMENT;
     mistakes += adead_foreign_call_back(call, 7, NULL, 5, NULL) != ADEAD_INVALID_ARGUMENT;
-    values[0].type = ADEAD_FOREIGN_I64;
+    values[0].kind = ADEAD_FOREIGN_I64;
     mistakes += adead_foreign_call_back(call, 7, values, 5, NULL) != ADEAD_INVALID_ARGUMENT;
-    values[0].type = ADEAD_FOREIGN_I32;
-    values[4].as.data = values;
+    values[0].kind = ADEAD_FOREIGN_I32;
+    values[4].data = values;
     mistakes += adead_foreign_call_back(call, 7, values, 5, NULL) != ADEAD_INVALID_ARGUMENT;
     mistakes += adead_instance_set_foreign(instance, "host!everything", everything, NULL) != ADEAD_INVALID_STATE;
     mistakes += adead_instance_record(instance, NULL, NULL) != ADEAD_INVALID_STATE;
     mistakes += adead_instance_replay(instance, NULL, 0) != ADEAD_INVALID_STATE;
     mistakes += adead_instance_reset(instance) != ADEAD_INVALID_STATE;
-    ((uint8_t *)a[6].as.data)[0] = 9;
-    result->as.f64 = -0.5;
+    ((uint8_t *)a[6].data)[0] = 9;
+    result->f64 = -0.5;
     return ADEAD_OK;
 }
 
@@ -133,7 +133,7 @@ static int failing(void *context, adead_foreign_call *call, const adead_foreign_
     (void)a, (void)count;
     if (!context) return 12345;
     if (*(const char *)context) return adead_foreign_fail(call, context);
-    result->type = ADEAD_FOREIGN_I32;
+    result->kind = ADEAD_FOREIGN_I32;
     return ADEAD_OK;
 }
 
@@ -202,20 +202,20 @@ static uint64_t world; /* what the foreign functions draw from: never the same t
 static int oracle(void *context, adead_foreign_call *call, const adead_foreign_value *a, uint32_t count,
                   adead_foreign_value *result)
 {
-    adead_foreign_value values[2] = {{.type = ADEAD_FOREIGN_I64}, {.type = ADEAD_FOREIGN_REF}}, got;
-    uint8_t            *bytes = a[0].as.data, *buffer = a[1].as.data;
+    adead_foreign_value values[2] = {{.kind = ADEAD_FOREIGN_I64}, {.kind = ADEAD_FOREIGN_REF}}, got;
+    uint8_t            *bytes = a[0].data, *buffer = a[1].data;
     (void)context, (void)count;
     for (int i = 0; i < 3; i++) {
         bytes[20 + 30 * i] = (uint8_t)test_random(&world);
         bytes[21 + 30 * i] ^= 0xFF;
         buffer[i] = (uint8_t)test_random(&world);
-        values[0].as.i64 = (int64_t)test_random(&world);
-        values[1].as.data = bytes + 8 * i;
+        values[0].i64 = (int64_t)test_random(&world);
+        values[1].data = bytes + 8 * i;
         if (adead_foreign_call_back(call, 2, values, 2, &got) != ADEAD_OK) return 1;
-        result->as.i64 ^= got.as.i64;
+        result->i64 ^= got.i64;
     }
-    memcpy(buffer + 24, &result->as.i64, 8);
-    bytes[99] = (uint8_t)result->as.i64;
+    memcpy(buffer + 24, &result->i64, 8);
+    bytes[99] = (uint8_t)result->i64;
     return ADEAD_OK;
 }
 
@@ -223,7 +223,7 @@ static int random_f64(void *context, adead_foreign_call *call, const adead_forei
                       adead_foreign_value *result)
 {
     (void)context, (void)call, (void)count;
-    result->as.f64 = a[0].as.i32 + (double)(test_random(&world) >> 11) * 0x1p-53;
+    result->f64 = a[0].i32 + (double)(test_random(&world) >> 11) * 0x1p-53;
     return ADEAD_OK;
 }
 

@@ -228,6 +228,24 @@ constants! {
     ADEAD_VULKAN: c_int = 2;
     /// For [`adead_init`]: whatever is best.
     ADEAD_AUTO: c_int = 255;
+    /// In signatures of foreign functions: nothing.
+    ADEAD_FOREIGN_VOID: u32 = 0;
+    /// In signatures of foreign functions: a 32-bit integer.
+    ADEAD_FOREIGN_I32: u32 = 1;
+    /// In signatures of foreign functions: a 64-bit integer.
+    ADEAD_FOREIGN_I64: u32 = 2;
+    /// In signatures of foreign functions: a float.
+    ADEAD_FOREIGN_F32: u32 = 3;
+    /// In signatures of foreign functions: a double.
+    ADEAD_FOREIGN_F64: u32 = 4;
+    /// In signatures of foreign functions: bytes: pointer and length.
+    ADEAD_FOREIGN_PTR: u32 = 5;
+    /// In signatures of foreign functions: bytes: a pointer alone.
+    ADEAD_FOREIGN_REF: u32 = 6;
+    /// In signatures of foreign functions: a buffer: pointer and size.
+    ADEAD_FOREIGN_BUF: u32 = 7;
+    /// In signatures of foreign functions: a function to call back.
+    ADEAD_FOREIGN_FN: u32 = 8;
 }
 
 macro_rules! handles {
@@ -251,12 +269,24 @@ handles! {
     adead_program
     /// A program with its state, for one thread at a time.
     adead_instance
+    /// A foreign call that is running.
+    adead_foreign_call
 }
 
 /// Receives bytes in order; returns 0 to go on.
 pub type adead_write_fn = Option<unsafe extern "C" fn(context: *mut c_void, bytes: *const c_void, size: usize) -> c_int>;
 /// Called before each instruction: offset in the stream, task number, the instruction as text.
 pub type adead_trace_fn = Option<unsafe extern "C" fn(context: *mut c_void, offset: u64, task: u32, text: *const c_char)>;
+/// A function of the host's that programs may import.
+pub type adead_foreign_fn = Option<
+    unsafe extern "C" fn(
+        context: *mut c_void,
+        call: *mut adead_foreign_call,
+        arguments: *const adead_foreign_value,
+        count: u32,
+        result: *mut adead_foreign_value,
+    ) -> c_int,
+>;
 /// Called once per operation of [`adead_selftest`] (the header has no name for this type).
 pub type adead_report_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, operation: *const c_char, cases: u64, mismatches: u64)>;
@@ -384,6 +414,25 @@ records! {
         /// Tasks, and channels.
         tasks: u32,
     }
+    /// An argument or result of a foreign function. Of the fields, the one of the kind is used.
+    adead_foreign_value {
+        /// ADEAD_FOREIGN_...
+        kind: u32,
+        /// Of I32.
+        i32: i32,
+        /// Of I64; of FN: the function's index in the program's table.
+        i64: i64,
+        /// Of F64.
+        f64: f64,
+        /// Of F32.
+        f32: f32,
+        /// 0.
+        reserved: u32,
+        /// Of PTR, REF and BUF: bytes that may be read and written until the function returns.
+        data: *mut c_void,
+        /// Of data.
+        bytes: u64,
+    }
     /// One kind of instruction in a profiled run.
     adead_profile_row {
         /// sizeof(adead_profile_row)
@@ -480,6 +529,8 @@ functions! {
     fn adead_program_input_default(program: *mut adead_program, index: u32, value: *mut adead_tensor) -> c_int;
     /// "library!symbol" of an import, NULL past the end.
     fn adead_program_import(program: *mut adead_program, index: u32) -> *const c_char;
+    /// Its signature, NULL past the end.
+    fn adead_program_import_signature(program: *mut adead_program, index: u32) -> *const c_char;
     /// `limits` may be NULL.
     fn adead_instance_create(program: *mut adead_program, limits: *const adead_limits, instance: *mut *mut adead_instance) -> c_int;
     /// Accepts NULL.
@@ -506,6 +557,18 @@ functions! {
     fn adead_instance_clear(instance: *mut adead_instance) -> c_int;
     /// Fuel used by the last run.
     fn adead_instance_fuel_used(instance: *mut adead_instance) -> u64;
+    /// Keeps the sentence that the program's end will have, and returns FOREIGN_FAILED.
+    fn adead_foreign_fail(call: *mut adead_foreign_call, sentence: *const c_char) -> c_int;
+    /// Calls the program's function that an argument names.
+    fn adead_foreign_call_back(call: *mut adead_foreign_call, argument: u32, values: *const adead_foreign_value, count: u32, result: *mut adead_foreign_value) -> c_int;
+    /// Provides the imports of that name; NULL takes the function back.
+    fn adead_instance_set_foreign(instance: *mut adead_instance, name: *const c_char, function: adead_foreign_fn, context: *mut c_void) -> c_int;
+    /// Lets the program call a function of a library, or all that it imports from it (`library!*`).
+    fn adead_instance_allow_foreign(instance: *mut adead_instance, name: *const c_char, path: *const c_char) -> c_int;
+    /// Later runs write a log of their foreign calls.
+    fn adead_instance_record(instance: *mut adead_instance, write: adead_write_fn, context: *mut c_void) -> c_int;
+    /// Later runs take what foreign functions did from a log.
+    fn adead_instance_replay(instance: *mut adead_instance, bytes: *const c_void, size: usize) -> c_int;
     /// Calls `trace` before each instruction.
     fn adead_instance_set_trace(instance: *mut adead_instance, trace: adead_trace_fn, context: *mut c_void) -> c_int;
     /// Counts and times each kind of instruction in later runs.
