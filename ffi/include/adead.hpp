@@ -264,6 +264,22 @@ public:
         };
         return done(adead_instance_set_stream(get(), *sink_ ? call : nullptr, sink_.get()));
     }
+    // Foreign functions (docs/foreign.md): a function of the host's, which must not throw, for the imports of that name; a
+    // function of a library, or `library!*` for all; the log of later runs, appended to `log`, which must outlive them; runs
+    // from such a log.
+    Result<void> set_foreign(const char *name, adead_foreign_fn function, void *context = nullptr)
+    {
+        return done(adead_instance_set_foreign(get(), name, function, context));
+    }
+    Result<void> allow_foreign(const char *name, const char *path = nullptr)
+    {
+        return done(adead_instance_allow_foreign(get(), name, path));
+    }
+    Result<void> record(std::vector<std::uint8_t> &log)
+    {
+        return done(adead_instance_record(get(), detail::append<std::vector<std::uint8_t>>, &log));
+    }
+    Result<void> replay(View<const std::uint8_t> log) { return done(adead_instance_replay(get(), log.data(), log.size())); }
     std::uint64_t fuel_used() const noexcept { return adead_instance_fuel_used(get()); }
 
 private:

@@ -107,6 +107,26 @@ static void programs(const adead::Runtime &runtime)
     instance.read_memory(64, {reinterpret_cast<std::uint8_t *>(&last), sizeof last});
     check(last == 1, "read_memory");
 
+    static const char           calling[] = ".import \"host!seven\" \"i64()\"\n  call.foreign 0, r1\n  halt\n";
+    adead::Program              caller = runtime.assemble(calling);
+    adead::Instance             recorded = caller.instance(), replayed = caller.instance();
+    std::vector<std::uint8_t>   log;
+    int                         called = 0;
+    const adead_foreign_fn      seven = [](void *context, adead_foreign_call *, const adead_foreign_value *, std::uint32_t,
+                                           adead_foreign_value *result) {
+        ++*static_cast<int *>(context);
+        result->i64 = 7;
+        return static_cast<int>(ADEAD_OK);
+    };
+    refused(ADEAD_IMPORT_MISSING, "import_missing", [&] { recorded.run(); });
+    refused(ADEAD_NAME_NOT_FOUND, "allow_foreign", [&] { recorded.allow_foreign("host!eight"); });
+    recorded.set_foreign("host!seven", seven, &called);
+    recorded.record(log);
+    recorded.run();
+    replayed.replay(log);
+    replayed.run();
+    check(called == 1 && recorded.fuel_used() == replayed.fuel_used(), "record_and_replay");
+
     adead::Instance moved = std::move(instance);
     moved.reset();
     moved.on_write([](adead::View<const std::uint8_t>) { return false; });

@@ -157,8 +157,8 @@ static int scribble(void *context, adead_foreign_call *call, const adead_foreign
                     adead_foreign_value *result)
 {
     (void)count, (void)result;
-    memset(a[0].as.data, 1, a[0].bytes);
-    memset(a[1].as.data, 2, a[1].bytes); /* the same buffer */
+    memset(a[0].data, 1, a[0].bytes);
+    memset(a[1].data, 2, a[1].bytes); /* the same buffer */
     (void)call;
     return adead_instance_clear(context) == ADEAD_INVALID_STATE ? ADEAD_OK : 1;
 }
@@ -392,6 +392,63 @@ static void a_log_that_is_not_taken(void)
     close_all();
 }
 
+/* ---- Memory that runs out ---- */
+
+typedef struct limited { uint64_t calls, fail, live; } limited;
+
+static void *limited_allocate(void *context, size_t size)
+{
+    limited *l = context;
+    void    *memory = ++l->calls == l->fail ? NULL : calloc(1, size);
+    l->live += memory != NULL;
+    return memory;
+}
+
+static void limited_release(void *context, void *memory, size_t size)
+{
+    (void)size;
+    ((limited *)context)->live--;
+    free(memory);
+}
+
+/* Everything from the runtime to the replayed run; the first status that is not OK. */
+static int whole_story(limited *l)
+{
+    adead_runtime_options options = {.size = sizeof options, .backend = "ref", .allocate = limited_allocate,
+                                     .release = limited_release, .context = l};
+    log_bytes.size = 0;
+    int status = adead_runtime_create(&options, &runtime);
+    if (!status) status = adead_program_assemble(runtime, asking_asm, sizeof asking_asm - 1, &program);
+    for (int replay = 0; replay < 2 && !status; replay++) {
+        status = adead_instance_create(program, NULL, &instance);
+        if (!status && replay) status = adead_instance_replay(instance, log_bytes.data, log_bytes.size);
+        if (!status && !replay) status = adead_instance_set_foreign(instance, "host!oracle", oracle, NULL);
+        if (!status && !replay) status = adead_instance_set_foreign(instance, "host!random", random_f64, NULL);
+        if (!status && !replay) status = adead_instance_record(instance, collect, &log_bytes);
+        if (!status) status = adead_instance_run(instance);
+        adead_instance_destroy(instance);
+        instance = NULL;
+    }
+    close_all();
+    return status;
+}
+
+static void allocation_may_fail_anywhere(void)
+{
+    close_all();
+    for (uint64_t fail = 1;; fail++) {
+        limited l = {.fail = fail};
+        int     status = whole_story(&l);
+        CHECK(l.live == 0, "allocation %d fails: %d are left", (int)fail, (int)l.live);
+        if (status == ADEAD_OK) {
+            CHECK(fail > 20, "%d allocations", (int)fail);
+            break;
+        }
+        CHECK(status == ADEAD_NO_MEMORY, "allocation %d: %s", (int)fail,
+              adead_status_name(status));
+    }
+}
+
 /* ---- Hostile logs ---- */
 
 static void cut_and_changed_logs(void)
@@ -486,4 +543,5 @@ static void events_out_of_place(void)
 
 TEST_MAIN("foreign_api", T(registered_functions) T(failures) T(a_lent_input_is_not_written) T(replayed_bit_for_bit)
                              T(other_inputs_are_noticed) T(ends_are_replayed) T(pure_programs_have_logs_too)
-                                 T(a_log_that_is_not_taken) T(cut_and_changed_logs) T(events_out_of_place))
+                                 T(a_log_that_is_not_taken) T(allocation_may_fail_anywhere) T(cut_and_changed_logs)
+                                     T(events_out_of_place))

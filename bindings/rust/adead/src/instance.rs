@@ -103,8 +103,8 @@ impl Instance {
     /// Verifies the program, if that was not done, and makes an instance of it.
     ///
     /// # Errors
-    /// 3xx with an offset, `OUT_OF_MEMORY` (the program declares more than the limit), `IMPORT_MISSING`, `NO_MEMORY`,
-    /// `INVALID_ARGUMENT` (impossible limits).
+    /// 3xx with an offset, `OUT_OF_MEMORY` (the program declares more than the limit), `NO_MEMORY`, `INVALID_ARGUMENT`
+    /// (impossible limits).
     pub fn with_limits(program: &Program, limits: Limits) -> Result<Instance> {
         let limits = sys::adead_limits {
             size: mem::size_of::<sys::adead_limits>() as u32,
