@@ -48,7 +48,6 @@ const hot_files = [_][]const u8{
     "vm/threaded.c",
     "vm/switched.c",
     "vm/tensor.c",
-    "vm/devices.c",
     "vm/base/sha256.c",
     "vm/base/softfloat.c",
     "alloc/block.c",
