@@ -52,13 +52,21 @@ adead_slot *adead_slot_take(adead_slots *slots)
     return &slots->slots[at];
 }
 
+static adead_status open_device(adead_runtime *runtime, uint32_t threads, adead_slot *s, adead_failure *failure)
+{
+    adead_status status = adead_runtime_open(runtime, threads, &s->device, &s->reference_device, failure);
+    if (status == ADEAD_OK && runtime->backend->small_product)
+        atomic_store(&runtime->small_product, runtime->backend->small_product(s->device));
+    return status;
+}
+
 adead_status adead_slot_execute(adead_slots *slots, adead_slot *s, adead_runtime *runtime, const adead_tensor_op *op,
                                 adead_failure *failure)
 {
     adead_fpenv  fpenv = adead_fpenv_enter();
     adead_status status = ADEAD_OK;
     if (ADEAD_UNLIKELY(!s->device))
-        status = adead_runtime_open(runtime, s == slots->slots ? 0 : 1, &s->device, &s->reference_device, failure);
+        status = open_device(runtime, s == slots->slots ? 0 : 1, s, failure);
     if (ADEAD_LIKELY(status == ADEAD_OK))
         status = adead_tensor_execute(runtime->backend, s->device, runtime->reference, s->reference_device, op, failure);
     adead_fpenv_leave(fpenv);

@@ -37,6 +37,7 @@ struct adead_runtime {
     const adead_backend *reference;
     char                 variant[ADEAD_VARIANT_MAX + 1]; /* empty: none asked for */
     adead_slots          slots;                          /* for operations outside of programs */
+    _Atomic(adead_small_product *) small_product; /* the backend's (vm/backend.h); NULL: none, or no device is open yet */
 };
 
 /* The verifier's answer about a program: made once, then only read. */

@@ -803,7 +803,7 @@ static void simple_products(void)
                                          {127, 1, 99}, {3, 600, 90}, {90, 99, 120}};
     static float          a[1 << 15], b[1 << 16], c[1 << 14], expected[1 << 14];
     adead_runtime_options options = {.size = sizeof options, .backend = "ref"};
-    adead_runtime        *reference = NULL;
+    adead_runtime        *reference = NULL, *runtime = open_runtime();
     CHECK_EQ(adead_runtime_create(&options, &reference), ADEAD_OK);
     CHECK_EQ(adead_init(ADEAD_AUTO), ADEAD_OK);
     for (unsigned i = 0; i < ADEAD_COUNT(shapes); i++) {
@@ -824,9 +824,28 @@ static void simple_products(void)
         CHECK_EQ(mode, FE_UPWARD);
         CHECK_EQ(flags, 0);
         CHECK(memcmp(c, expected, m * n * sizeof *c) == 0, "%u x %u x %u", (unsigned)m, (unsigned)n, (unsigned)k);
+        memset(c, 0, sizeof c);
+        op.arrays[2] = (adead_array){c, 4 * m * n};
+        fesetround(FE_UPWARD);
+        status = adead_compute(runtime, &op);
+        fesetround(FE_TONEAREST);
+        CHECK_EQ(status, ADEAD_OK);
+        CHECK(memcmp(c, expected, m * n * sizeof *c) == 0, "%u x %u x %u", (unsigned)m, (unsigned)n, (unsigned)k);
+        /* What is wrong is still refused when the short way is open. */
+        op.arrays[2].bytes--;
+        REFUSED(adead_compute(runtime, &op), ADEAD_OUT_OF_BOUNDS);
+        op.arrays[2] = (adead_array){a + m * k - 1, 4 * m * n};
+        REFUSED(adead_compute(runtime, &op), ADEAD_OVERLAP);
+        op.arrays[2] = (adead_array){(char *)b - 4 * m * n + 1, 4 * m * n};
+        REFUSED(adead_compute(runtime, &op), ADEAD_OVERLAP);
+        op.arrays[2] = (adead_array){NULL, 4 * m * n};
+        REFUSED(adead_compute(runtime, &op), ADEAD_INVALID_ARGUMENT);
+        op.arrays[2] = (adead_array){c, UINT64_MAX};
+        REFUSED(adead_compute(runtime, &op), ADEAD_INVALID_ARGUMENT);
     }
     CHECK_EQ(adead_shutdown(), ADEAD_OK);
     adead_runtime_destroy(reference);
+    adead_runtime_destroy(runtime);
 }
 
 static void simple_memory(void)
