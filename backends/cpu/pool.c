@@ -53,7 +53,6 @@ static void join(thread t)
     WaitForSingleObject(t, INFINITE);
     CloseHandle(t);
 }
-static void prepare_for_fork(void) {}
 #else
 #include <pthread.h>
 
@@ -74,7 +73,6 @@ static void wait_for(condition *c, mutex *m) { pthread_cond_wait(c, m); }
 static void wake(condition *c) { pthread_cond_broadcast(c); }
 static bool start(thread *t, void *(*body)(void *)) { return pthread_create(t, NULL, body, NULL) == 0; }
 static void join(thread t) { pthread_join(t, NULL); }
-static void prepare_for_fork(void);
 #endif
 
 static struct {
@@ -107,13 +105,8 @@ static void forget_threads(void)
     pool.taken = pool.stopping = false;
 }
 
-static void register_fork_handler(void) { pthread_atfork(NULL, NULL, forget_threads); }
-
-static void prepare_for_fork(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, register_fork_handler);
-}
+/* When the library is loaded, not with the first job: a child forked in between would inherit a mutex that nobody opens. */
+__attribute__((constructor)) static void register_fork_handler(void) { pthread_atfork(NULL, NULL, forget_threads); }
 #endif
 
 static void run_parts(adead_pool_part *part, void *context, uint64_t count, uint32_t number)
@@ -201,7 +194,6 @@ static bool announce(uint32_t threads, uint64_t count, adead_pool_part *part, vo
         return false;
     }
     pool.taken = true;
-    prepare_for_fork();
     while (pool.workers + 1 < threads && start(&pool.threads[pool.workers], work)) {
         pool.workers++;
         pool.spins = pool.workers < adead_cpu_cores();

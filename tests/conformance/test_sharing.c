@@ -12,28 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN 0
-#endif
-
-/* The allocator of AddressSanitizer, and all of ThreadSanitizer, may not be used in a child that was forked while other
- * threads were inside: there the process forks when they are gone. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { FORKS_ALONE = 1 };
-#else
-enum { FORKS_ALONE = UNDER_TSAN };
-#endif
-
 /* Enough rounds that jobs of different threads meet in the pool; a sanitized round takes ten times as long. */
-enum { HOSTS = 5, CASES = 5, ROUNDS = UNDER_TSAN ? 6 : 30, CHILDREN = UNDER_TSAN ? 2 : 6, ROOM = 1 << 21 };
+enum { HOSTS = 5, CASES = 5, ROUNDS = TEST_UNDER_TSAN ? 6 : 30, CHILDREN = TEST_UNDER_TSAN ? 2 : 6, ROOM = 1 << 21 };
 
 static struct {
     test_case    tests[CASES];
@@ -141,9 +121,9 @@ static void devices_side_by_side(void)
         hosts[i].variant = names[(unsigned)i % available];
         CHECK(pthread_create(&hosts[i].thread, NULL, host_body, &hosts[i]) == 0);
     }
-    for (int i = 0; i < CHILDREN && !child && !FORKS_ALONE; i++) child = fork_child();
+    for (int i = 0; i < CHILDREN && !child && !TEST_FORKS_ALONE; i++) child = fork_child();
     for (int i = 0; i < HOSTS; i++) pthread_join(hosts[i].thread, NULL);
-    if (FORKS_ALONE) child = fork_child();
+    if (TEST_FORKS_ALONE) child = fork_child();
     unprepare();
     for (int i = 0; i < HOSTS; i++)
         CHECK(!hosts[i].wrong, "%s on %s beside other devices", hosts[i].wrong, hosts[i].variant);

@@ -15,6 +15,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_UNDER_TSAN 1
+#endif
+#endif
+#ifndef TEST_UNDER_TSAN
+#define TEST_UNDER_TSAN 0
+#endif
+
+/* The allocator of AddressSanitizer, and all of ThreadSanitizer, may not be used in a child that was forked while other
+ * threads were inside: there a test forks when they are gone. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TEST_FORKS_ALONE 1
+#else
+#define TEST_FORKS_ALONE TEST_UNDER_TSAN
+#endif
+
 static struct { const char *suite, *test, *only; int passed, failed, skipped; bool bad, skip; } test_state;
 
 static void test_report(const char *file, int line, const char *format, ...)

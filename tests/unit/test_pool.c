@@ -15,7 +15,7 @@
 #include <unistd.h>
 #endif
 
-enum { PARTS = 5000, THREADS = 7 };
+enum { PARTS = 5000, THREADS = 7, FIRST_JOBS = 300 };
 
 typedef struct job {
     _Atomic uint32_t runs[PARTS];
@@ -115,6 +115,51 @@ static void a_child_starts_its_own(void)
     adead_pool_release();
 }
 
+static void *first_job(void *started)
+{
+    atomic_store((atomic_bool *)started, true);
+    adead_pool_retain();
+    const char *wrong = run_job(3, 10);
+    adead_pool_release();
+    return (void *)(uintptr_t)(wrong != NULL);
+}
+
+/* A process whose second thread begins its very first job while the first thread forks; false if either goes wrong. */
+static bool fork_during_first_job(int delay)
+{
+    atomic_bool started = false;
+    pthread_t   thread;
+    void       *wrong = NULL;
+    int         status = 0;
+    if (pthread_create(&thread, NULL, first_job, &started) != 0) return false;
+    while (!started) {}
+    for (volatile int i = 0; i < delay; i++) {}
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20); /* ends a child that waits for a thread it does not have */
+        adead_pool_retain();
+        _exit(run_job(3, 10) ? 1 : 0);
+    }
+    bool ran = waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    pthread_join(thread, &wrong);
+    return ran && !wrong;
+}
+
+/* Must be the first test: the processes it forks have never used the pool. */
+static void forks_meet_the_first_job(void)
+{
+    if (TEST_FORKS_ALONE) SKIP("cannot run: a sanitized process may not fork while other threads are inside");
+    fflush(stdout);
+    for (int i = 0; i < FIRST_JOBS; i++) {
+        int   status = 0;
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) _exit(fork_during_first_job(i % 64 * 10) ? 0 : 1);
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "process %d ended with %d", i, status);
+    }
+}
+
 /* Threads of this process, 0 where the system does not say. */
 static int thread_count(void)
 {
@@ -151,10 +196,12 @@ static void idle_threads_sleep(void)
     adead_pool_release();
 }
 
+#define FIRST_TESTS T(forks_meet_the_first_job)
 #define POSIX_TESTS T(callers_side_by_side) T(a_child_starts_its_own) T(threads_end_with_the_last_holder) \
     T(idle_threads_sleep)
 #else
+#define FIRST_TESTS
 #define POSIX_TESTS
 #endif
 
-TEST_MAIN("pool", T(every_part_once) T(workers_keep_subnormals) POSIX_TESTS)
+TEST_MAIN("pool", FIRST_TESTS T(every_part_once) T(workers_keep_subnormals) POSIX_TESTS)
