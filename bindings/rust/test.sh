@@ -109,9 +109,10 @@ example run_digits "$(sed -n 's/  digits\/logits$//p' "$root/tests/golden/digest
 
 # The packages hold all they need: they are built from their archives, outside of the checkout.
 package() {
-    # Cargo keeps what it unpacked from its registry of unpublished crates and would not look at this one's contents again.
-    rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/adead-*
-    ./vendor.sh && cargo package $offline --allow-dirty --workspace --exclude adead-checks --exclude adead-examples
+    # Cargo takes a version for unchangeable: it would use what it unpacked and compiled the last time.
+    rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/adead-* "$target/packages"
+    ./vendor.sh && cargo package $offline --target-dir "$target/packages" --allow-dirty --workspace \
+        --exclude adead-checks --exclude adead-examples
     result=$?
     rm -rf adead-sys/csrc
     return $result
