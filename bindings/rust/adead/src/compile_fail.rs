@@ -114,6 +114,57 @@
 //! b.op(adead::opcode::HALT, (vec![1],));
 //! # }
 //! ```
+//! A foreign function lives as long as the instance, and goes with it to another thread:
+//! ```compile_fail,E0597
+//! # fn f(mut i: adead::Instance) -> adead::Result<adead::Instance> {
+//! let x = 1.0f64;
+//! i.set_foreign("host!f", |_| Ok(&x).copied())?;
+//! # Ok(i) }
+//! ```
+//! ```no_run
+//! # fn f(mut i: adead::Instance) -> adead::Result<adead::Instance> {
+//! let x = 1.0f64;
+//! i.set_foreign("host!f", move |_| Ok(&x).copied())?;
+//! # Ok(i) }
+//! ```
+//! ```compile_fail,E0277
+//! # fn f(mut i: adead::Instance) -> adead::Result<()> {
+//! let x = std::rc::Rc::new(1.0f64);
+//! i.set_foreign("host!f", move |_| Ok(*x))
+//! # }
+//! ```
+//! What it is passed does not outlive a callback, which may change it, nor the call:
+//! ```compile_fail,E0502
+//! # fn f(call: &mut adead::ForeignCall<'_>) -> adead::Result<()> {
+//! let x = call.bytes(0)?;
+//! call.call_back(1, &[])?;
+//! println!("{x:?}");
+//! # Ok(()) }
+//! ```
+//! ```no_run
+//! # fn f(call: &mut adead::ForeignCall<'_>) -> adead::Result<()> {
+//! call.call_back(1, &[])?;
+//! let x = call.bytes(0)?;
+//! println!("{x:?}");
+//! # Ok(()) }
+//! ```
+//! ```compile_fail
+//! # fn f(mut i: adead::Instance) -> adead::Result<()> {
+//! static mut KEPT: &[u8] = &[];
+//! i.set_foreign("host!f", |call| Ok(unsafe { KEPT = call.bytes(0)? }))
+//! # }
+//! ```
+//! What functions of libraries do is on who grants them:
+//! ```compile_fail,E0133
+//! # fn f(mut i: adead::Instance) -> adead::Result<()> {
+//! i.allow_foreign("m!cos", None)
+//! # }
+//! ```
+//! ```no_run
+//! # fn f(mut i: adead::Instance) -> adead::Result<()> {
+//! unsafe { i.allow_foreign("m!cos", None) }
+//! # }
+//! ```
 //! An operation's arrays live until it has run:
 //! ```compile_fail,E0597
 //! # fn f(r: adead::Runtime) {

@@ -1,17 +1,19 @@
 //! Instances: a program with its state, from inputs through a run to outputs and their digest.
 
 use crate::element::{DType, Element};
-use crate::error::{check, static_text, Result};
+use crate::error::{check, static_text, Code, Error, Result};
+use crate::foreign::{ForeignCall, ForeignResult, Recorder, Registered, Scalar, FUNCTION};
 use crate::operations::Digest;
-use crate::program::{shape_of, Program, Tensor};
+use crate::program::{c_path, shape_of, Program, Tensor};
 use crate::runtime::c_text;
-use crate::stream::{Sink, SINK};
+use crate::stream::{Sink, OWNED_SINK, SINK};
 use adead_sys as sys;
 use std::any::Any;
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::io::Write;
 use std::marker::PhantomData;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::path::Path;
 use std::ptr::{null, null_mut, NonNull};
 use std::{fmt, mem};
 
@@ -80,9 +82,12 @@ impl Limits {
 pub struct Instance {
     handle: NonNull<sys::adead_instance>,
     program: Program,
+    // What the library has the addresses of. Fields are dropped after `drop` has destroyed the instance.
+    functions: Vec<Registered>,
+    recorder: Option<Recorder>,
 }
 
-// The header: an instance may be used by one thread at a time.
+// Closures and writer are Send. The header: an instance may be used by one thread at a time.
 unsafe impl Send for Instance {}
 
 impl Drop for Instance {
@@ -117,7 +122,7 @@ impl Instance {
         let mut handle = null_mut();
         check(unsafe { sys::adead_instance_create(program.raw(), &limits, &mut handle) })?;
         let handle = NonNull::new(handle).expect("the library made no instance and reported no error");
-        Ok(Instance { handle, program: program.clone() })
+        Ok(Instance { handle, program: program.clone(), functions: Vec::new(), recorder: None })
     }
 
     /// Its program.
@@ -160,9 +165,19 @@ impl Instance {
     /// Runs the program from its entry to its end. Its output stream is dropped.
     ///
     /// # Errors
-    /// 4xx (a trap, with the instruction's offset), 5xx; `INVALID_STATE` after a run, before a reset.
+    /// 4xx (a trap, with the instruction's offset), 5xx; `INVALID_STATE` after a run, before a reset; `IMPORT_MISSING` when
+    /// the program imports a function that it was not granted; `CANNOT_WRITE` when it is [recorded](Instance::record) and the
+    /// log is not taken.
     pub fn run(&mut self) -> Result<()> {
-        check(unsafe { sys::adead_instance_run(self.raw()) })
+        let result = check(unsafe { sys::adead_instance_run(self.raw()) });
+        self.recorded(result)
+    }
+
+    fn recorded(&mut self, result: Result<()>) -> Result<()> {
+        match &mut self.recorder {
+            Some(recorder) => recorder.explain(result),
+            None => result,
+        }
     }
 
     /// Runs the program on the caller's own arrays, and has `read` look at the outputs. Nothing is copied: an input in a
@@ -213,7 +228,8 @@ impl Instance {
             sys::adead_instance_run(attached.0.raw())
         };
         drop(attached);
-        sink.finish(status)
+        let result = sink.finish(status);
+        self.recorded(result)
     }
 
     /// Runs the program, writes its output stream and calls `trace` before each instruction. Slow.
@@ -233,8 +249,162 @@ impl Instance {
         drop(attached);
         match tracer.panic {
             Some(panic) => resume_unwind(panic),
-            None => sink.finish(status),
+            None => {
+                let result = sink.finish(status);
+                self.recorded(result)
+            }
         }
+    }
+
+    /// Provides the imports of that name, `library!symbol`, by a closure. It is dropped with the instance, or when the name
+    /// is given another one. It gets the call's arguments, and returns a result of the signature's type or an error, whose
+    /// text is the sentence that the program ends with. So does a panic: it goes no further, and later runs call the closure again.
+    ///
+    /// ```
+    /// # fn main() -> adead::Result<()> {
+    /// use adead::{Instance, Program, Runtime};
+    /// let program = Program::assemble(
+    ///     &Runtime::new()?,
+    ///     ".memory 4096\n.import \"host!sum\" \"f64(ptr)\"\n.data 16\n.f64 1.5, 2.0, 4.0\n\
+    ///      i64.const r0, 16\ni64.const r1, 24\ncall.foreign \"host!sum\", r0\n\
+    ///      i64.const r1, 0\nstore64 r0, r1, 0\nhalt\n",
+    /// )?;
+    /// let mut instance = Instance::new(&program)?;
+    /// instance.set_foreign("host!sum", |call| Ok(call.slice::<f64>(0)?.iter().sum::<f64>()))?;
+    /// instance.run()?;
+    /// let mut sum = [0.0f64];
+    /// instance.read_memory(0, &mut sum)?;
+    /// assert_eq!(sum, [7.5]);
+    ///
+    /// instance.reset()?;
+    /// instance.set_foreign("host!sum", |_| Err::<f64, _>("there is no paper".into()))?;
+    /// let error = instance.run().unwrap_err();
+    /// assert_eq!(error.code(), adead::Code::FOREIGN_FAILED);
+    /// assert_eq!(error.message(), "call.foreign 0, r0: there is no paper");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A closure that is called again while it runs, by what it called back, is not entered: that call fails.
+    ///
+    /// # Errors
+    /// `NAME_NOT_FOUND` (the hint lists the imports), `INVALID_ARGUMENT` (a NUL in the name), `NO_MEMORY`.
+    pub fn set_foreign<R: Into<Scalar>>(
+        &mut self,
+        name: &str,
+        function: impl FnMut(&mut ForeignCall<'_>) -> ForeignResult<R> + Send + 'static,
+    ) -> Result<()> {
+        let new = Registered::new(c_text(name, "the name")?, function);
+        check(unsafe { sys::adead_instance_set_foreign(self.raw(), new.name.as_ptr(), FUNCTION, new.context()) })?;
+        self.functions.retain(|f| f.name != new.name);
+        self.functions.push(new);
+        Ok(())
+    }
+
+    /// Takes back what provides the imports of that name, be it a closure or a function of a library.
+    ///
+    /// # Errors
+    /// As [`set_foreign`](Instance::set_foreign).
+    pub fn remove_foreign(&mut self, name: &str) -> Result<()> {
+        let name = c_text(name, "the name")?;
+        check(unsafe { sys::adead_instance_set_foreign(self.raw(), name.as_ptr(), None, null_mut()) })?;
+        self.functions.retain(|f| f.name != name);
+        Ok(())
+    }
+
+    /// Lets the program call a function of a library of the system: `library!symbol`, or `library!*` for all that it imports
+    /// from that library. `path` is the library's file; without it the system looks for the library by its name. Needs
+    /// libffi.
+    ///
+    /// # Safety
+    /// The program calls what it names, with the signature it gives, on arguments it chooses: `free` on any number, if that
+    /// is granted. Who grants a function answers for it being as the program says it is, and for it keeping to the ranges
+    /// that it is passed, whatever is in them.
+    ///
+    /// # Errors
+    /// `NAME_NOT_FOUND`, `FOREIGN_UNAVAILABLE` (no libffi, no such library or symbol), `INVALID_ARGUMENT`, `NO_MEMORY`.
+    pub unsafe fn allow_foreign(&mut self, name: &str, path: Option<&Path>) -> Result<()> {
+        let (name, path) = (c_text(name, "the name")?, path.map(c_path).transpose()?);
+        let path = path.as_ref().map_or(null(), |p| p.as_ptr());
+        // A closure that this replaces stays until the instance goes, unused.
+        check(unsafe { sys::adead_instance_allow_foreign(self.raw(), name.as_ptr(), path) })
+    }
+
+    /// Later runs write a log of all that foreign functions did, one each, with which they can be
+    /// [repeated](Instance::replay) bit for bit. `writer` is dropped with the instance, by
+    /// [`stop_recording`](Instance::stop_recording), or when another takes its place; its error is the source of the run's
+    /// `CANNOT_WRITE`, and its panic goes on when the run is over.
+    ///
+    /// # Errors
+    /// `INVALID_STATE`: the instance is to replay a run. `NO_MEMORY`.
+    pub fn record(&mut self, writer: impl Write + Send + 'static) -> Result<()> {
+        let recorder = Recorder::new(writer);
+        check(unsafe { sys::adead_instance_record(self.raw(), OWNED_SINK, recorder.context()) })?;
+        self.recorder = Some(recorder);
+        Ok(())
+    }
+
+    /// Later runs write no log.
+    pub fn stop_recording(&mut self) -> Result<()> {
+        if self.recorder.is_some() {
+            check(unsafe { sys::adead_instance_record(self.raw(), None, null_mut()) })?;
+            self.recorder = None;
+        }
+        Ok(())
+    }
+
+    /// Runs the program and writes its output stream to the one, and a log as [`record`](Instance::record) does to the other.
+    ///
+    /// ```
+    /// # fn main() -> adead::Result<()> {
+    /// use adead::{Instance, Program, Runtime};
+    /// let program = Program::assemble(
+    ///     &Runtime::new()?,
+    ///     ".memory 4096\n.import \"host!dice\" \"i32()\"\n\
+    ///      call.foreign \"host!dice\", r0\ni64.const r1, 0\nstore64 r0, r1, 0\nhalt\n",
+    /// )?;
+    /// let mut log = Vec::new();
+    /// let mut instance = Instance::new(&program)?;
+    /// instance.set_foreign("host!dice", |_| Ok(4))?;
+    /// instance.run_recorded(&mut std::io::sink(), &mut log)?;
+    ///
+    /// let mut again = Instance::new(&program)?;
+    /// again.replay(&log)?; // and nothing is granted
+    /// again.run()?;
+    /// let mut dice = [0i64];
+    /// again.read_memory(0, &mut dice)?;
+    /// assert_eq!(dice, [4]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run_to`](Instance::run_to) and [`record`](Instance::record); `INVALID_STATE` also when the instance is recorded
+    /// already. The log's writer's error is the source of `CANNOT_WRITE`.
+    pub fn run_recorded(&mut self, stream: &mut dyn Write, log: &mut dyn Write) -> Result<()> {
+        if self.recorder.is_some() {
+            return Err(Error::new(Code::INVALID_STATE, "the instance is recorded already"));
+        }
+        let mut sink = Sink::new(log);
+        check(unsafe { sys::adead_instance_record(self.raw(), SINK, sink.context()) })?;
+        let recorded = Recorded(self);
+        let result = recorded.0.run_to(stream);
+        drop(recorded);
+        sink.explain(result)
+    }
+
+    /// Later runs take what foreign functions did from a log, which is copied, and call nothing.
+    ///
+    /// # Errors
+    /// 2xx with the offset in the log, `INVALID_STATE` (the instance is recorded), `NO_MEMORY`. A run that departs from the
+    /// recorded one fails with `REPLAY_MISMATCH`.
+    pub fn replay(&mut self, log: &[u8]) -> Result<()> {
+        check(unsafe { sys::adead_instance_replay(self.raw(), log.as_ptr().cast(), log.len()) })
+    }
+
+    /// Later runs call what was granted.
+    pub fn stop_replaying(&mut self) -> Result<()> {
+        check(unsafe { sys::adead_instance_replay(self.raw(), null(), 0) })
     }
 
     /// An output's value after a run that ended well, where it lies.
@@ -366,6 +536,15 @@ struct Lent<'a>(&'a mut Instance);
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         unsafe { sys::adead_instance_clear(self.0.raw()) }; // lets go of them also where it fails
+    }
+}
+
+/// Ends the recording of one run, whatever its result.
+struct Recorded<'a>(&'a mut Instance);
+
+impl Drop for Recorded<'_> {
+    fn drop(&mut self) {
+        unsafe { sys::adead_instance_record(self.0.raw(), None, null_mut()) };
     }
 }
 

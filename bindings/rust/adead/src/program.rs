@@ -185,6 +185,13 @@ impl Program {
         Ok((0..count).map(|i| unsafe { text(sys::adead_program_import(self.raw(), i)) }).collect())
     }
 
+    /// The signature of each import (`docs/foreign.md`), in the order of [`imports`](Program::imports).
+    pub fn import_signatures(&self) -> Result<Vec<Cow<'_, str>>> {
+        let count = self.info()?.imports;
+        // The program owns the texts.
+        Ok((0..count).map(|i| unsafe { text(sys::adead_program_import_signature(self.raw(), i)) }).collect())
+    }
+
     fn declaration(
         &self,
         index: u32,
@@ -246,13 +253,13 @@ fn dtype_of(raw: &sys::adead_tensor) -> Result<DType> {
 }
 
 #[cfg(unix)]
-fn c_path(path: &Path) -> Result<CString> {
+pub(crate) fn c_path(path: &Path) -> Result<CString> {
     use std::os::unix::ffi::OsStrExt;
     CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::new(Code::INVALID_ARGUMENT, "the path has a NUL byte"))
 }
 
 #[cfg(not(unix))]
-fn c_path(path: &Path) -> Result<CString> {
+pub(crate) fn c_path(path: &Path) -> Result<CString> {
     let text = path.to_str().ok_or_else(|| Error::new(Code::INVALID_ARGUMENT, "the path is no Unicode text"))?;
     c_text(text, "the path")
 }

@@ -1,7 +1,7 @@
 //! A writer of Rust as the library's sink. What the writer says, an error or a panic, is kept until the call is over:
 //! neither may pass through C.
 
-use crate::error::{check, Result};
+use crate::error::{check, Code, Result};
 use adead_sys as sys;
 use std::any::Any;
 use std::ffi::{c_int, c_void};
@@ -51,5 +51,46 @@ impl<'a> Sink<'a> {
             Some(panic) => resume_unwind(panic),
             None => result,
         }
+    }
+
+    /// For a log: a run's result, with the writer's error as the source of CANNOT_WRITE; or the writer's panic goes on.
+    pub(crate) fn explain(self, result: Result<()>) -> Result<()> {
+        if let Some(panic) = self.panic {
+            resume_unwind(panic);
+        }
+        result.map_err(|e| if e.code() == Code::CANNOT_WRITE { e.with_source(self.error) } else { e })
+    }
+}
+
+/// The same for a writer that is kept from run to run.
+pub(crate) struct OwnedSink {
+    to: Box<dyn Write + Send>,
+    error: Option<io::Error>,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+pub(crate) const OWNED_SINK: sys::adead_write_fn = Some(write_owned);
+
+/// # Safety
+/// As [`write`], with an [`OwnedSink`].
+unsafe extern "C" fn write_owned(context: *mut c_void, bytes: *const c_void, size: usize) -> c_int {
+    let owned = unsafe { &mut *context.cast::<OwnedSink>() };
+    let mut sink = Sink::new(&mut *owned.to);
+    let status = unsafe { write(sink.context(), bytes, size) };
+    let Sink { error, panic, .. } = sink;
+    owned.error = owned.error.take().or(error);
+    owned.panic = owned.panic.take().or(panic);
+    status
+}
+
+impl OwnedSink {
+    pub(crate) fn new(to: Box<dyn Write + Send>) -> OwnedSink {
+        OwnedSink { to, error: None, panic: None }
+    }
+
+    /// As [`Sink::explain`].
+    pub(crate) fn explain(&mut self, result: Result<()>) -> Result<()> {
+        let (error, panic) = (self.error.take(), self.panic.take());
+        Sink { to: &mut *self.to, error, panic }.explain(result)
     }
 }
