@@ -4,6 +4,7 @@
 #
 #   bindings/rust/test.sh [--overhead] [--compilers] [NAME]
 #
+# CBINDGEN is the cbindgen that the header of adead-ext's example is compared with (default: the one in PATH).
 # NAME: only results whose name contains it are printed and counted.
 # --overhead also measures a call against C (needs a quiet machine); --compilers also builds the library with clang and,
 # where the checkout has it, `zig cc`. CARGO_TARGET_DIR is where it builds (default: target/ beside this file, ignored by
@@ -106,6 +107,26 @@ example() {
 check examples cargo build $offline --release -p adead-examples
 example hello_matmul "139 154"
 example run_digits "$(sed -n 's/  digits\/logits$//p' "$root/tests/golden/digests.txt")" hex/programs/digits.hex
+
+# The header of adead-ext's example is what cbindgen makes of it, and C99 that calls its library.
+ext_header() {
+    cbindgen=${CBINDGEN:-cbindgen}
+    made_with=0.29
+    version=$("$cbindgen" --version 2>/dev/null | sed 's/^cbindgen //')
+    case $version in
+    "") skip ext_header "cannot run: there is no cbindgen here (cargo install cbindgen@$made_with)" ;;
+    "$made_with".*) check ext_header env CBINDGEN="$cbindgen" adead-ext/header.sh --check ;;
+    *) skip ext_header "cannot run: the header is compared with what cbindgen $made_with makes, and here is $version" ;;
+    esac
+}
+ext_header_from_c() {
+    library=$(ls "$target"/release/examples/libstats.so "$target"/release/examples/libstats.dylib 2>/dev/null | head -n 1)
+    [ -n "$library" ] || { echo "error: cargo test has built no library of the example"; return 1; }
+    "${CC:-cc}" -std=c99 -pedantic -Wall -Wextra -Werror -o "$target/stats" adead-ext/tests/stats.c "$library" \
+        -Wl,-rpath,"$target/release/examples" -lm && "$target/stats"
+}
+ext_header
+check ext_header_from_c ext_header_from_c
 
 # The packages hold all they need: they are built from their archives, outside of the checkout.
 package() {
