@@ -1,4 +1,5 @@
-//! A library of functions that programs call: adead run --allow-foreign 'stats!*=target/release/examples/libstats.so' PROGRAM
+//! A library of functions that programs call:
+//! adead run --allow-foreign 'stats!*=target/release/examples/libstats.so' PROGRAM
 //!
 //! Its C header is ../include/stats.h, made by ../header.sh.
 
@@ -24,8 +25,8 @@ adead_ext::foreign! {
         values.to_vec::<i64>(memory).unwrap()[usize::try_from(index).unwrap()]
     }
 
-    /// Puts what a function makes of each f64 in `from`, and of its number, into `to`. How many; -1 if the two are not of the
-    /// same length or have bytes in common.
+    /// Puts what a function makes of each f64 in `from`, and of its number, into `to`. How many; -1 if the two are not of
+    /// the same length or have bytes in common.
     fn stats_map(memory, from: ptr, to: ptr, function: fn(f64, i64) -> f64) -> i64 else (-1) {
         let count = match memory.pair::<f64, f64>(from, to) {
             Some((from, to)) if from.len() == to.len() => from.len(),

@@ -27,8 +27,8 @@ int32_t stats_scale(void *values, uint64_t bytes1, float by);
 int64_t stats_at(void *values, uint64_t bytes1, int64_t index);
 
 /*
- Puts what a function makes of each f64 in `from`, and of its number, into `to`. How many; -1 if the two are not of the
- same length or have bytes in common.
+ Puts what a function makes of each f64 in `from`, and of its number, into `to`. How many; -1 if the two are not of
+ the same length or have bytes in common.
  */
 int64_t stats_map(void *from, uint64_t bytes1, void *to, uint64_t bytes2, double (*function)(double, int64_t));
 

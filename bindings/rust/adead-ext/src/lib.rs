@@ -256,7 +256,8 @@ pub mod internal {
 /// `NAME` and `SIGNATURE`; all lines are in `IMPORTS`. The crate's documentation says what is written how.
 ///
 /// The functions are `unsafe` for Rust: who calls them answers for each pointer being to as many bytes as its length says,
-/// which this thread alone reads and writes meanwhile, and for each function pointer being one that may be called. adead does.
+/// which this thread alone reads and writes meanwhile, and for each function pointer being one that may be called.
+/// adead does.
 #[macro_export]
 macro_rules! foreign {
     (library $library:literal; $(
@@ -322,7 +323,8 @@ macro_rules! __foreign {
     (next $all:tt $c:tt $inner:tt $values:tt $pieces:tt $lengths:tt;
      $p:ident: fn($($first:ident $(, $type:ident)*)?) -> $result:ident $(, $($rest:tt)*)?) => {
         $crate::__foreign! {
-            callback [extern "C" fn($($crate::__scalar!($first) $(, $crate::__scalar!($type))*)?) -> $crate::__scalar!($result)]
+            callback
+            [extern "C" fn($($crate::__scalar!($first) $(, $crate::__scalar!($type))*)?) -> $crate::__scalar!($result)]
             {"fn:", stringify!($result), "(" $(, stringify!($first) $(, ",", stringify!($type))*)?, ")"}
             $all $c $inner $values $pieces $lengths $p; $($($rest)*)?
         }
@@ -365,8 +367,8 @@ macro_rules! __foreign {
             $($parts)*
         }
     };
-    (last $library:literal [$($meta:tt)*] $name:ident [$($arrow:tt)*] {$result:expr} $otherwise:block $body:block $memory:ident
-     [$($c:tt)*] [$($inner:tt)*] [$($value:tt)*] [$({$($first:tt)*} $({$($more:tt)*})*)?] $lengths:tt;) => {
+    (last $library:literal [$($meta:tt)*] $name:ident [$($arrow:tt)*] {$result:expr} $otherwise:block $body:block
+     $memory:ident [$($c:tt)*] [$($inner:tt)*] [$($value:tt)*] [$({$($first:tt)*} $({$($more:tt)*})*)?] $lengths:tt;) => {
         $($meta)*
         #[allow(clippy::missing_safety_doc)] // it is the same for all of them, and stands at `foreign!`
         #[no_mangle]

@@ -1,4 +1,4 @@
-//! A program calls the functions of examples/stats.rs from the library it is built to, by the signatures that its macro made.
+//! A program calls the functions of examples/stats.rs from the library it is built to, by the signatures its macro made.
 
 use adead::{Code, Instance, Program, Runtime};
 use std::path::PathBuf;

@@ -125,8 +125,8 @@ impl Scalar {
 
 /// A call of a foreign function that is running: its arguments, and the way back into the program.
 ///
-/// Arguments may be the same bytes, and a callback may change them all. So what is read borrows the call, and what is written
-/// borrows it alone:
+/// Arguments may be the same bytes, and a callback may change them all. So what is read borrows the call, and what is
+/// written borrows it alone:
 ///
 /// ```compile_fail,E0502
 /// # fn f(call: &mut adead::ForeignCall<'_>) -> adead::ForeignResult<()> {
@@ -135,7 +135,7 @@ impl Scalar {
 /// # Ok(()) }
 /// ```
 ///
-/// Arguments are counted from 0, as in the signature. One that is not there, or is of another type, is an `INVALID_ARGUMENT`.
+/// Arguments are counted from 0, as in the signature. One that is not there, or of another type, is an `INVALID_ARGUMENT`.
 pub struct ForeignCall<'a> {
     call: NonNull<sys::adead_foreign_call>,
     arguments: &'a [sys::adead_foreign_value],
@@ -261,8 +261,8 @@ impl ForeignCall<'_> {
     /// Calls the program's function that a `fn:` argument names.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`: the argument is no function, or its parameters are others. `INVALID_STATE`: the program has ended,
-    /// in this callback or before; the function should return then, and what it returns no longer matters.
+    /// `INVALID_ARGUMENT`: the argument is no function, or its parameters are others. `INVALID_STATE`: the program has
+    /// ended, in this callback or before; the function should return then, and what it returns no longer matters.
     pub fn call_back(&mut self, argument: usize, values: &[CallbackValue]) -> Result<Scalar> {
         let mut raw = Vec::with_capacity(values.len());
         for value in values {
@@ -338,7 +338,7 @@ struct Closure {
     running: bool,
 }
 
-/// A closure that the library has the address of. The instance that it was given to is destroyed before, or has let go of it.
+/// A closure that the library has the address of. The instance it was given to is destroyed before, or has let go of it.
 pub(crate) struct Registered {
     pub(crate) name: CString,
     closure: NonNull<Closure>,

@@ -166,8 +166,8 @@ impl Instance {
     ///
     /// # Errors
     /// 4xx (a trap, with the instruction's offset), 5xx; `INVALID_STATE` after a run, before a reset; `IMPORT_MISSING` when
-    /// the program imports a function that it was not granted; `CANNOT_WRITE` when it is [recorded](Instance::record) and the
-    /// log is not taken.
+    /// the program imports a function that it was not granted; `CANNOT_WRITE` when it is [recorded](Instance::record) and
+    /// the log is not taken.
     pub fn run(&mut self) -> Result<()> {
         let result = check(unsafe { sys::adead_instance_run(self.raw()) });
         self.recorded(result)
@@ -258,7 +258,8 @@ impl Instance {
 
     /// Provides the imports of that name, `library!symbol`, by a closure. It is dropped with the instance, or when the name
     /// is given another one. It gets the call's arguments, and returns a result of the signature's type or an error, whose
-    /// text is the sentence that the program ends with. So does a panic: it goes no further, and later runs call the closure again.
+    /// text is the sentence that the program ends with. So does a panic: it goes no further, and later runs call the
+    /// closure again.
     ///
     /// ```
     /// # fn main() -> adead::Result<()> {
@@ -353,7 +354,8 @@ impl Instance {
         Ok(())
     }
 
-    /// Runs the program and writes its output stream to the one, and a log as [`record`](Instance::record) does to the other.
+    /// Runs the program and writes its output stream to the one, and a log as [`record`](Instance::record) does to
+    /// the other.
     ///
     /// ```
     /// # fn main() -> adead::Result<()> {
