@@ -883,8 +883,8 @@ pub const Tests = struct {
         run.addFileArg(exe);
     }
 
-    /// The backend vulkan, on whatever device there is (Mesa's, in software, will do): all operations, twice, the second time a
-    /// sample of them under the validation layer.
+    /// The backend vulkan, on whatever device there is (Mesa's, in software, will do): all operations; and a
+    /// sample of them under the validation layer, as on a device with memory of its own.
     fn addVulkan(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
         const sources = [_][]const u8{
@@ -898,7 +898,11 @@ pub const Tests = struct {
                 if (!t.wanted("vulkan", name)) continue;
                 run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=vulkan", "--env=ADEAD_CACHE_DIR=" });
                 if (std.mem.eql(u8, how, "validated"))
-                    run.addArgs(&.{ "--env=ADEAD_VULKAN_VALIDATION=1", "--env=ADEAD_TEST_SAMPLE=5" });
+                    run.addArgs(&.{
+                        "--env=ADEAD_VULKAN_VALIDATION=1",
+                        "--env=ADEAD_VULKAN_UNIFIED=0",
+                        "--env=ADEAD_TEST_SAMPLE=5",
+                    });
                 run.addFileArg(t.suiteExe(t.setting, source, t.static));
             }
         }

@@ -5,7 +5,7 @@
 
 #include "vm/base/base.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 enum { BLOCK_BYTES = 32 << 20, ALIGNMENT_LEAST = 64 };
 
@@ -34,7 +34,9 @@ static void choose_types(adead_vk *device)
     device->driver->vkGetPhysicalDeviceMemoryProperties2(device->physical->handle, &all);
     const VkPhysicalDeviceMemoryProperties *types = &all.memoryProperties;
     VkPhysicalDeviceType kind = device->physical->type;
+    const char *apart = getenv("ADEAD_VULKAN_UNIFIED"); /* 0: as if the device had memory of its own, for tests */
     bool shared = kind == VK_PHYSICAL_DEVICE_TYPE_CPU || kind == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    if (apart && strcmp(apart, "0") == 0) shared = false;
     device->memory_type = shared ? find_type(types, local | cached) : UINT32_MAX;
     device->facts.unified = device->memory_type != UINT32_MAX;
     if (!device->facts.unified) device->memory_type = find_type(types, local);
