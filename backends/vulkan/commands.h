@@ -7,6 +7,7 @@
 #ifndef ADEAD_BACKENDS_VULKAN_COMMANDS_H
 #define ADEAD_BACKENDS_VULKAN_COMMANDS_H
 
+#include "attest.h"
 #include "device.h"
 #include "loader.h"
 
@@ -56,7 +57,7 @@ typedef struct adead_vk_frame {
 } adead_vk_frame;
 
 typedef struct adead_vk_pipeline {
-    uint32_t   shader, constants[ADEAD_VK_CONSTANTS];
+    uint32_t   shader, constants[ADEAD_VK_FIRST_CONSTANT + ADEAD_VK_CONSTANTS]; /* the paths, then the shader's own */
     VkPipeline pipeline; /* VK_NULL_HANDLE: the slot is free */
 } adead_vk_pipeline;
 
@@ -68,6 +69,7 @@ struct adead_vk {
     VkDevice                 device;
     VkQueue                  queue;
     adead_vk_facts           facts;
+    adead_vk_report          report;        /* of the probe */
     bool                     float64;       /* shaders may compute in f64 */
     bool                     lost;          /* the device is of no use any more */
     VkPhysicalDeviceFloatControlsProperties controls; /* all false where the device does not say */

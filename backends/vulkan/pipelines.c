@@ -96,16 +96,13 @@ static adead_status make_module(adead_vk *device, adead_vk_shader shader, adead_
 
 static adead_status make_pipeline(adead_vk *device, adead_vk_pipeline *p, adead_failure *failure)
 {
-    enum { COUNT = ADEAD_VK_FIRST_CONSTANT + ADEAD_VK_CONSTANTS };
-    uint32_t                 values[COUNT] = {device->facts.fma, device->facts.div, device->facts.sqrt};
-    VkSpecializationMapEntry entries[COUNT];
-    memcpy(values + ADEAD_VK_FIRST_CONSTANT, p->constants, sizeof p->constants);
-    for (uint32_t i = 0; i < COUNT; i++) entries[i] = (VkSpecializationMapEntry){i, 4 * i, 4};
+    VkSpecializationMapEntry entries[ADEAD_COUNT(p->constants)];
+    for (uint32_t i = 0; i < ADEAD_COUNT(entries); i++) entries[i] = (VkSpecializationMapEntry){i, 4 * i, 4};
     if (!device->modules[p->shader]) {
         adead_status status = make_module(device, (adead_vk_shader)p->shader, failure);
         if (status) return status;
     }
-    VkSpecializationInfo        constants = {COUNT, entries, sizeof values, values};
+    VkSpecializationInfo        constants = {ADEAD_COUNT(entries), entries, sizeof p->constants, p->constants};
     VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = device->layout};
     info.stage = (VkPipelineShaderStageCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
@@ -126,28 +123,28 @@ static void drop_pipelines(adead_vk *device)
     device->bound = VK_NULL_HANDLE;
 }
 
-adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, const uint32_t constants[ADEAD_VK_CONSTANTS],
+adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, const uint32_t own[ADEAD_VK_CONSTANTS],
                                    VkPipeline *pipeline, adead_failure *failure)
 {
-    uint32_t hash = shader + 1;
-    for (uint32_t i = 0; i < ADEAD_VK_CONSTANTS; i++) hash = (hash ^ constants[i]) * 0x9E3779B1u;
-    for (;; hash++) {
-        adead_vk_pipeline *p = &device->pipelines[(hash ^ hash >> 16) % ADEAD_VK_PIPELINE_SLOTS];
-        if (p->pipeline) {
-            if (p->shader != shader || memcmp(p->constants, constants, sizeof p->constants) != 0) continue;
-            *pipeline = p->pipeline;
-            return ADEAD_OK;
-        }
-        if (device->pipeline_count == ADEAD_VK_PIPELINE_SLOTS / 2) { /* nobody needs that many: begin again */
-            adead_status status = adead_vk_wait(device, failure);
-            if (status) return status;
-            drop_pipelines(device);
-        }
-        p->shader = shader;
-        memcpy(p->constants, constants, sizeof p->constants);
-        adead_status status = make_pipeline(device, p, failure);
+    adead_vk_pipeline wanted = {.shader = shader, .constants = {device->facts.fma, device->facts.div, device->facts.sqrt}};
+    uint32_t          hash = shader + 1;
+    memcpy(wanted.constants + ADEAD_VK_FIRST_CONSTANT, own, ADEAD_VK_CONSTANTS * sizeof *own);
+    for (uint32_t i = 0; i < ADEAD_COUNT(wanted.constants); i++) hash = (hash ^ wanted.constants[i]) * 0x9E3779B1u;
+    if (device->pipeline_count == ADEAD_VK_PIPELINE_SLOTS / 2) { /* nobody needs that many: begin again */
+        adead_status status = adead_vk_wait(device, failure);
         if (status) return status;
-        device->pipeline_count++;
+        drop_pipelines(device);
+    }
+    for (hash ^= hash >> 16;; hash++) {
+        adead_vk_pipeline *p = &device->pipelines[hash % ADEAD_VK_PIPELINE_SLOTS];
+        if (!p->pipeline) {
+            *p = wanted;
+            adead_status status = make_pipeline(device, p, failure);
+            if (status) return status;
+            device->pipeline_count++;
+        } else if (p->shader != shader || memcmp(p->constants, wanted.constants, sizeof p->constants) != 0) {
+            continue;
+        }
         *pipeline = p->pipeline;
         return ADEAD_OK;
     }

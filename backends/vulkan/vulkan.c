@@ -3,7 +3,6 @@
  *
  * An operand in the host's memory (linear memory of a program) is copied to the device for the operation, and back.
  */
-#include "attest.h"
 #include "commands.h"
 
 #include "vm/base/base.h"
@@ -67,7 +66,9 @@ static void vulkan_describe(adead_device *opaque, adead_backend_facts *facts)
     const adead_vk *device = (adead_vk *)opaque;
     fill_facts(device->physical, facts);
     facts->attested = true; /* an open device is one that passed */
-    adead_vk_attest_summary(device, facts->reason, sizeof facts->reason);
+    snprintf(facts->reason, sizeof facts->reason, "by the probe: fma by %s, division by %s, square root by %s; %.100s",
+             adead_vk_path_name(device->facts.fma), adead_vk_path_name(device->facts.div),
+             adead_vk_path_name(device->facts.sqrt), device->physical->driver);
 }
 
 /* ---- Memory ---- */

@@ -222,18 +222,23 @@ static void long_runs(void)
 
 /* ---- The probe ---- */
 
+static void print_report(const adead_vk_report *report)
+{
+    for (uint32_t i = 0; i < report->count; i++) {
+        const adead_vk_finding *f = &report->findings[i];
+        printf("%-9s by %-8s %u cases, %u differ\n", adead_vk_probe_name(f->what), adead_vk_path_name(f->path),
+               (unsigned)f->cases, (unsigned)f->mismatches);
+    }
+}
+
 static void the_probe_passes(void)
 {
     OPEN(device);
     adead_vk_report report;
-    CHECK(adead_vk_attest_anew(device, -1, &report, &failure) == ADEAD_OK, "%s", failure.message);
-    CHECK(report.conforms && report.count > 5);
-    for (uint32_t i = 0; i < report.count; i++) {
-        const adead_vk_finding *f = &report.findings[i];
-        CHECK(f->cases > 500, "%s", adead_vk_primitive_name(f->primitive));
-        printf("%s by path %u: %u cases, %u differ\n", adead_vk_primitive_name(f->primitive), (unsigned)f->path,
-               (unsigned)f->cases, (unsigned)f->mismatches);
-    }
+    CHECK(adead_vk_attest_anew(device, 0, &report, &failure) == ADEAD_OK, "%s", failure.message);
+    print_report(&report);
+    CHECK(report.conforms && report.count >= 22);
+    for (uint32_t i = 0; i < report.count; i++) CHECK(report.findings[i].cases > 500);
     close_device(device);
 }
 
