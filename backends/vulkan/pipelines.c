@@ -75,12 +75,12 @@ static adead_status make_module(adead_vk *device, adead_vk_shader shader, adead_
     adead_host host = device->host;
     mode       modes[MODES_MAX];
     uint32_t   words = adead_vk_spirv_words(shader, device->float64), count = float_modes(device, modes);
-    size_t     room = 4 * ((size_t)words + 16 * count), size = 4 * (size_t)words;
+    size_t     room = 4 * ((size_t)words + 16 * count), size = 4 * (size_t)words + adead_vk_spirv_room();
     uint32_t  *from = host.allocate(host.context, size), *to = from ? host.allocate(host.context, room) : NULL;
     adead_status status = ADEAD_OK;
     if (!to) status = adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for a shader");
     else {
-        adead_vk_spirv_get(shader, device->float64, from);
+        adead_vk_spirv_get(shader, device->float64, (uint8_t *)(from + words), from);
         uint32_t used = add_modes(to, from, words, modes, count);
         VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = 4 * (size_t)used,
                                          .pCode = to};

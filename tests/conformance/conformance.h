@@ -261,6 +261,10 @@ static inline void place_operands(const subject *s, const test_case *test, adead
         if (i != written) {
             if (test->bytes[i]) put_bytes(s, memory[i], place, test->bytes[i], bytes);
         } else if (memory[i]->host) memset((char *)memory[i]->host + place, 0xA5, (size_t)bytes);
+        else {
+            for (uint64_t at = 0; at < bytes; at += sizeof around)
+                put_bytes(s, memory[i], place + at, around, adead_min_u64(sizeof around, bytes - at));
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 #version 450
 // Products whose result is small: a thread computes the sum of one block of 256 terms of one element of c. With more than one
-// block, these go to binding 3 as an array [block][row][column], and a second dispatch adds them in ascending order.
+// block, these go to binding 3 as an array [block][matrix][row][column], and a second dispatch adds them in ascending order.
 // Constants: 3 threads, 4 type of a and b (numbers.h), 5: 0 c itself (one block), 1 sums of blocks, 2 their addition (of
-// binding 0). Grid: m n (blocks) threads, batch. Bindings: 0 a or sums, 1 b, 2 bias, 3 c or sums. Dims: PRODUCT_ of numbers.h.
+// binding 0). Grid: threads for batch m n (blocks). Bindings: 0 a or sums, 1 b, 2 bias, 3 c or sums. Dims: PRODUCT_ of numbers.h.
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "product.glsl"
@@ -13,11 +13,13 @@ layout(constant_id = 5) const uint stage = 0;
 
 void main()
 {
-    uint i = invocation_number(), m = DIM(PRODUCT_M), n = DIM(PRODUCT_N), k = DIM(PRODUCT_K), elements = m * n;
+    uint i = invocation_number(), m = DIM(PRODUCT_M), n = DIM(PRODUCT_N), k = DIM(PRODUCT_K);
+    uint elements = m * n * DIM(PRODUCT_BATCH);
     uint blocks = max((k + BLOCK - 1u) / BLOCK, 1u);
     if (i >= (stage == 1u ? elements * blocks : elements)) return;
-    begin_product(gl_WorkGroupID.z);
-    uint element = i % elements, block = i / elements, row = element / n, column = element - row * n;
+    uint element = i % elements, block = i / elements, all_rows = element / n, column = element - all_rows * n;
+    uint row = all_rows % m;
+    begin_product(all_rows / m);
     float sum = float_of(0u);
     if (stage == 2u) {
         sum = float_of(w0[push.base[0] + element]);

@@ -65,6 +65,7 @@
 #define PRODUCT_A_FIRST 12   /* elements before the first */
 #define PRODUCT_B_FIRST 13
 #define PRODUCT_C_FIRST 14
+#define PRODUCT_BATCH 15
 
 /* Flags. */
 #define PRODUCT_BIAS 1

@@ -84,7 +84,7 @@ void finish(uint row, uint column, float sum)
 {
     if ((push.flags & PRODUCT_SCALED) != 0u) sum = sum * float_of(push.scalar);
     if ((push.flags & PRODUCT_CAUSAL) != 0u)
-        sum = sum + float_of(column <= row + DIM(PRODUCT_FIRST_ROW) ? 0u : 0xFF800000u);
+        sum = sum + float_of(int(column - row) <= int(DIM(PRODUCT_FIRST_ROW)) ? 0u : 0xFF800000u);
     if ((push.flags & PRODUCT_BIAS) != 0u) sum = sum + float_of(w2[push.base[2] + column]);
     uint bits = canonical(sum);
     if ((push.flags & PRODUCT_RELU) != 0u && bits >= SIGN_BIT) bits = 0u;
