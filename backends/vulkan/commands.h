@@ -82,6 +82,8 @@ struct adead_vk {
     adead_vk_memory *scratch;    /* of the operation that is recorded */
     adead_vk_block  *staging;    /* NULL where memory is seen by the host */
     uint64_t         staged;     /* bytes of the frame's part in use */
+    adead_vk_span   *spare_spans;    /* records to be used again */
+    adead_vk_memory *spare_memories;
     adead_vk_memory *dummy;      /* bound where a shader has a binding that it does not use */
 
     /* pipelines.c */

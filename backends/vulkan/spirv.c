@@ -1,6 +1,6 @@
 /* Takes the shaders out of spirv.inc, in two steps: repeated bytes (each after a byte of eight flags: a byte, or a length
- * and how far back the same bytes are), then instructions, whose numbers are varints and whose ids are distances from the last
- * result. shaders/generate.py does the opposite.
+ * and how far back the same bytes are), then instructions, whose numbers are varints and whose ids are distances from the
+ * last result. shaders/generate.py does the opposite.
  */
 #include "spirv.h"
 

@@ -1,7 +1,6 @@
-/*
-** Khronos's vulkan_core.h of version 1.3.239, cut: it has the core versions and VK_EXT_debug_utils, unchanged, and not the
-** sections of the other extensions. Its licence is in LICENSE beside it.
-*/
+/* Khronos's vulkan_core.h of version 1.3.239, cut: it has the core versions and VK_EXT_debug_utils, unchanged, and not the
+ * sections of the other extensions. Its licence is in LICENSE beside it.
+ */
 #ifndef VULKAN_CORE_H_
 #define VULKAN_CORE_H_ 1
 
