@@ -284,6 +284,9 @@ OPCODES = {
     "vk.alloc": (0x56000010, "za"),
     "vk.free": (0x56000011, "x"),
     "vk.compute": (0x56000020, "nnnn"),
+    "vk.shader": (0x56000021, "npz"),
+    "vk.bind": (0x56000022, "nw"),
+    "vk.push": (0x56000023, "pz"),
     "vk.submit": (0x56000030, ""),
     "vk.sync": (0x560000F0, ""),
     "gpu.nop": (0xC0DA0000, ""),
@@ -603,6 +606,9 @@ class Opcode(enum.IntEnum):
     VK_ALLOC = 0x56000010
     VK_FREE = 0x56000011
     VK_COMPUTE = 0x56000020
+    VK_SHADER = 0x56000021
+    VK_BIND = 0x56000022
+    VK_PUSH = 0x56000023
     VK_SUBMIT = 0x56000030
     VK_SYNC = 0x560000F0
     GPU_NOP = 0xC0DA0000
