@@ -59,7 +59,7 @@ enum {
     OP_MEMBER_DECORATE_STRING = 5633
 };
 
-enum { MODEL_COMPUTE = 5, MODE_LOCAL_SIZE = 17, MODE_FIRST_OF_FLOATS = 4459, MODE_LAST_OF_FLOATS = 4463 };
+enum { MODEL_COMPUTE = 5, MODE_LOCAL_SIZE = 17 };
 enum { ADDRESSING_LOGICAL = 0, MEMORY_GLSL450 = 1, BUILTIN_WORKGROUP_SIZE = 25 };
 enum {
     STORAGE_UNIFORM_CONSTANT = 0,
@@ -203,8 +203,9 @@ static adead_status read_capability(module *m)
         {2, "Geometry"}, {3, "Tessellation"}, {4, "Addresses"}, {5, "Linkage"}, {6, "Kernel"}, {12, "Int64Atomics"},
         {21, "AtomicStorage"}, {25, "ImageGatherExtended"}, {50, "ImageQuery"}, {55, "StorageImageReadWithoutFormat"},
         {56, "StorageImageWriteWithoutFormat"}, {4427, "DrawParameters"}, {4437, "DeviceGroup"}, {4439, "MultiView"},
-        {4441, "VariablePointersStorageBuffer"}, {4442, "VariablePointers"}, {5301, "ShaderNonUniform"},
-        {5302, "RuntimeDescriptorArray"}, {5345, "VulkanMemoryModel"}, {5347, "PhysicalStorageBufferAddresses"},
+        {4441, "VariablePointersStorageBuffer"}, {4442, "VariablePointers"}, {4464, "DenormPreserve"},
+        {4465, "DenormFlushToZero"}, {4466, "SignedZeroInfNanPreserve"}, {4467, "RoundingModeRTE"},
+        {4468, "RoundingModeRTZ"}, {5301, "ShaderNonUniform"}, {5302, "RuntimeDescriptorArray"}, {5345, "VulkanMemoryModel"}, {5347, "PhysicalStorageBufferAddresses"},
         {5357, "CooperativeMatrixNV"}, {6022, "CooperativeMatrixKHR"}};
     if (need_words(m, 2)) return ADEAD_BAD_SHADER;
     uint32_t value = operand(m, 1);
@@ -221,7 +222,7 @@ static adead_status read_capability(module *m)
 static adead_status read_extension(module *m)
 {
     static const char *const known[] = {"SPV_KHR_storage_buffer_storage_class", "SPV_KHR_16bit_storage",
-                                        "SPV_KHR_8bit_storage", "SPV_KHR_float_controls", "SPV_KHR_non_semantic_info",
+                                        "SPV_KHR_8bit_storage", "SPV_KHR_non_semantic_info",
                                         "SPV_GOOGLE_hlsl_functionality1", "SPV_GOOGLE_decorate_string",
                                         "SPV_GOOGLE_user_type"};
     uint32_t    after;
@@ -272,7 +273,6 @@ static adead_status read_execution_mode(module *m)
     if (need_words(m, 3)) return ADEAD_BAD_SHADER;
     uint32_t mode = operand(m, 2);
     if (operand(m, 1) != m->entry) return ADEAD_OK;
-    if (mode >= MODE_FIRST_OF_FLOATS && mode <= MODE_LAST_OF_FLOATS) return ADEAD_OK;
     if (mode != MODE_LOCAL_SIZE) return REFUSE(m, "the entry point has the execution mode %u", mode);
     if (need_words(m, 6)) return ADEAD_BAD_SHADER;
     for (uint32_t i = 0; i < 3; i++) m->out->facts.group[i] = operand(m, 3 + i);

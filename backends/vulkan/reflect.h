@@ -33,12 +33,7 @@ enum { ADEAD_SPIRV_BYTES_MAX = 1 << 20, ADEAD_SPIRV_IDS_MAX = 1 << 18 };
     CAPABILITY(4435, StoragePushConstant16, PUSH_16)              \
     CAPABILITY(4448, StorageBuffer8BitAccess, STORAGE_8)          \
     CAPABILITY(4449, UniformAndStorageBuffer8BitAccess, UNIFORM_8) \
-    CAPABILITY(4450, StoragePushConstant8, PUSH_8)                \
-    CAPABILITY(4464, DenormPreserve, DENORM_PRESERVE)             \
-    CAPABILITY(4465, DenormFlushToZero, DENORM_FLUSH)             \
-    CAPABILITY(4466, SignedZeroInfNanPreserve, NAN_PRESERVE)      \
-    CAPABILITY(4467, RoundingModeRTE, ROUND_TO_EVEN)              \
-    CAPABILITY(4468, RoundingModeRTZ, ROUND_TO_ZERO)
+    CAPABILITY(4450, StoragePushConstant8, PUSH_8)
 
 /* Bits of `needs`. */
 enum {
@@ -61,12 +56,7 @@ enum {
     ADEAD_SPIRV_PUSH_16 = 1 << 15,
     ADEAD_SPIRV_STORAGE_8 = 1 << 16,
     ADEAD_SPIRV_UNIFORM_8 = 1 << 17,
-    ADEAD_SPIRV_PUSH_8 = 1 << 18,
-    ADEAD_SPIRV_DENORM_PRESERVE = 1 << 19,
-    ADEAD_SPIRV_DENORM_FLUSH = 1 << 20,
-    ADEAD_SPIRV_NAN_PRESERVE = 1 << 21,
-    ADEAD_SPIRV_ROUND_TO_EVEN = 1 << 22,
-    ADEAD_SPIRV_ROUND_TO_ZERO = 1 << 23
+    ADEAD_SPIRV_PUSH_8 = 1 << 18
 };
 
 typedef struct adead_reflection {
