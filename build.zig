@@ -611,6 +611,7 @@ pub const Tests = struct {
         bindings.addStrictHeader(t, all);
         t.addThreadSanitized(all);
         t.addQemu(all);
+        t.addVulkan(all);
         t.addMutations(all, false);
         t.addSizes(all);
         t.addStatic(all);
@@ -880,6 +881,31 @@ pub const Tests = struct {
         run.addArg(path);
         run.addArgs(emulator.args);
         run.addFileArg(exe);
+    }
+
+    /// The backend vulkan, on whatever device there is (Mesa's, in software, will do): all operations; and a
+    /// sample of them under the validation layer, as on a device with memory of its own.
+    fn addVulkan(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        const sources = [_][]const u8{
+            "tests/conformance/test_operations.c",
+            "tests/conformance/test_attention.c",
+            "tests/conformance/test_vectors.c",
+        };
+        for ([_][]const u8{ "vulkan", "validated" }) |how| {
+            for (sources) |source| {
+                const name = b.fmt("{s}@{s}", .{ suiteName(source), how });
+                if (!t.wanted("vulkan", name)) continue;
+                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=vulkan", "--env=ADEAD_CACHE_DIR=" });
+                if (std.mem.eql(u8, how, "validated"))
+                    run.addArgs(&.{
+                        "--env=ADEAD_VULKAN_VALIDATION=1",
+                        "--env=ADEAD_VULKAN_UNIFIED=0",
+                        "--env=ADEAD_TEST_SAMPLE=5",
+                    });
+                run.addFileArg(t.suiteExe(t.setting, source, t.static));
+            }
+        }
     }
 
     /// adead.hpp, in both its kinds, with Zig's own C++ library.

@@ -1,4 +1,4 @@
-/* Libraries of the system, and calls into them by libffi; see libffi.h. */
+/* Calls into libraries of the system by libffi; see libffi.h. */
 #include "libffi.h"
 
 #include "foreign.h"
@@ -7,65 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#else
-#include <dlfcn.h>
-#endif
-
-/* ---- Libraries ---- */
-
-#if defined(_WIN32)
-
-void *adead_library_open(const char *path, char *reason, size_t size)
-{
-    wchar_t wide[1024];
-    HMODULE library = NULL;
-    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, 1024) != 0) library = LoadLibraryW(wide);
-    if (!library) snprintf(reason, size, "%.100s: the system's error %lu", path, (unsigned long)GetLastError());
-    return (void *)library;
-}
-
-void adead_library_close(void *library)
-{
-    FreeLibrary((HMODULE)library);
-}
-
-void *adead_library_symbol(void *library, const char *name)
-{
-    FARPROC symbol = GetProcAddress((HMODULE)library, name);
-    void   *address;
-    memcpy(&address, &symbol, sizeof address);
-    return address;
-}
-
-#else
-
-void *adead_library_open(const char *path, char *reason, size_t size)
-{
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        const char *why = dlerror();
-        snprintf(reason, size, "%.200s", why ? why : "the system gives no reason");
-    }
-    return library;
-}
-
-void adead_library_close(void *library)
-{
-    dlclose(library);
-}
-
-void *adead_library_symbol(void *library, const char *name)
-{
-    return dlsym(library, name);
-}
-
-#endif
-
-/* ---- libffi ---- */
 
 typedef void closure_function(adead_ffi_cif *cif, void *result, void **arguments, void *user);
 

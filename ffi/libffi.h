@@ -1,10 +1,11 @@
-/* Libraries of the system and calls into them by libffi, which is opened when it is first needed: nothing of it is linked,
+/* Calls into libraries of the system by libffi, which is opened when it is first needed: nothing of it is linked,
  * and no header of it is included. What is declared here of its binary interface is compared with ffi.h by
  * tests/unit/test_libffi.c where that header is installed.
  */
 #ifndef ADEAD_FFI_LIBFFI_H
 #define ADEAD_FFI_LIBFFI_H
 
+#include "vm/base/library.h"
 #include "vm/base/status.h"
 #include "vm/foreign.h"
 #include "alloc/host.h"
@@ -37,11 +38,6 @@ typedef struct adead_ffi_cif {
 
 typedef struct adead_libffi   adead_libffi;
 typedef struct adead_prepared adead_prepared;
-
-/* A library by path or name; NULL with the reason. */
-void *adead_library_open(const char *path, char *reason, size_t size);
-void  adead_library_close(void *library);
-void *adead_library_symbol(void *library, const char *name);
 
 /* Errors: FOREIGN_UNAVAILABLE, NO_MEMORY. The environment variable ADEAD_LIBFFI names another file than the usual ones. */
 adead_status adead_libffi_open(const adead_host *host, adead_libffi **libffi, adead_failure *failure);

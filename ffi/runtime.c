@@ -40,7 +40,6 @@ void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32])
 static const char *absent_backend(const char *name, size_t length)
 {
     if (length == 4 && memcmp(name, "cuda", 4) == 0) return "CUDA";
-    if (length == 6 && memcmp(name, "vulkan", 6) == 0) return "Vulkan";
     return NULL;
 }
 

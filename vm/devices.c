@@ -198,6 +198,8 @@ adead_exit adead_do_tensor(adead_task *task)
     if (machine->profile) adead_profile_flops(machine, in.op, adead_tensor_flops(&op));
     status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op,
                                       &machine->failure);
+    if (!status && machine->profile && machine->backend->sync) /* its time is its own then */
+        status = machine->backend->sync(machine->device, &machine->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 

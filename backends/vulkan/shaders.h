@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /* SHADER(name): one a file, shaders/name.comp; what its constants and dims are is said at its beginning. */
-#define ADEAD_VK_SHADERS(SHADER) SHADER(map) SHADER(rows) SHADER(matmul) SHADER(matmul_i8) SHADER(move) SHADER(probe)
+#define ADEAD_VK_SHADERS(SHADER) \
+    SHADER(map) SHADER(rows) SHADER(matmul) SHADER(matmul_i8) SHADER(dot) SHADER(move) SHADER(probe)
 
 typedef enum adead_vk_shader {
 #define SHADER(name) ADEAD_VK_SHADER_##name,

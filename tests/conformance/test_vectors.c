@@ -208,18 +208,21 @@ static void vectors_on_ref(void)
 
 static void vectors_on_backends(void)
 {
+    int opened = 0;
     for (unsigned i = 0; i < ADEAD_COUNT(subjects); i++) {
         subject s;
         int     cases = 0, ran = 0;
         if (!open_subject(subjects[i], &s)) {
-            printf("%s is not available here\n", subjects[i]);
+            if (is_wanted(subjects[i])) printf("%s is not available here\n", subjects[i]);
             continue;
         }
+        opened++;
         run_vectors(&s, &cases, &ran);
         close_subject(&s);
         CHECK_EQ(cases, 57);
         printf("%s ran %d of %d vectors\n", subjects[i], ran, cases);
     }
+    SKIP_ABSENT(opened);
 }
 
 TEST_MAIN("vectors", T(vectors_on_ref) T(vectors_on_backends))

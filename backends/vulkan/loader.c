@@ -1,0 +1,290 @@
+/* Opens the Vulkan loader and makes the process's instance; see loader.h. */
+#if !defined(_WIN32) && !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include "loader.h"
+
+#include "vm/base/base.h"
+#include "vm/base/library.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+typedef SRWLOCK mutex;
+#define MUTEX_INIT SRWLOCK_INIT
+static void lock(mutex *m) { AcquireSRWLockExclusive(m); }
+static void unlock(mutex *m) { ReleaseSRWLockExclusive(m); }
+static long process(void) { return 0; } /* no fork */
+#else
+#include <pthread.h>
+#include <unistd.h>
+typedef pthread_mutex_t mutex;
+#define MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+static void lock(mutex *m) { pthread_mutex_lock(m); }
+static void unlock(mutex *m) { pthread_mutex_unlock(m); }
+static long process(void) { return (long)getpid(); }
+#endif
+
+static const char *const library_names[] = {
+#if defined(_WIN32)
+    "vulkan-1.dll",
+#elif defined(__APPLE__)
+    "libvulkan.1.dylib", "libvulkan.dylib", "libMoltenVK.dylib",
+#else
+    "libvulkan.so.1", "libvulkan.so",
+#endif
+};
+
+static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
+
+/* Made once; `owner` is the process that made it, `failure` why it could not. */
+static struct {
+    mutex           making;
+    enum { NOT_YET, THERE, ABSENT } state;
+    long            owner;
+    adead_vk_driver driver;
+    adead_failure   failure;
+} shared = {.making = MUTEX_INIT};
+
+/* By the validation layer, which also speaks while the instance is made. */
+static struct { mutex hearing; char text[320]; } said = {.hearing = MUTEX_INIT};
+
+static adead_status unavailable(const char *what, const char *why)
+{
+    return adead_fail(&shared.failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "%s: %s", what, why);
+}
+
+const char *adead_vk_result_name(VkResult result)
+{
+    switch ((int)result) {
+#define NAME(code) case code: return #code;
+    NAME(VK_SUCCESS) NAME(VK_NOT_READY) NAME(VK_TIMEOUT) NAME(VK_INCOMPLETE) NAME(VK_ERROR_OUT_OF_HOST_MEMORY)
+    NAME(VK_ERROR_OUT_OF_DEVICE_MEMORY) NAME(VK_ERROR_INITIALIZATION_FAILED) NAME(VK_ERROR_DEVICE_LOST)
+    NAME(VK_ERROR_MEMORY_MAP_FAILED) NAME(VK_ERROR_LAYER_NOT_PRESENT) NAME(VK_ERROR_EXTENSION_NOT_PRESENT)
+    NAME(VK_ERROR_FEATURE_NOT_PRESENT) NAME(VK_ERROR_INCOMPATIBLE_DRIVER) NAME(VK_ERROR_TOO_MANY_OBJECTS)
+    NAME(VK_ERROR_OUT_OF_POOL_MEMORY) NAME(VK_ERROR_FRAGMENTED_POOL)
+#undef NAME
+    default: return "an unknown Vulkan error";
+    }
+}
+
+/* ---- The validation layer ---- */
+
+static VKAPI_ATTR VkBool32 VKAPI_CALL hear(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                           VkDebugUtilsMessageTypeFlagsEXT          kinds,
+                                           const VkDebugUtilsMessengerCallbackDataEXT *data, void *context)
+{
+    (void)severity, (void)kinds, (void)context;
+    lock(&said.hearing);
+    if (!said.text[0]) snprintf(said.text, sizeof said.text, "%s", data->pMessage);
+    unlock(&said.hearing);
+    return VK_FALSE;
+}
+
+bool adead_vk_validation_said(char *text, size_t size)
+{
+    lock(&said.hearing);
+    bool any = said.text[0] != '\0';
+    if (any) snprintf(text, size, "%s", said.text);
+    said.text[0] = '\0';
+    unlock(&said.hearing);
+    return any;
+}
+
+static bool validation_wanted(void)
+{
+    const char *text = getenv("ADEAD_VULKAN_VALIDATION");
+    return text && strcmp(text, "1") == 0;
+}
+
+/* ---- Devices ---- */
+
+/* The first family of queues that computes; families that do nothing else come first on none of the drivers known. */
+static bool find_family(const adead_vk_driver *driver, adead_vk_physical *p)
+{
+    VkQueueFamilyProperties families[32];
+    uint32_t                count = ADEAD_COUNT(families);
+    driver->vkGetPhysicalDeviceQueueFamilyProperties(p->handle, &count, families);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) continue;
+        p->family = i;
+        return true;
+    }
+    return false;
+}
+
+static void describe(const adead_vk_driver *driver, VkPhysicalDevice handle, adead_vk_physical *p)
+{
+    VkPhysicalDeviceDriverProperties names = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+    VkPhysicalDeviceProperties2      all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &names};
+    const VkPhysicalDeviceProperties *own = &all.properties;
+    driver->vkGetPhysicalDeviceProperties2(handle, &all);
+    *p = (adead_vk_physical){.handle = handle, .api = own->apiVersion, .vendor = own->vendorID, .device = own->deviceID,
+                             .driver_version = own->driverVersion, .type = own->deviceType, .limits = own->limits};
+    memcpy(p->cache_uuid, own->pipelineCacheUUID, sizeof p->cache_uuid);
+    snprintf(p->name, sizeof p->name, "%s", own->deviceName);
+    snprintf(p->driver, sizeof p->driver, "%s %s", names.driverName, names.driverInfo);
+    if (own->apiVersion < VK_API_VERSION_1_1) snprintf(p->lacking, sizeof p->lacking, "Vulkan 1.1");
+    else if (!find_family(driver, p)) snprintf(p->lacking, sizeof p->lacking, "a queue that computes");
+    else if (own->limits.maxPushConstantsSize < 128 || own->limits.maxPerStageDescriptorStorageBuffers < 6)
+        snprintf(p->lacking, sizeof p->lacking, "128 bytes of push constants and six storage buffers");
+}
+
+static int rank(const adead_vk_physical *p)
+{
+    switch ((int)p->type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return 0;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return 1;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return 2;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return 3;
+    default: return 4;
+    }
+}
+
+static adead_status list_devices(adead_vk_driver *driver)
+{
+    VkPhysicalDevice handles[ADEAD_VK_PHYSICAL_MAX];
+    uint32_t         count = ADEAD_VK_PHYSICAL_MAX;
+    VkResult         result = driver->vkEnumeratePhysicalDevices(driver->instance, &count, handles);
+    if (result != VK_SUCCESS && result != VK_INCOMPLETE)
+        return unavailable("Vulkan lists no devices", adead_vk_result_name(result));
+    if (count == 0) return unavailable("Vulkan is there", "but it has no device");
+    for (int kind = 0; kind <= 4; kind++) { /* best first, in the driver's order among equals */
+        for (uint32_t i = 0; i < count; i++) {
+            adead_vk_physical *p = &driver->physical[driver->count];
+            describe(driver, handles[i], p);
+            if (rank(p) == kind) driver->count++;
+        }
+    }
+    return ADEAD_OK;
+}
+
+static bool same_letters(const char *text, const char *part)
+{
+    size_t length = strlen(part);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < length && (text[i] | 32) == (part[i] | 32)) i++; /* ends at the text's NUL at the latest */
+        if (i == length) return true;
+    }
+    return false;
+}
+
+const adead_vk_physical *adead_vk_choose(const adead_vk_driver *driver, const char *wanted, adead_failure *failure)
+{
+    uint32_t number = UINT32_MAX;
+    if (wanted && wanted[0] >= '0' && wanted[0] <= '9' && strspn(wanted, "0123456789") == strlen(wanted))
+        number = strlen(wanted) > 3 ? ADEAD_VK_PHYSICAL_MAX : (uint32_t)atoi(wanted);
+    for (uint32_t i = 0; i < driver->count; i++) {
+        const adead_vk_physical *p = &driver->physical[i];
+        if (!wanted ? p->lacking[0] != '\0' : number != UINT32_MAX ? i != number : !same_letters(p->name, wanted)) continue;
+        if (!p->lacking[0]) return p;
+        adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "the Vulkan device %.100s lacks %s", p->name,
+                   p->lacking);
+        return NULL;
+    }
+    char   list[200] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < driver->count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%u: %s", i ? "; " : "", (unsigned)i,
+                                 driver->physical[i].name);
+    if (wanted)
+        adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
+                   "there is no Vulkan device \"%.40s\"; there are %s", wanted, list);
+    else
+        adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
+                   "no Vulkan device can be used; %.60s lacks %s", driver->physical[0].name, driver->physical[0].lacking);
+    return NULL;
+}
+
+/* ---- The instance ---- */
+
+static adead_status make_instance(adead_vk_driver *driver, PFN_vkGetInstanceProcAddr get)
+{
+    PFN_vkCreateInstance vkCreateInstance = (PFN_vkCreateInstance)get(NULL, "vkCreateInstance");
+    PFN_vkEnumerateInstanceVersion version = (PFN_vkEnumerateInstanceVersion)get(NULL, "vkEnumerateInstanceVersion");
+    uint32_t api = 0;
+    if (!vkCreateInstance || !version || version(&api) != VK_SUCCESS || api < VK_API_VERSION_1_1)
+        return unavailable("the Vulkan loader is too old", "version 1.1 or later is needed");
+    driver->validated = validation_wanted();
+    const char *const layers[] = {validation_layer}, *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
+    VkDebugUtilsMessengerCreateInfoEXT messenger = {
+        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT,
+        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
+        .pfnUserCallback = hear};
+    VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pEngineName = "adead",
+                                     .apiVersion = api < VK_API_VERSION_1_3 ? api : VK_API_VERSION_1_3};
+    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
+    if (driver->validated) {
+        info.pNext = &messenger;
+        info.enabledLayerCount = info.enabledExtensionCount = 1;
+        info.ppEnabledLayerNames = layers;
+        info.ppEnabledExtensionNames = extensions;
+    }
+    VkResult result = vkCreateInstance(&info, NULL, &driver->instance);
+    if (result == VK_ERROR_LAYER_NOT_PRESENT)
+        return unavailable("ADEAD_VULKAN_VALIDATION asks for a layer that is not installed", validation_layer);
+    if (result != VK_SUCCESS) return unavailable("Vulkan cannot be opened", adead_vk_result_name(result));
+#define CALL(function)                                               \
+    driver->function = (PFN_##function)get(driver->instance, #function); \
+    if (!driver->function) return unavailable("the Vulkan loader has no function", #function);
+    ADEAD_VK_INSTANCE_CALLS(CALL)
+#undef CALL
+    PFN_vkCreateDebugUtilsMessengerEXT listen = NULL;
+    if (driver->validated)
+        listen = (PFN_vkCreateDebugUtilsMessengerEXT)get(driver->instance, "vkCreateDebugUtilsMessengerEXT");
+    VkDebugUtilsMessengerEXT kept; /* as long as the instance */
+    if (listen && listen(driver->instance, &messenger, NULL, &kept) != VK_SUCCESS)
+        return unavailable("Vulkan's validation", "it cannot be listened to");
+    return list_devices(driver);
+}
+
+static adead_status make_driver(void)
+{
+    char  reason[ADEAD_VK_REASON] = "";
+    void *library = NULL;
+    for (unsigned i = 0; i < ADEAD_COUNT(library_names) && !library; i++) {
+        char *room = reason[0] ? (char[ADEAD_VK_REASON]){""} : reason; /* the first one's reason is told */
+        library = adead_library_open(library_names[i], room, ADEAD_VK_REASON);
+    }
+    if (!library) {
+        unavailable("there is no Vulkan loader", reason);
+        adead_hint(&shared.failure, "install the Vulkan driver of the graphics card, or mesa-vulkan-drivers for a device "
+                                    "in software");
+        return ADEAD_BACKEND_UNAVAILABLE;
+    }
+    void                     *symbol = adead_library_symbol(library, "vkGetInstanceProcAddr");
+    PFN_vkGetInstanceProcAddr get;
+    memcpy(&get, &symbol, sizeof get);
+    if (!get) return unavailable("the Vulkan loader has no function", "vkGetInstanceProcAddr");
+    adead_status status = make_instance(&shared.driver, get);
+    if (status && shared.driver.instance && shared.driver.vkDestroyInstance)
+        shared.driver.vkDestroyInstance(shared.driver.instance, NULL);
+    return status;
+}
+
+const adead_vk_driver *adead_vk_driver_get(adead_failure *failure)
+{
+    const adead_vk_driver *driver = NULL;
+    lock(&shared.making);
+    if (shared.state == NOT_YET) {
+        shared.owner = process();
+        shared.state = make_driver() == ADEAD_OK ? THERE : ABSENT;
+    }
+    if (shared.state == ABSENT) {
+        if (failure) *failure = shared.failure;
+    } else if (shared.owner != process()) {
+        adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
+                   "this process was forked from one that had opened Vulkan, which does not survive that");
+        adead_hint(failure, "open it in the child alone, or start the child anew");
+    } else {
+        driver = &shared.driver;
+    }
+    unlock(&shared.making);
+    return driver;
+}

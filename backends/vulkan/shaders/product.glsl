@@ -1,0 +1,94 @@
+// What matmul.comp and dot.comp share: reading elements of a and b, multiply and add, and what is done with a finished sum.
+
+layout(constant_id = 4) const uint type = ELEMENT_F32;
+
+BINDING(0);
+BINDING(1);
+BINDING(2);
+BINDING(3);
+
+#define DIM(place) push.dims[place]
+
+uint a_from, b_from, c_from; // in elements, the bindings' beginnings included
+
+// The matrices of that number in the batch. Only words have a base: elements are counted from it.
+void begin_product(uint batch)
+{
+    uint per_word = type == ELEMENT_F32 ? 1u : type == ELEMENT_I8 ? 4u : 2u;
+    a_from = push.base[0] * per_word + DIM(PRODUCT_A_FIRST) + batch * DIM(PRODUCT_A_BATCH);
+    b_from = push.base[1] * per_word + DIM(PRODUCT_B_FIRST) + batch * DIM(PRODUCT_B_BATCH);
+    c_from = push.base[3] + DIM(PRODUCT_C_FIRST) + batch * DIM(PRODUCT_C_BATCH);
+}
+
+#ifdef INT8
+
+#define SCALAR int
+#define VECTOR ivec4
+#define ZERO 0
+#define PAD_A 0
+#define PAD_B 0
+#define NOTHING(k) 0
+
+int load_a(uint at)
+{
+    at += a_from;
+    return bitfieldExtract(int(w0[at >> 2]), int(8u * (at & 3u)), 8);
+}
+
+int load_b(uint at)
+{
+    at += b_from;
+    return bitfieldExtract(int(w1[at >> 2]), int(8u * (at & 3u)), 8);
+}
+
+ivec4 multiply_add(int a, ivec4 b, ivec4 c) { return a * b + c; }
+
+void finish(uint row, uint column, int sum) { w3[c_from + row * DIM(PRODUCT_C_ROW) + column] = uint(sum); }
+
+#else
+
+#define SCALAR float
+#define VECTOR vec4
+#define ZERO float_of(0u)
+#define PAD_A float_of(SIGN_BIT)
+#define PAD_B float_of(0u)
+// Added to the first block's sum it changes nothing; without any block the sum is +0.
+#define NOTHING(k) float_of((k) == 0u ? 0u : SIGN_BIT)
+
+float widened(uint word, uint at)
+{
+    uint h = (at & 1u) != 0u ? word >> 16 : word & 0xFFFFu;
+    return type == ELEMENT_F16 ? widen_f16(h) : widen_bf16(h);
+}
+
+float load_a(uint at)
+{
+    at += a_from;
+    if (type == ELEMENT_F32) return float_of(w0[at]);
+    return widened(w0[at >> 1], at);
+}
+
+float load_b(uint at)
+{
+    at += b_from;
+    if (type == ELEMENT_F32) return float_of(w1[at]);
+    return widened(w1[at >> 1], at);
+}
+
+vec4 multiply_add(float a, vec4 b, vec4 c)
+{
+    return vec4(a_fma(a, b.x, c.x), a_fma(a, b.y, c.y), a_fma(a, b.z, c.z), a_fma(a, b.w, c.w));
+}
+
+void finish(uint row, uint column, float sum)
+{
+    if ((push.flags & PRODUCT_SCALED) != 0u) sum = sum * float_of(push.scalar);
+    if ((push.flags & PRODUCT_CAUSAL) != 0u)
+        sum = sum + float_of(int(column - row) <= int(DIM(PRODUCT_FIRST_ROW)) ? 0u : 0xFF800000u);
+    if ((push.flags & PRODUCT_BIAS) != 0u) sum = sum + float_of(w2[push.base[2] + column]);
+    uint bits = canonical(sum);
+    if ((push.flags & PRODUCT_RELU) != 0u && bits >= SIGN_BIT) bits = 0u;
+    w3[c_from + row * DIM(PRODUCT_C_ROW) + column] = bits;
+}
+
+#endif
