@@ -36,7 +36,8 @@ static adead_status open_shader(adead_shader *shader, const void *spirv, size_t 
 {
     const adead_backend *backend = shader->runtime->backend;
     if (!backend->load_shader) {
-        adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend %s does not run shaders", backend->name);
+        adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend %s does not run shaders",
+                   backend->name);
         adead_hint(failure, "shaders run on the backend vulkan alone");
         return ADEAD_BACKEND_UNSUPPORTED;
     }
@@ -114,7 +115,8 @@ static adead_status check_overlap(const adead_shader_facts *facts, const adead_a
         for (uint32_t j = 0; j < ADEAD_SHADER_BINDINGS; j++)
             if (i != j && (facts->used >> j & 1) && (facts->written >> i & 1) && overlap(&arrays[i], &arrays[j]))
                 return adead_fail(failure, ADEAD_OVERLAP, ADEAD_NO_OFFSET,
-                                  "the array at binding %u, which the shader may write, overlaps the one at binding %u", i, j);
+                                  "the array at binding %u, which the shader may write, overlaps the one at binding %u", i,
+                                  j);
     return ADEAD_OK;
 }
 

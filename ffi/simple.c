@@ -314,8 +314,8 @@ static simple_shader *shader_of(const char *function, uint32_t number, int *stat
     *status = ADEAD_OK;
     if (number < simple.shader_count) return &simple.shaders[number];
     *status = !simple.vulkan ? no_vulkan(function)
-                             : adead_error_make(ADEAD_INVALID_ARGUMENT, "%s: there is no shader %u; %u were loaded", function,
-                                                (unsigned)number, (unsigned)simple.shader_count);
+                             : adead_error_make(ADEAD_INVALID_ARGUMENT, "%s: there is no shader %u; %u were loaded",
+                                                function, (unsigned)number, (unsigned)simple.shader_count);
     return NULL;
 }
 

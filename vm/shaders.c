@@ -111,8 +111,8 @@ static adead_status missing(const adead_machine *machine, const char *name, uint
     char text[ADEAD_SHADER_NAME_MAX + 1] = "";
     for (uint64_t i = 0; i < length && i < ADEAD_SHADER_NAME_MAX; i++) /* the program's bytes may be anything */
         text[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
-    adead_fail(failure, ADEAD_SHADER_MISSING, ADEAD_NO_OFFSET, "no shader was loaded under the name '%s'; %u others were", text,
-               machine->shader_count);
+    adead_fail(failure, ADEAD_SHADER_MISSING, ADEAD_NO_OFFSET, "no shader was loaded under the name '%s'; %u others were",
+               text, machine->shader_count);
     adead_hint(failure, "load it: --shader '%s=FILE'", text);
     return ADEAD_SHADER_MISSING;
 }

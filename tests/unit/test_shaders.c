@@ -1,5 +1,5 @@
-/* Users' shaders as the machine sees them: names, bindings, push constants, checks and their order, fuel. The backend is `ref`
- * with a shader that adds: what is loaded as a module is the record of facts that reading it gives.
+/* Users' shaders as the machine sees them: names, bindings, push constants, checks and their order, fuel. The backend is
+ * `ref` with a shader that adds: what is loaded as a module is the record of facts that reading it gives.
  */
 #include "tests/harness/machine.h"
 
@@ -354,7 +354,8 @@ static void other_backends(void)
     bench       b;
     adead_image image = image_of(&s);
     CHECK_EQ(bench_open(&b, &image, NULL), ADEAD_OK);
-    CHECK_EQ(adead_machine_load_shader(b.machine, "add", &adder, sizeof adder, "main", &b.failure), ADEAD_BACKEND_UNSUPPORTED);
+    CHECK_EQ(adead_machine_load_shader(b.machine, "add", &adder, sizeof adder, "main", &b.failure),
+             ADEAD_BACKEND_UNSUPPORTED);
     bench_close(&b);
 }
 
