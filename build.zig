@@ -892,6 +892,7 @@ pub const Tests = struct {
             "tests/conformance/test_operations.c",
             "tests/conformance/test_attention.c",
             "tests/conformance/test_vectors.c",
+            "tests/unit/test_user_shaders.c",
         };
         for ([_][]const u8{ "vulkan", "validated" }) |how| {
             for (sources) |source| {

@@ -3,7 +3,7 @@
  *
  * An operand in the host's memory (linear memory of a program) is copied to the device for the operation, and back.
  */
-#include "commands.h"
+#include "user_shaders.h"
 
 #include "vm/base/base.h"
 
@@ -166,4 +166,8 @@ const adead_backend adead_backend_vulkan = {
     .run = vulkan_run,
     .sync = vulkan_sync,
     .describe = vulkan_describe,
+    .load_shader = adead_vk_load_shader,
+    .free_shader = adead_vk_free_shader,
+    .dispatch_compute = adead_vk_dispatch_compute,
+    .submit = adead_vk_submit_recorded,
 };
