@@ -74,7 +74,7 @@ fn show(out: *std.Io.Writer, instance: adead.Instance, host: Host) !void {
 
 pub fn main(init: std.process.Init) !u8 {
     var buffer: [1024]u8 = undefined;
-    var stdout = std.Io.File.stdout().writer(init.io, &buffer);
+    var stdout = std.Io.File.stdout().writerStreaming(init.io, &buffer);
     run(init.gpa, &stdout.interface) catch |err| {
         std.debug.print("{t}: {f}\n", .{ err, adead.last_error() });
         return 1;
