@@ -93,6 +93,7 @@ pub fn Callback(comptime F: type) type {
                 } else put(value, argument);
             }
             const running = callback.running;
+            if (!running.ended) errors.cause = null; // of another instance's run, if there is one
             var result = std.mem.zeroes(c.adead_foreign_value);
             const status = c.adead_foreign_call_back(running.handle, callback.argument, &values, values.len, &result);
             errors.check(status) catch |err| {

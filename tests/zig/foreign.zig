@@ -274,6 +274,8 @@ test "errors of a function end the program, with a sentence" {
     };
     inline for (cases) |case| {
         context.how = case[0];
+        var y: [3]f32 = undefined; // A failure of before the run, with which nothing may be explained.
+        try testing.expectError(error.ShapeMismatch, it.runtime.relu(&.{1}, &y));
         try expect(error.ForeignFailed, it.instance.run(), case[2]);
         try testing.expectEqual(case[1], adead.last_error().cause.?);
         try testing.expect(adead.last_error().offset != null);
@@ -355,6 +357,66 @@ test "a program that ends in a callback" {
     try inner.instance.set_foreign("host!inner", {}, Outer.fine);
     try inner.instance.run();
     try testing.expectEqual(null, outer.back);
+}
+
+/// Functions whose call fails without an error of Zig, behind a failure that is no longer of interest.
+const Causeless = struct {
+    other: Instance,
+    back: ?Callback(fn () void) = null,
+
+    fn first(it: *Causeless) !void {
+        try testing.expectError(error.ForeignFailed, it.other.run());
+        try it.other.reset();
+    }
+    fn second(
+        _: ?*anyopaque,
+        _: ?*adead.c.adead_foreign_call,
+        _: [*c]const adead.c.adead_foreign_value,
+        _: u32,
+        _: [*c]adead.c.adead_foreign_value,
+    ) callconv(.c) c_int {
+        return 12345;
+    }
+    fn outer(it: *Causeless, back: Callback(fn () void)) !void {
+        try it.first();
+        it.back = back;
+        try back.call(.{});
+    }
+    /// Calls back for a call that is not its own.
+    fn inner(it: *Causeless) !void {
+        try it.first();
+        try it.back.?.call(.{});
+    }
+};
+
+test "a failure that no error of Zig caused has no cause" {
+    var failing = try Opened.init(".import \"host!f\" \"void(i32)\"\n  i32.const r3, 4\n  call.foreign 0, r3\n  halt\n");
+    defer failing.deinit();
+    var how: Failing = .{ .how = .plain, .runtime = failing.runtime };
+    try failing.instance.set_foreign("host!f", &how, Failing.called);
+    var context: Causeless = .{ .other = failing.instance };
+
+    var it = try Opened.init(
+        \\.import "host!first" "void()"
+        \\.import "host!second" "void()"
+        \\  call.foreign 0, r0
+        \\  call.foreign 1, r0
+        \\  halt
+        \\
+    );
+    defer it.deinit();
+    try it.instance.set_foreign("host!first", &context, Causeless.first);
+    const set = adead.c.adead_instance_set_foreign;
+    try testing.expectEqual(0, set(it.instance.handle, "host!second", Causeless.second, null));
+    try expect(error.ForeignFailed, it.instance.run(), "'host!second' failed with 12345");
+    try testing.expectEqual(null, adead.last_error().cause);
+
+    var nested = try Opened.init(calling_back("  call.foreign 1, r0\n  return\n"));
+    defer nested.deinit();
+    try nested.instance.set_foreign("host!outer", &context, Causeless.outer);
+    try nested.instance.set_foreign("host!inner", &context, Causeless.inner);
+    try expect(error.ForeignFailed, nested.instance.run(), "");
+    try testing.expectEqual(null, adead.last_error().cause);
 }
 
 // ---- Ranges ----
