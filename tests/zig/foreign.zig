@@ -452,6 +452,7 @@ const Ranges = struct {
     fn wide(lengths: *[2]usize, a: []const u32, b: []align(2) const u32) void {
         lengths.* = .{ a.len, b.len };
     }
+    fn pages(_: []align(4096) const u8, _: []align(4096) u8) void {}
     fn bits(lengths: *[2]usize, a: []const f64, b: []const adead.Bf16) void {
         lengths.* = .{ a.len, b.len };
     }
@@ -500,6 +501,14 @@ test "ranges as elements" {
         try testing.expectEqual(case[1], .{ lengths[0], lengths[1] });
         try it.instance.reset();
     }
+    // A range of no bytes has any alignment.
+    try it.instance.set_foreign("host!f", {}, Ranges.pages);
+    try it.instance.set_input(i64, "at", &.{4}, &.{ 256, 0, 0, 8 });
+    try it.instance.run();
+    try it.instance.reset();
+    try it.instance.set_input(i64, "at", &.{4}, &.{ 256, 0, 16, 8 });
+    try expect(error.ForeignFailed, it.instance.run(), "argument 1" ++ address ++ "4096");
+    try it.instance.reset();
     try it.instance.set_foreign("host!f", &lengths, Ranges.bits);
     try it.instance.set_input(i64, "at", &.{4}, &.{ 256, 16, 258, 3 });
     try expect(error.ForeignFailed, it.instance.run(), "no whole number of bf16");
