@@ -74,7 +74,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__fast(void)
 {
     PyObject *module = PyModule_Create(&definition);
-    if (module && tensor_make_type(module) && handle_make_type(module)) return module;
+    if (module && tensor_make_type(module) && handle_make_type(module) && foreign_make_types(module)) return module;
     Py_XDECREF(module);
     return NULL;
 }
