@@ -500,6 +500,7 @@ PyObject *handle_set_foreign(PyObject *self, PyObject *args)
     handle   *h = (handle *)self;
     PyObject *name, *function, *types;
     if (!PyArg_ParseTuple(args, "UOO!", &name, &function, &PyTuple_Type, &types)) return NULL;
+    if (h->kind != 2) return PyErr_Format(PyExc_TypeError, "only an instance has foreign functions");
     PyObject *text = PyUnicode_AsUTF8String(name);
     if (!text) return NULL;
     bool      none = function == Py_None;

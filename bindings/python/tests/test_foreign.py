@@ -1,8 +1,10 @@
 """Foreign functions in Python: arguments, results, callbacks, exceptions, what may not be kept, records and replays."""
 
 import gc
+import functools
 import io
 import math
+import operator
 import pickle
 import subprocess
 import sys
@@ -769,9 +771,10 @@ def test_other_threads_run_during_a_call():
     def wait(back):
         called.set()
         assert answer.wait(60)
-        before = counted[0]
-        back(30_000_000)
-        return counted[0] - before
+        # Between these calls, of C alone, no turn of the GIL ends.
+        look = functools.partial(operator.getitem, counted, 0)
+        before, _, after = map(operator.call, (look, functools.partial(back, 30_000_000), look))
+        return after - before
 
     instance = ready(program, wait)
     thread = threading.Thread(target=instance.run)
@@ -783,7 +786,7 @@ def test_other_threads_run_during_a_call():
     while thread.is_alive():
         counted[0] += 1
     thread.join()
-    assert instance.output("result").item() > 100
+    assert instance.output("result").item() > 0
 
 
 def test_functions_are_called_in_a_child_process():
