@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol, SupportsFloat, SupportsIndex, TypeAlias, Union
+from typing import Any, Protocol, SupportsFloat, SupportsIndex, TypeAlias, Union
 
 from adead import errors
-from adead._native import ffi
+from adead._native import _fast, ffi
 
 Function: TypeAlias = Callable[..., Union[SupportsFloat, SupportsIndex, None]]
 Path: TypeAlias = Union[str, "os.PathLike[str]"]
@@ -84,32 +84,43 @@ class Collector:
         return raised
 
 
-class Recorder(Collector):
-    """Writes the logs of runs: to a file of that path, made anew by each; or behind one another to an open file."""
+class _Target:
+    """Where logs go: a file of that path, made anew by each run, or an open file."""
 
     def __init__(self, target: Path | Writable) -> None:
-        super().__init__(self._write)
         self.path = os.fspath(target) if isinstance(target, (str, os.PathLike)) else None
-        self.file: Any = None if isinstance(target, (str, os.PathLike)) else target
-        self.own: BinaryIO | None = None
+        self.file: Any = None if self.path is not None else target
         if self.path is None and not callable(getattr(target, "write", None)):
             raise errors.type_mismatch(f"a log is a path or a binary file, not {type(target).__name__}")
 
-    def _write(self, data: bytes) -> None:
-        if self.path is not None and self.own is None:
-            self.file = self.own = open(self.path, "wb")
+    def write(self, data: bytes) -> None:
+        if self.file is None and self.path is not None:
+            self.file = open(self.path, "wb")
         while data:  # a file without a buffer may take less
             taken = self.file.write(data)
             data = data[taken:] if isinstance(taken, int) and taken > 0 else b""
 
     def end(self) -> None:
-        """The run is over."""
-        own, self.own = self.own, None
-        if own is not None:
-            try:
-                own.close()
-            except OSError as e:
-                self.raised = self.raised or e
+        if self.path is not None and self.file is not None:
+            file, self.file = self.file, None
+            file.close()
+
+
+class Recorder:
+    """Writes the logs of runs."""
+
+    def __init__(self, target: Path | Writable) -> None:
+        self.target = _Target(target)
+        self.log = _fast.log_new(self.target.write)
+
+    def end(self) -> BaseException | None:
+        """The run is over. What went wrong with the log, if anything did."""
+        raised = self.log.end()
+        try:
+            self.target.end()
+        except OSError as e:
+            raised = raised or e
+        return raised
 
 
 def read_log(log: Path | bytes | bytearray | memoryview | Readable) -> bytes:

@@ -452,9 +452,8 @@ class Instance(Handle):
         """Later runs write what foreign functions did to a log: to the file of that path, which each run makes anew, or to
         a binary file that is open. None ends that."""
         recorder = None if log is None else Recorder(log)
-        write, context = (ffi.NULL, ffi.NULL) if recorder is None else (lib.adead_python_write, recorder.context)
-        with self._using("instance", alone=True) as pointer:
-            check(lib.adead_instance_record(pointer, write, context))
+        with self._using("instance", alone=True):
+            self._record(None if recorder is None else recorder.log)
             self._recorder = recorder
 
     def replay(self, log: Log | None) -> None:
@@ -489,11 +488,10 @@ class Instance(Handle):
             thrown = self._take_raised()
             lib.adead_instance_set_stream(pointer, ffi.NULL, ffi.NULL)
             lib.adead_instance_set_trace(pointer, ffi.NULL, ffi.NULL)
-            if self._recorder is not None:
-                self._recorder.end()
+            refused = None if self._recorder is None else self._recorder.end()
         if self.closed:  # meanwhile
             self._foreign.clear()
-        first = next((e for e in (c.take() for c in (writer, tracer, self._recorder) if c is not None) if e), None)
+        first = next((e for e in (c.take() for c in (writer, tracer) if c is not None) if e), refused)
         if first is None and thrown is not None:
             first = thrown
             if failure is not None:
@@ -504,7 +502,7 @@ class Instance(Handle):
             if failure is not None:
                 raise failure
         finally:
-            del first, thrown, failure  # else this frame and the exception would keep each other
+            del first, thrown, failure, refused  # else this frame and the exception would keep each other
 
     def output(self, name: str) -> Tensor:
         """An output's value after a run: a read-only view of the program's memory. As long as it is in use, the instance

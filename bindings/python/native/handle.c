@@ -136,6 +136,7 @@ static PyMethodDef methods[] = {
     {"_give_back", give_back, METH_NOARGS, NULL},
     {"_close", close_handle, METH_NOARGS, NULL},
     {"_set_foreign", handle_set_foreign, METH_VARARGS, NULL},
+    {"_record", handle_record, METH_O, NULL},
     {"_take_raised", handle_take_raised, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

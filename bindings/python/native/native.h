@@ -108,6 +108,13 @@ bool foreign_make_types(PyObject *module);
 PyObject *handle_set_foreign(PyObject *self, PyObject *args);
 PyObject *handle_take_raised(PyObject *self, PyObject *none);
 
+/* ---- record.c ---- */
+
+bool record_make_type(PyObject *module);
+PyObject *log_new(PyObject *module, PyObject *write);
+/* Method of instances: _record(Log or None). The caller keeps the log. */
+PyObject *handle_record(PyObject *self, PyObject *log);
+
 /* ---- operations.c ---- */
 
 PyObject *operations_matmul(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);

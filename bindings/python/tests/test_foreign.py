@@ -1,11 +1,10 @@
-"""Foreign functions in Python: arguments, results, callbacks, exceptions, what may not be kept, records and replays."""
+"""Foreign functions in Python: arguments, results, callbacks, exceptions, what may not be kept."""
 
 import gc
 import functools
 import io
 import math
 import operator
-import pickle
 import subprocess
 import sys
 import threading
@@ -14,33 +13,7 @@ import weakref
 import adead
 import numpy as np
 import pytest
-
-
-def one_call(signature, setup="", after="", memory="  .data 100\n  .u8 1, 2, 3, 4, 5, 6, 7, 8\n", rest=""):
-    """A program that calls host!f with the window r1, and stores r1 at 0 afterwards."""
-    return adead.Program.assemble(
-        f'.memory 64KiB\n.import "host!f" "{signature}"\n.output result i64[] at 0\n.output real f64[] at 0\n{memory}'
-        f"main: .func regs=16\n{setup}  call.foreign 0, r1\n  i64.const r0, 0\n  store64 r1, r0, 0\n{after}  halt\n{rest}"
-    )
-
-
-RANGE = "  i64.const r1, 100\n  i64.const r2, 8\n"
-TWO_RANGES = RANGE + "  i64.const r3, 104\n  i64.const r4, 8\n"
-BUFFER = "  gpu.alloc 8, b2\n  gpu.memset b2, 7, 8\n  i64.const r1, 2\n"
-# A table with one function, which the program passes as r1 (or what comes behind).
-BACK = "  .table back\n  .data 100\n  .u8 1, 2, 3, 4, 5, 6, 7, 8\n"
-
-
-def ready(program, function):
-    instance = program.instance()
-    instance.set_foreign("host!f", function)
-    return instance
-
-
-def run(program, function):
-    instance = ready(program, function)
-    instance.run()
-    return instance
+from foreign_programs import BACK, BUFFER, RANGE, TWO_RANGES, Mine, fails_with, lasting, one_call, ready, run
 
 
 EVERYTHING = """
@@ -354,17 +327,6 @@ def test_an_exception_may_hold_arrays():
 # ---- Exceptions ------------------------------------------------------------------------------------------------------
 
 
-class Mine(Exception):
-    pass
-
-
-def fails_with(error):
-    def fail():
-        raise error
-
-    return fail
-
-
 @pytest.mark.parametrize(
     "error",
     [Mine("no paper"), KeyboardInterrupt(), SystemExit(3), adead.OutOfFuel(405, "x"), Mine("\udc80")],
@@ -638,13 +600,6 @@ def test_imports_of_one_name():
 # ---- Lifetimes and threads ---------------------------------------------------------------------------------------------
 
 
-def lasting():
-    def function():
-        return 1
-
-    return function, weakref.ref(function)
-
-
 def test_a_function_lives_as_long_as_it_is_used():
     program = one_call("i64()")
     instance = program.instance()
@@ -687,6 +642,25 @@ def test_a_function_that_knows_its_instance_is_collected():
     del host
     gc.collect()
     assert weak() is None
+
+
+def test_a_log_is_let_go():
+    class Target(io.BytesIO):
+        pass
+
+    gc.disable()
+    try:
+        for end in (lambda i: i.record(None), lambda i: i.close(), lambda i: i.record(io.BytesIO())):
+            instance = ready(one_call("i64()"), lambda: 1)
+            weak = weakref.ref(target := Target())
+            instance.record(target)
+            del target
+            instance.run()
+            assert weak().getvalue().startswith(b"ADEADLOG")
+            end(instance)
+            assert weak() is None
+    finally:
+        gc.enable()
 
 
 def test_a_failed_run_leaves_nothing():
@@ -804,251 +778,3 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not run())
         pytest.skip("cannot run: this system has no fork")
     done = subprocess.run([sys.executable, "-P", "-c", code, source], timeout=120, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-# ---- Record and replay -------------------------------------------------------------------------------------------------
-
-ASKING = """
-.memory 64KiB
-.table back
-.import "host!oracle" "i64(ptr,buf,fn:i64(i64,ref))"
-.import "host!random" "f64(i32)"
-.input seed i64[] at 512
-.default seed []
-  .i64 5
-.output result i64[] at 0
-.output all u8[100] at 1000
-main: .func
-  gpu.alloc 32, b0
-  i32.const r9, 3
-again:
-  i64.const r1, 1000
-  i64.const r2, 100
-  i64.const r3, 0
-  i64.const r4, 0
-  load64 r5, r0, 512
-  store64 r5, r0, 1000
-  call.foreign "host!oracle", r1
-  store64 r1, r0, 0
-  i64.const r6, 8
-  write r0, r6
-  i64.const r1, 1000
-  i64.const r6, 100
-  write r1, r6
-  gpu.copy_d2h b0, 2000, 32
-  i64.const r1, 2000
-  i64.const r6, 32
-  write r1, r6
-  i32.add_imm r9, r9, -1
-  jump.if r9, again
-  halt
-back: .func params=2 results=1
-  store64 r0, r1, 0
-  i32.const r2, 7
-  call.foreign "host!random", r2
-  store64 r2, r3, 16
-  i64.const r4, 16
-  i64.const r5, 8
-  write r4, r5
-  i64.add r0, r0, r2
-  return
-"""
-
-
-class World:
-    """Never the same twice."""
-
-    def __init__(self):
-        self.random = np.random.default_rng()
-        self.calls = 0
-
-    def functions(self):
-        return {"host!oracle": self.oracle, "host!random": self.number}
-
-    def oracle(self, view, buffer, back):
-        self.calls += 1
-        result = 0
-        for i in range(3):
-            view[20 + 30 * i] = self.random.integers(256)
-            view[21 + 30 * i] ^= 0xFF
-            buffer[i] = self.random.integers(256)
-            result ^= back(int(self.random.integers(2**40)), view[8 * i :])
-        np.frombuffer(buffer, np.int64)[3] = result
-        view[99] = result & 0xFF
-        return result
-
-    def number(self, x):
-        return x + self.random.random()
-
-
-def outcome(result):
-    return result.stream, result.fuel_used, result.digest(), result["result"].item()
-
-
-def test_a_replay_has_the_same_bits_and_calls_nothing(tmp_path):
-    program, world, log = adead.Program.assemble(ASKING), World(), io.BytesIO()
-    first = program.run(foreign=world.functions(), record=log)
-    assert len(first.stream) == 3 * (3 * 8 + 8 + 100 + 32) and log.getvalue().startswith(b"ADEADLOG")
-    assert outcome(program.run(foreign=world.functions()))[:1] != outcome(first)[:1]
-    calls, path = world.calls, tmp_path / "run.log"
-    path.write_bytes(log.getvalue())
-    log.seek(0)
-    for kind in (log.getvalue(), bytearray(log.getvalue()), memoryview(log.getvalue()), path, str(path), log):
-        assert outcome(program.run(replay=kind)) == outcome(first)
-    assert outcome(program.run(replay=path, foreign=world.functions())) == outcome(first) and world.calls == calls
-
-
-def test_record_to_a_path(tmp_path):
-    """Each run makes the file anew; a run that does not start leaves it alone."""
-    program, world, path = adead.Program.assemble(ASKING), World(), tmp_path / "run.log"
-    instance = program.instance()
-    for name, function in world.functions().items():
-        instance.set_foreign(name, function)
-    instance.record(path)
-    digests = []
-    for _ in range(2):
-        instance.run()
-        digests.append(instance.digest())
-        assert program.run(replay=path).digest() == digests[-1]
-        instance.reset()
-    assert digests[0] != digests[1]
-    before = path.read_bytes()
-    instance.set_foreign("host!random", None)
-    with pytest.raises(adead.ImportMissing):
-        instance.run()
-    assert path.read_bytes() == before
-    with pytest.raises(adead.InvalidState, match="cannot replay"):
-        instance.replay(before)
-    instance.record(None)
-    instance.replay(before)
-    instance.run()
-    assert instance.digest() == digests[1]
-    with pytest.raises(adead.InvalidState, match="cannot be recorded"):
-        instance.record(path)
-    instance.reset()
-    instance.replay(None)
-    with pytest.raises(adead.ImportMissing):
-        instance.run()
-
-
-def test_a_file_that_takes_a_little_at_a_time(tmp_path):
-    class Slow(io.RawIOBase):
-        taken = b""
-
-        def write(self, data):
-            self.taken += bytes(data[:3])
-            return len(data[:3])
-
-    program, slow = adead.Program.assemble(ASKING), Slow()
-    digest = program.run(foreign=World().functions(), record=slow).digest()
-    assert program.run(replay=slow.taken).digest() == digest
-
-
-def test_a_log_that_is_not_taken(tmp_path):
-    program = adead.Program.assemble(ASKING)
-
-    class Full:
-        def write(self, data):
-            raise Mine("full")
-
-    with pytest.raises(Mine, match="full"):
-        program.run(foreign=World().functions(), record=Full())
-    with pytest.raises(FileNotFoundError):
-        program.run(foreign=World().functions(), record=tmp_path / "none" / "log")
-    with pytest.raises(TypeError, match="str"):
-        program.run(foreign=World().functions(), record=io.StringIO())
-    for wrong in (5, b"bytes", object()):
-        with pytest.raises(adead.TypeMismatch, match="a log is a path or a binary file"):
-            program.run(record=wrong)
-        if not isinstance(wrong, bytes):
-            with pytest.raises(adead.TypeMismatch, match="a log is a path, bytes or a binary file"):
-                program.run(replay=wrong)
-    with pytest.raises(adead.TypeMismatch, match="binary"):
-        program.run(replay=io.StringIO("text"))
-    with pytest.raises(FileNotFoundError):
-        program.run(replay=tmp_path / "none")
-
-
-def test_logs_that_are_refused():
-    program, log = adead.Program.assemble(ASKING), io.BytesIO()
-    program.run(foreign=World().functions(), record=log)
-    good = log.getvalue()
-    changed = bytearray(good)
-    changed[100] ^= 1
-    for bad, code in [
-        (b"", "BAD_MAGIC"), (good[:-1], "TRUNCATED"), (b"x" + good[1:], "BAD_MAGIC"), (good + b"x", "TRAILING_BYTES"),
-        (changed, "BAD_DIGEST"), (good + good, "TRAILING_BYTES"), (good[:8] + b"\2" + good[9:], "BAD_VERSION"),
-    ]:  # fmt: skip
-        with pytest.raises(adead.FormatError) as info:
-            program.run(replay=bad)
-        assert info.value.code.name == code, code
-    with pytest.raises(adead.FormatError, match="another program"):
-        one_call("i64()").run(replay=good)
-    with pytest.raises(adead.ReplayMismatch, match="host!oracle") as info:
-        program.run({"seed": 6}, replay=good)
-    assert info.value.code == adead.Status.REPLAY_MISMATCH and isinstance(info.value, adead.Trap)
-    assert pickle.loads(pickle.dumps(info.value)).message == info.value.message
-
-
-def test_a_failure_is_replayed():
-    program, log = one_call("i64()"), io.BytesIO()
-    with pytest.raises(Mine):
-        program.run(foreign={"host!f": fails_with(Mine("no paper"))}, record=log)
-    with pytest.raises(adead.ForeignFailed, match="'host!f' raised Mine: no paper") as info:
-        program.run(replay=log.getvalue())
-    assert info.value.code == adead.Status.FOREIGN_FAILED
-
-
-# ---- Libraries -------------------------------------------------------------------------------------------------------
-
-
-def library(symbol="cos", name="m"):
-    return adead.Program.assemble(
-        f'.memory 4KiB\n.import "{name}!{symbol}" "f64(f64)"\n.output result f64[] at 0\nf64.const r1, 0.5\n'
-        "call.foreign 0, r1\nstore64 r1, r0, 0\nhalt\n"
-    )
-
-
-@pytest.fixture
-def libffi():
-    try:
-        library().instance().allow_foreign("m!cos")
-    except adead.ForeignUnavailable as e:
-        pytest.skip(f"cannot run: {e}")
-
-
-@pytest.mark.parametrize("name", ["m!cos", "m!*"])
-def test_functions_of_libraries(libffi, name):
-    instance = library().instance()
-    instance.allow_foreign(name)
-    log = io.BytesIO()
-    instance.record(log)
-    instance.run()
-    assert instance.output("result").item() == math.cos(0.5)
-    assert library().run(replay=log.getvalue())["result"].item() == math.cos(0.5)
-
-
-def test_a_function_of_a_library_takes_the_place_of_one_of_ours(libffi):
-    for name in ("m!cos", "m!*"):
-        instance = library().instance()
-        function, weak = lasting()
-        instance.set_foreign("m!cos", function)
-        del function
-        instance.allow_foreign(name)
-        assert weak() is None
-        instance.run()
-        assert instance.output("result").item() == math.cos(0.5)
-
-
-def test_what_no_library_has(libffi):
-    with pytest.raises(adead.ForeignUnavailable, match="has no 'nothing_of_this_name'") as info:
-        library("nothing_of_this_name").instance().allow_foreign("m!*")
-    assert info.value.code == adead.Status.FOREIGN_UNAVAILABLE and isinstance(info.value, adead.BackendError)
-    with pytest.raises(adead.ForeignUnavailable, match="cannot be opened"):
-        library(name="no_library_of_this_name").instance().allow_foreign("no_library_of_this_name!cos")
-    with pytest.raises(adead.ForeignUnavailable, match="cannot be opened"):
-        library().instance().allow_foreign("m!cos", "/no/such/file.so")
-    with pytest.raises(adead.NameNotFound, match="m!sin"):
-        library().instance().allow_foreign("m!sin")
-    with pytest.raises(TypeError):
-        library().instance().allow_foreign("m!cos", 5)
