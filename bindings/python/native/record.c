@@ -64,7 +64,6 @@ static PyObject *log_end(PyObject *self, PyObject *none)
     (void)none;
     run_log *l = (run_log *)self;
     flush(l);
-    l->used = 0;
     l->begun = false;
     PyObject *raised = l->raised ? l->raised : Py_NewRef(Py_None);
     l->raised = NULL;

@@ -179,6 +179,11 @@ def test_a_log_that_is_not_taken():
         instance.reset()
         instance.run()
         assert program.run(replay=fills.getvalue()).digest() == instance.digest()
+        fills.room, calls = 0, world.calls
+        instance.reset()
+        with pytest.raises(Mine, match="full"):
+            instance.run()
+        assert world.calls == calls
 
 
 def test_a_log_of_many_pieces():
