@@ -14,17 +14,34 @@ static int (*const functions[COMMAND_COUNT])(cli *c) = {
 
 /* ---- What commands have in common ---- */
 
+/* What --backend and --device name together, as the library wants it. */
+static int backend_name(cli *c, char *room, size_t size, const char **name)
+{
+    const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
+    *name = backend;
+    if (!device) return ADEAD_OK;
+    if (!backend) return cli_usage(c, "--device %s says nothing without --backend", device);
+    if (strchr(backend, ':')) return cli_usage(c, "--device %s: --backend %s names a device already", device, backend);
+    if (snprintf(room, size, "%s:%s", backend, device) >= (int)size)
+        return cli_usage(c, "--device %s: no device has such a long name", device);
+    *name = room;
+    return ADEAD_OK;
+}
+
 int cli_open_runtime(cli *c, adead_runtime **runtime)
 {
     uint64_t              threads;
     adead_runtime_options runtime_options;
+    char                  room[128];
+    const char           *name = NULL;
     int                   status = cli_number_option(c, OPTION_THREADS, false, 0, 4096, 0, &threads);
     *runtime = NULL;
+    if (status == ADEAD_OK) status = backend_name(c, room, sizeof room, &name);
     if (status != ADEAD_OK) return status;
     memset(&runtime_options, 0, sizeof runtime_options);
     runtime_options.size = sizeof runtime_options;
     runtime_options.threads = (uint32_t)threads;
-    runtime_options.backend = argument(&c->args, OPTION_BACKEND);
+    runtime_options.backend = name;
     if (adead_runtime_create(&runtime_options, runtime) != ADEAD_OK) return cli_fail_library(c, NULL);
     return ADEAD_OK;
 }

@@ -73,7 +73,7 @@ static adead_status run(adead_runtime *runtime, const adead_operation *o, adead_
     if (status != ADEAD_OK) return status;
     adead_slot *slot = adead_slot_take(&runtime->slots);
     status = adead_slot_execute(&runtime->slots, slot, runtime, &op, failure);
-    adead_lock_drop(&slot->busy);
+    adead_slot_drop(slot);
     return status;
 }
 

@@ -2,6 +2,9 @@
  * lock that is held for one operation. The first device has all the runtime's threads; a caller that finds it busy moves on
  * to another slot, opens a single-threaded device there if nobody did yet, and stays with it. Nothing is allocated after
  * that.
+ *
+ * A fork copies the slots as they are, and no thread but the one that forked: each process has a number, so that its threads
+ * see that nobody is left to give a slot back.
  */
 #include "internal.h"
 
@@ -11,7 +14,16 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #else
+#include <pthread.h>
 #include <sched.h>
+#endif
+
+/* The number of this process: one more in each child. */
+static atomic_uint process = 1;
+
+#if !defined(_WIN32)
+static void next_process(void) { atomic_fetch_add_explicit(&process, 1, memory_order_relaxed); }
+__attribute__((constructor)) static void register_fork_handler(void) { pthread_atfork(NULL, NULL, next_process); }
 #endif
 
 /* The slot this thread used last. */
@@ -41,10 +53,33 @@ void adead_lock_drop(atomic_bool *lock)
     atomic_store_explicit(lock, false, memory_order_release);
 }
 
+static bool try_slot(adead_slot *s)
+{
+    unsigned mine = atomic_load_explicit(&process, memory_order_relaxed), holder = 0;
+    if (ADEAD_LIKELY(atomic_compare_exchange_strong_explicit(&s->busy, &holder, mine, memory_order_acquire,
+                                                             memory_order_relaxed)))
+        return true;
+    if (holder == mine || holder == 0 ||
+        !atomic_compare_exchange_strong_explicit(&s->busy, &holder, mine, memory_order_acquire, memory_order_relaxed))
+        return false;
+    s->device = s->reference_device = NULL; /* in the middle of something that nobody ends: a new one is opened */
+    return true;
+}
+
+void adead_slot_lock(adead_slot *slot)
+{
+    while (!try_slot(slot)) give_up_turn();
+}
+
+void adead_slot_drop(adead_slot *slot)
+{
+    atomic_store_explicit(&slot->busy, 0, memory_order_release);
+}
+
 adead_slot *adead_slot_take(adead_slots *slots)
 {
     unsigned at = home;
-    while (!try_lock(&slots->slots[at].busy)) {
+    while (!try_slot(&slots->slots[at])) {
         at = (at + 1) % ADEAD_SLOTS;
         if (at == home) give_up_turn();
     }

@@ -22,7 +22,7 @@ enum { ADEAD_VARIANT_MAX = 31, ADEAD_THREADS_MAX = 4096 };
 
 /* A device that one thread at a time uses. */
 typedef struct adead_slot {
-    atomic_bool   busy;
+    atomic_uint   busy; /* 0, or the number of the process whose thread has it (devices.c) */
     adead_device *device, *reference_device; /* NULL until first used; protected by `busy` */
     char          apart[64 - 3 * sizeof(void *)]; /* two threads shall not share a line of the cache */
 } adead_slot;
@@ -99,8 +99,12 @@ void adead_runtime_close(adead_runtime *runtime, adead_device *device, adead_dev
 /* A spin lock that gives up the thread's turn while somebody else holds it. */
 void adead_lock_take(atomic_bool *lock);
 void adead_lock_drop(atomic_bool *lock);
-/* Takes a slot that nobody uses, preferably the one this thread used last; given back by adead_lock_drop(&slot->busy). */
+/* Takes a slot that nobody uses, preferably the one this thread used last. What a thread had that a fork left behind in
+ * another process counts as used by nobody. */
 adead_slot *adead_slot_take(adead_slots *slots);
+/* Waits for this slot. */
+void adead_slot_lock(adead_slot *slot);
+void adead_slot_drop(adead_slot *slot);
 /* Runs an operation on a slot's device, which the first call opens. */
 adead_status adead_slot_execute(adead_slots *slots, adead_slot *slot, adead_runtime *runtime, const adead_tensor_op *op,
                                 adead_failure *failure);

@@ -62,7 +62,7 @@ static int init_locked(int backend)
 
     ADEAD_FAILURE_NONE(failure);
     adead_slot *first = &simple.slots.slots[0];
-    adead_lock_take(&first->busy);
+    adead_slot_lock(first);
     adead_fpenv fpenv = adead_fpenv_enter();
     status = (int)adead_runtime_open(runtime, 0, &first->device, &first->reference_device, &failure);
     adead_fpenv_leave(fpenv);
@@ -71,7 +71,7 @@ static int init_locked(int backend)
             atomic_store(&simple.small_product, runtime->backend->small_product(first->device));
         atomic_store(&simple.runtime, runtime);
     }
-    adead_lock_drop(&first->busy);
+    adead_slot_drop(first);
     if (status == ADEAD_OK) return ADEAD_OK;
     adead_runtime_destroy(runtime);
     return adead_error_publish((adead_status)status, &failure);
@@ -108,12 +108,12 @@ int adead_shutdown(void)
         adead_lock_drop(&simple.lifecycle);
         return not_initialised("adead_shutdown");
     }
-    for (unsigned i = 0; i < ADEAD_SLOTS; i++) adead_lock_take(&simple.slots.slots[i].busy);
+    for (unsigned i = 0; i < ADEAD_SLOTS; i++) adead_slot_lock(&simple.slots.slots[i]);
     atomic_store(&simple.small_product, NULL);
     atomic_store(&simple.runtime, NULL);
     for (unsigned i = 0; i < ADEAD_SLOTS; i++) {
         adead_slot_close(&simple.slots.slots[i], runtime);
-        adead_lock_drop(&simple.slots.slots[i].busy);
+        adead_slot_drop(&simple.slots.slots[i]);
     }
     if (simple.blocks_open) adead_blocks_close(&simple.blocks);
     simple.blocks_open = false;
@@ -175,12 +175,12 @@ static int run_operation(const char *function, const adead_tensor_op *op)
     adead_slot    *s = adead_slot_take(&simple.slots);
     adead_runtime *runtime = atomic_load_explicit(&simple.runtime, memory_order_acquire);
     if (ADEAD_UNLIKELY(!runtime)) {
-        adead_lock_drop(&s->busy);
+        adead_slot_drop(s);
         return not_initialised(function);
     }
     ADEAD_FAILURE_NONE(failure);
     adead_status status = adead_slot_execute(&simple.slots, s, runtime, op, &failure);
-    adead_lock_drop(&s->busy);
+    adead_slot_drop(s);
     return ADEAD_LIKELY(status == ADEAD_OK) ? ADEAD_OK : adead_error_publish(status, &failure);
 }
 

@@ -190,14 +190,39 @@ static adead_status release(adead_foreign_call *call, const buffer_copy *copies,
 
 /* ---- The instruction ---- */
 
+/* A call before its arguments are known. Only what is read is set: clearing all of it takes longer than many a function. */
+static void begin(adead_foreign_call *call, adead_task *task, buffer_copy *copies, adead_failure *failure)
+{
+    const adead_step *step = task->pc;
+    call->import = (uint32_t)step->imm;
+    call->signature = &task->analysis->signatures[step->imm];
+    for (uint32_t p = 0; p < call->signature->count; p++) {
+        call->arguments[p] = (adead_foreign_argument){0};
+        copies[p] = (buffer_copy){0};
+    }
+    call->result = 0;
+    call->stopped = false;
+    call->frame = NULL;
+    call->task = task;
+    call->outer = task->machine->foreign_call;
+    call->pc = step;
+    call->r = task->r;
+    call->sp = task->sp;
+    call->exit = 0;
+    failure->code = ADEAD_OK;
+    failure->offset = 0;
+    failure->line = failure->column = 0;
+    failure->message[0] = failure->hint[0] = 0;
+}
+
 adead_exit adead_do_call_foreign(adead_task *task)
 {
     adead_machine     *machine = task->machine;
     const adead_step  *step = task->pc;
-    buffer_copy        copies[ADEAD_SIGNATURE_PARAMS] = {{0}};
-    adead_failure      failure = {0};
-    adead_foreign_call call = {.import = (uint32_t)step->imm, .signature = &task->analysis->signatures[step->imm],
-                               .task = task, .outer = machine->foreign_call, .pc = step, .r = task->r, .sp = task->sp};
+    buffer_copy        copies[ADEAD_SIGNATURE_PARAMS];
+    adead_failure      failure;
+    adead_foreign_call call;
+    begin(&call, task, copies, &failure);
     call.depth = call.outer ? call.outer->depth + 1 : 1;
     if (call.depth > ADEAD_FOREIGN_DEPTH) {
         adead_fail(&machine->failure, ADEAD_STACK_OVERFLOW, ADEAD_NO_OFFSET, "foreign calls are nested more than %d deep",

@@ -123,7 +123,11 @@ def types(python, env):
 
 def examples(python, env):
     golden = dict(reversed(line.split("  ")) for line in (ROOT / "tests/golden/digests.txt").read_text().splitlines())
-    wanted = {"run_digits": golden["digits/logits"], "hello_matmul": "[[58.0, 64.0], [139.0, 154.0]]"}
+    wanted = {
+        "run_digits": golden["digits/logits"],
+        "hello_matmul": "[[58.0, 64.0], [139.0, 154.0]]",
+        "foreign_calls": "host!sum: f64(ptr,fn:f64(f64))\n30.0\n30.0 True\n",
+    }
     for file in sorted((ROOT / "examples/python").glob("*.py")):
         check(f"example_{file.stem}", run(python, "-P", file, env=env, cwd=ROOT), wanted.get(file.stem))
 

@@ -131,10 +131,10 @@ check ext_header_from_c ext_header_from_c
 # The packages hold all they need: they are built from their archives, outside of the checkout. Cargo takes a version for
 # unchangeable and would use what it unpacked and compiled the last time, so it gets a home and a folder without that.
 package() {
-    home=$target/packages/home
+    home=$target/packages/home from=${CARGO_HOME:-$HOME/.cargo}
     rm -rf "$target/packages" && mkdir -p "$home/registry" || return 1
     for shared in config.toml registry/cache registry/index; do
-        [ ! -e "${CARGO_HOME:-$HOME/.cargo}/$shared" ] || ln -s "${CARGO_HOME:-$HOME/.cargo}/$shared" "$home/$shared" || return 1
+        [ ! -e "$from/$shared" ] || ln -s "$from/$shared" "$home/$shared" || return 1
     done
     ./vendor.sh && CARGO_HOME=$home cargo package $offline --target-dir "$target/packages" --allow-dirty --workspace \
         --exclude adead-checks --exclude adead-examples

@@ -28,6 +28,7 @@ const elements = @import("elements.zig");
 const runtimes = @import("runtime.zig");
 const programs = @import("program.zig");
 const operations = @import("operations.zig");
+const foreign = @import("foreign.zig");
 
 pub const Error = opcodes.Error;
 pub const Status = opcodes.Status;
@@ -59,6 +60,9 @@ pub const Declaration = programs.Declaration;
 pub const Tensor = programs.Tensor;
 pub const Instance = @import("instance.zig").Instance;
 pub const Shader = @import("shader.zig").Shader;
+pub const ForeignCall = foreign.ForeignCall;
+pub const Callback = foreign.Callback;
+pub const Import = foreign.Import;
 
 /// A SHA-256; `std.fmt.bytesToHex(digest, .lower)` writes it.
 pub const Digest = [32]u8;

@@ -19,6 +19,8 @@ pub const Details = struct {
     message: [:0]const u8,
     /// What to do about it; empty if there is nothing to say.
     hint: [:0]const u8 = "",
+    /// Of ForeignFailed: the error that a function given to `Instance.set_foreign` returned.
+    cause: ?anyerror = null,
 
     /// For "{f}": sentence, name of the code, place, hint.
     pub fn format(details: Details, writer: *std.Io.Writer) std.Io.Writer.Error!void {
@@ -31,9 +33,13 @@ pub const Details = struct {
 };
 
 /// A failure that was found here, before the library was asked.
-const Own = struct { status: Status, message: [192:0]u8, length: usize };
+const Own = struct { status: Status, message: [320:0]u8, length: usize };
 threadlocal var own: Own = undefined;
 threadlocal var own_is_last = false;
+/// How many failures this thread has seen.
+pub threadlocal var failures: u64 = 0;
+/// With which error a foreign function has ended the run that this thread is in, or was in last.
+pub threadlocal var cause: ?anyerror = null;
 
 /// The details of this thread's last failure. The texts are valid until the thread's next failing call.
 pub fn last_error() Details {
@@ -46,6 +52,7 @@ pub fn last_error() Details {
         .column = if (last.*.column != 0) last.*.column else null,
         .message = std.mem.span(last.*.message),
         .hint = std.mem.span(last.*.hint),
+        .cause = if (last.*.code == c.ADEAD_FOREIGN_FAILED) cause else null,
     };
 }
 
@@ -67,6 +74,7 @@ pub inline fn check(status: c_int) Error!void {
 fn failed(status: c_int) Error {
     @branchHint(.cold);
     own_is_last = false;
+    failures += 1;
     return opcodes.error_of(@enumFromInt(status));
 }
 
@@ -79,5 +87,6 @@ pub fn fail(err: Error, comptime format: []const u8, args: anytype) Error {
     own.length = writer.end;
     own.message[own.length] = 0;
     own_is_last = true;
+    failures += 1;
     return err;
 }

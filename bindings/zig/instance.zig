@@ -3,6 +3,7 @@
 const std = @import("std");
 const c = @import("adead_c");
 const errors = @import("errors.zig");
+const foreign = @import("foreign.zig");
 const programs = @import("program.zig");
 const Error = @import("opcodes.zig").Error;
 const DType = @import("elements.zig").DType;
@@ -11,6 +12,8 @@ const check = errors.check;
 /// A program with its state. Belongs to one thread at a time. Keeps what it needs of its program.
 pub const Instance = struct {
     handle: ?*c.adead_instance,
+    /// The library keeps it as long as the instance.
+    program: ?*c.adead_program,
 
     /// What a program may use; 0 is the default. Deterministic: exceeding a limit is the same trap at the same place
     /// everywhere.
@@ -28,7 +31,7 @@ pub const Instance = struct {
     };
 
     /// Verifies the program if that was not done. Errors: 3xx, NoMemory, OutOfMemory (the program's declared memory is above
-    /// the limit), ImportMissing.
+    /// the limit).
     pub fn init(program: programs.Program, limits: Limits) Error!Instance {
         const raw: c.adead_limits = .{
             .size = @sizeOf(c.adead_limits),
@@ -38,7 +41,7 @@ pub const Instance = struct {
             .call_depth = limits.call_depth,
             .tasks = limits.tasks,
         };
-        var instance: Instance = .{ .handle = null };
+        var instance: Instance = .{ .handle = null, .program = program.handle };
         try check(c.adead_instance_create(program.handle, &raw, &instance.handle));
         return instance;
     }
@@ -46,7 +49,7 @@ pub const Instance = struct {
     /// May be called twice.
     pub fn deinit(instance: *Instance) void {
         c.adead_instance_destroy(instance.handle);
-        instance.handle = null;
+        instance.* = .{ .handle = null, .program = null };
     }
 
     /// Gives an input its value, which is copied to where the program wants it. `dims` is `&.{}` for a scalar. Errors:
@@ -88,9 +91,11 @@ pub const Instance = struct {
         try check(c.adead_instance_load_shader(instance.handle, name.ptr, spirv.ptr, spirv.len, main));
     }
 
-    /// Runs the program from its entry to its end. What it writes is dropped. Errors: 4xx (a trap, with the instruction's
-    /// offset), 5xx; InvalidState after a run, before a reset.
+    /// Runs the program from its entry to its end. What it writes is dropped. Errors: ImportMissing (nothing was executed),
+    /// 4xx (a trap, with the instruction's offset), 5xx; InvalidState after a run, before a reset; CannotWrite when the log
+    /// was not taken.
     pub fn run(instance: Instance) Error!void {
+        errors.cause = null;
         try check(c.adead_instance_run(instance.handle));
     }
 
@@ -122,6 +127,54 @@ pub const Instance = struct {
         try check(c.adead_instance_set_trace(instance.handle, Call.call, &it));
         defer _ = c.adead_instance_set_trace(instance.handle, null, null);
         return instance.run_to(writer);
+    }
+
+    /// Provides the imports of that name ("library!symbol") by a function of Zig, whose parameters are the signature's:
+    ///
+    ///     fn sum(total: *f64, values: []const f64) !void {...}
+    ///     try instance.set_foreign("host!sum", &total, sum);      // void(ptr)
+    ///
+    /// i32, i64, f32, f64 for themselves; slices of numbers for `ptr`, `ref` and `buf`; `adead.Callback` for `fn:`. Before
+    /// them comes the context, a pointer that must be good as long as the instance runs (`{}`: there is none), and then, if
+    /// the function wants it, the `*adead.ForeignCall`. The result is void or a scalar, or an error, which ends the program
+    /// with ForeignFailed: `last_error` has the error as `cause`, and a sentence.
+    ///
+    /// Slices are the program's memory, where it lies: good until the function returns, changed by callbacks, and one may
+    /// overlap another (`@memmove`, not `@memcpy`). While the function runs, the instance may not be used. Errors:
+    /// NameNotFound (the hint lists the imports), TypeMismatch (an import of that name has another signature: nothing is
+    /// provided), InvalidState (it runs), NoMemory.
+    pub fn set_foreign(instance: Instance, name: [:0]const u8, context: anytype, comptime function: anytype) Error!void {
+        const Registered = foreign.Registered(@TypeOf(context), function);
+        try foreign.check(instance.program, name, Registered.signature);
+        const opaque_context: ?*anyopaque = if (@TypeOf(context) == void) null else @ptrCast(@constCast(context));
+        try check(c.adead_instance_set_foreign(instance.handle, name.ptr, Registered.called, opaque_context));
+    }
+
+    /// Takes back what provides the imports of that name, a function of Zig or of a library. Errors: NameNotFound,
+    /// InvalidState.
+    pub fn remove_foreign(instance: Instance, name: [:0]const u8) Error!void {
+        try check(c.adead_instance_set_foreign(instance.handle, name.ptr, null, null));
+    }
+
+    /// Lets the program call a function of a library of the system: "library!symbol", or "library!*" for all that it imports
+    /// from it. `path` names the library's file; null: the system looks for it by its name. What such a function does with
+    /// the process is up to it. Errors: NameNotFound, ForeignUnavailable (no libffi, no such library or symbol), NoMemory.
+    pub fn allow_foreign(instance: Instance, name: [:0]const u8, path: ?[:0]const u8) Error!void {
+        try check(c.adead_instance_allow_foreign(instance.handle, name.ptr, if (path) |p| p.ptr else null));
+    }
+
+    /// Later runs write to `log`, which must be good as long, all that foreign functions did, one log a run; null ends that.
+    /// Flushing is the caller's. Errors: InvalidState (it runs, or replays).
+    pub fn record(instance: Instance, log: ?*std.Io.Writer) Error!void {
+        try check(c.adead_instance_record(instance.handle, if (log == null) null else programs.sink, log));
+    }
+
+    /// Later runs take what foreign functions did from a log, which is copied, and call nothing: nothing needs to be
+    /// granted. A run that departs from the recorded one is ReplayMismatch. null ends that. Errors: 2xx with the offset in
+    /// the log (BadField: it is of another program), InvalidState (it runs, or is recorded), NoMemory.
+    pub fn replay(instance: Instance, log: ?[]const u8) Error!void {
+        const bytes = log orelse return check(c.adead_instance_replay(instance.handle, null, 0));
+        try check(c.adead_instance_replay(instance.handle, bytes.ptr, bytes.len));
     }
 
     /// An output's value after a run that ended well, where it lies: valid until the instance's next call. Errors:

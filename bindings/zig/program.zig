@@ -3,6 +3,7 @@
 const std = @import("std");
 const c = @import("adead_c");
 const errors = @import("errors.zig");
+const foreign = @import("foreign.zig");
 const Error = @import("opcodes.zig").Error;
 const DType = @import("elements.zig").DType;
 const Runtime = @import("runtime.zig").Runtime;
@@ -101,6 +102,22 @@ pub const Program = struct {
     /// "library!symbol" of an import, null past the end.
     pub fn import(program: Program, index: u32) ?[:0]const u8 {
         return std.mem.span(@as(?[*:0]const u8, c.adead_program_import(program.handle, index)) orelse return null);
+    }
+
+    /// The signature of an import (docs/foreign.md), null past the end.
+    pub fn import_signature(program: Program, index: u32) ?[:0]const u8 {
+        return std.mem.span(@as(?[*:0]const u8, c.adead_program_import_signature(program.handle, index)) orelse return null);
+    }
+
+    /// All imports, names with signatures: `while (imports.next()) |import|`.
+    pub fn imports(program: Program) foreign.Imports {
+        return .{ .program = program.handle };
+    }
+
+    /// Is a run a function of program, inputs and limits alone? So it is where nothing is imported; else also of what the
+    /// foreign functions do.
+    pub fn is_pure(program: Program) bool {
+        return program.import(0) == null;
     }
 };
 

@@ -8,7 +8,7 @@ pub fn build(b: *std.Build) void {
     // The library itself is ReleaseFast unless `.optimize` says otherwise.
     const adead = b.dependency("adead", .{ .target = target });
 
-    for ([_][]const u8{ "hello_matmul", "run_digits" }) |name| {
+    for ([_][]const u8{ "hello_matmul", "run_digits", "foreign_calls" }) |name| {
         const exe = b.addExecutable(.{ .name = name, .root_module = b.createModule(.{
             .root_source_file = b.path(b.fmt("src/{s}.zig", .{name})),
             .target = target,

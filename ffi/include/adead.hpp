@@ -472,6 +472,10 @@ public:
         op.flags = transposed(options.transpose_a, options.transpose_b);
         if (!options.bias.empty()) op.flags |= ADEAD_FLAG_BIAS;
         op.activation = static_cast<std::uint32_t>(options.activation);
+        if (!op.flags && !op.activation) { // The plain product has the same bits, and a shorter way when it is small.
+            op.opcode = ADEAD_COMPUTE_MATMUL;
+            return run(op, a, b, c);
+        }
         return run(op, a, b, options.bias, c);
     }
     // c[m,n] = a[m,k] b[k,n], exact modulo 2^32.

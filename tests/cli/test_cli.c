@@ -378,6 +378,12 @@ static void backends(void)
     FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend cuda");
     CHECK(strstr(err, "this build has no CUDA backend"), "%s", err);
     FAILS(4, "BACKEND_UNAVAILABLE", "VK_ICD_FILENAMES=/none VK_DRIVER_FILES=/none $A run hello.hex --backend vulkan");
+    FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend vulkan --device 'no such device'");
+    FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend cpu --device abacus");
+    CHECK(strstr(err, "abacus"), "%s", err);
+    WORKS("$A run hello.hex --backend cpu --device scalar");
+    FAILS(2, "USAGE", "$A run hello.hex --device 0");
+    FAILS(2, "USAGE", "$A run hello.hex --backend cpu:scalar --device scalar");
     FAILS(4, "BACKEND_UNKNOWN", "$A run hello.hex --backend abacus");
     FAILS(4, "BACKEND_UNKNOWN", "ADEAD_BACKEND=abacus $A run hello.hex");
     CHECK(strstr(err, "ADEAD_BACKEND"), "the hint names the variable: %s", err);

@@ -1,6 +1,7 @@
 /* Several devices and several runtimes of one process at the same time, each on a thread of its own and dividing its work
  * among more: products, attention and softmax have the bits that ref gives alone. Meanwhile the process forks, and the
- * child, which has only one of the threads, must start its own and get the same bits. ThreadSanitizer watches a variant of
+ * child, which has only one of the threads, must start its own and get the same bits, also when every device of a runtime
+ * was some thread's. ThreadSanitizer watches a variant of
  * this suite for data races.
  */
 #include "conformance.h"
@@ -9,6 +10,7 @@
 
 #if !defined(_WIN32)
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,9 +173,69 @@ static void runtimes_side_by_side(void)
               runs[i].backend, (unsigned)runs[i].threads);
     }
 }
+
+/* ---- One runtime, more threads than it has devices, and a fork while they have them all ---- */
+
+enum { CROWD = 24, SIDE = 150, CROWD_CHILDREN = 10 };
+
+static struct {
+    adead_runtime *runtime;
+    atomic_bool    stop;
+    float          a[SIDE * SIDE], expected[SIDE * SIDE];
+} crowd;
+
+static bool crowd_product(float *c)
+{
+    const uint64_t  bytes = sizeof crowd.a;
+    adead_operation o = {.size = sizeof o, .opcode = ADEAD_COMPUTE_MATMUL, .dims = {SIDE, SIDE, SIDE},
+                         .arrays = {{crowd.a, bytes}, {crowd.a, bytes}, {c, bytes}}};
+    return adead_compute(crowd.runtime, &o) == ADEAD_OK;
+}
+
+static void *crowd_body(void *context)
+{
+    float *c = context;
+    while (!crowd.stop)
+        if (!crowd_product(c) || memcmp(c, crowd.expected, sizeof crowd.expected) != 0) return NULL;
+    return c;
+}
+
+/* What the vanished threads had is lost with them; the child must not wait for it. */
+static void a_child_of_a_crowd(void)
+{
+    static float          results[CROWD + 1][SIDE * SIDE];
+    adead_runtime_options options = {.size = sizeof options, .backend = "cpu", .threads = 2};
+    pthread_t             threads[CROWD];
+    int                   wrong = 0, bad_children = 0;
+    if (TEST_FORKS_ALONE) SKIP("cannot run: a sanitized process may not fork while other threads are inside");
+    for (int i = 0; i < SIDE * SIDE; i++) crowd.a[i] = (float)(i % 37 - 18) / 8;
+    CHECK(adead_runtime_create(&options, &crowd.runtime) == ADEAD_OK && crowd_product(crowd.expected));
+    for (int i = 0; i < CROWD; i++) CHECK(pthread_create(&threads[i], NULL, crowd_body, results[i]) == 0);
+    fflush(stdout);
+    for (int i = 0; i < CROWD_CHILDREN; i++) {
+        int status = 0;
+        usleep(5000);
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20); /* ends a child that waits for a thread it does not have */
+            bool good = crowd_product(results[CROWD]);
+            _exit(good && memcmp(results[CROWD], crowd.expected, sizeof crowd.expected) == 0 ? 0 : 1);
+        }
+        bad_children += waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    }
+    crowd.stop = true;
+    for (int i = 0; i < CROWD; i++) {
+        void *good = NULL;
+        pthread_join(threads[i], &good);
+        wrong += !good;
+    }
+    adead_runtime_destroy(crowd.runtime);
+    CHECK(wrong == 0 && bad_children == 0, "%d threads and %d children went wrong", wrong, bad_children);
+}
 #else
+static void a_child_of_a_crowd(void) { SKIP("cannot run: this test starts POSIX threads"); }
 static void devices_side_by_side(void) { SKIP("cannot run: this test starts POSIX threads"); }
 static void runtimes_side_by_side(void) { SKIP("cannot run: this test starts POSIX threads"); }
 #endif
 
-TEST_MAIN("sharing", T(devices_side_by_side) T(runtimes_side_by_side))
+TEST_MAIN("sharing", T(devices_side_by_side) T(runtimes_side_by_side) T(a_child_of_a_crowd))

@@ -64,7 +64,26 @@ fn run(allocator: std.mem.Allocator) !adead.Digest {
     try program.disassemble(&copy.writer);
     const digest = try instance.digest(null);
     try instance.reset();
+    var asking = try adead.Program.assemble(runtime, ".import \"host!ask\" \"i64()\"\n  call.foreign 0, r0\n  halt\n");
+    defer asking.deinit();
+    var log_bytes: [1024]u8 = undefined;
+    var log: std.Io.Writer = .fixed(&log_bytes);
+    {
+        var recorded = try adead.Instance.init(asking, .{});
+        defer recorded.deinit();
+        try recorded.set_foreign("host!ask", {}, answer);
+        try recorded.record(&log);
+        try recorded.run();
+    }
+    var replayed = try adead.Instance.init(asking, .{});
+    defer replayed.deinit();
+    try replayed.replay(log.buffered());
+    try replayed.run();
     return digest;
+}
+
+fn answer() i64 {
+    return 42;
 }
 
 test "all memory comes from the allocator and goes back" {

@@ -38,6 +38,11 @@ test "a project that depends on the package" {
     defer free(hello);
     try testing.expectEqualStrings("58 64\n139 154\n", hello.err);
 
+    const foreign = try run(&.{try std.fmt.bufPrint(&path, "{s}/bin/foreign_calls", .{prefix})});
+    defer free(foreign);
+    const said = "host!sum f64(ptr,fn:f64(f64))\n" ++ "30 after 1 calls, sha256 a6eb657cf3aab7d4\n" ** 2;
+    try testing.expectEqualStrings(said, foreign.out);
+
     const digits_path = try std.fmt.bufPrint(&path, "{s}/bin/run_digits", .{prefix});
     const digits = try run(&.{ digits_path, "hex/programs/digits.hex" });
     defer free(digits);

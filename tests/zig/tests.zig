@@ -1,8 +1,9 @@
-//! Tests of bindings/zig: every operation, programs and instances, what goes wrong, memory.
+//! Tests of bindings/zig: every operation, programs and instances, foreign functions, what goes wrong, memory.
 
 test {
     _ = @import("operations.zig");
     _ = @import("programs.zig");
+    _ = @import("foreign.zig");
     _ = @import("errors.zig");
     _ = @import("memory.zig");
     _ = @import("package.zig");

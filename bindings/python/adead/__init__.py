@@ -10,6 +10,7 @@ methods.
 
 from adead._assembler import Assembler, Buffer, Register, b, r
 from adead._fast import matmul as matmul
+from adead._foreign import Import
 from adead._program import (
     Declaration,
     Instance,
@@ -38,7 +39,10 @@ from adead.errors import (
     DivisionByZero,
     Error,
     FileError,
+    ForeignFailed,
+    ForeignUnavailable,
     FormatError,
+    ImportMissing,
     InvalidArgument,
     InvalidState,
     MissingInput,
@@ -47,6 +51,7 @@ from adead.errors import (
     OutOfBounds,
     OutOfFuel,
     Overlap,
+    ReplayMismatch,
     ShapeMismatch,
     Trap,
     TypeMismatch,
@@ -98,12 +103,14 @@ widen_f16 = operations.widen_f16
 
 __all__ = [
     "ADeadRuntime", "Activation", "Array", "Assembler", "AssemblyError", "BackendError", "BackendInfo", "BadShape",
-    "Buffer", "DType", "Declaration", "DivisionByZero", "Error", "FileError", "FormatError", "Instance", "InvalidArgument",
-    "InvalidState", "Limits", "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel",
-    "Overlap", "ProfileRow", "Program", "ProgramInfo", "Register", "Run", "Runtime", "ShapeMismatch", "Status", "Tensor",
-    "Trap", "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backends", "contiguous", "cos",
-    "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh", "layernorm",
-    "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex", "matmul_strided", "max", "mul",
-    "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale", "r", "relu", "scale", "sha256",
-    "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose", "widen_bf16", "widen_f16",
+    "Buffer", "DType", "Declaration", "DivisionByZero", "Error", "FileError", "ForeignFailed", "ForeignUnavailable",
+    "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument", "InvalidState", "Limits", "MissingInput",
+    "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel", "Overlap", "ProfileRow", "Program",
+    "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime", "ShapeMismatch", "Status", "Tensor", "Trap",
+    "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backends", "contiguous", "cos",
+    "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh",
+    "layernorm", "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
+    "matmul_strided", "max", "mul", "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale",
+    "r", "relu", "scale", "sha256", "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose", "widen_bf16",
+    "widen_f16",
 ]

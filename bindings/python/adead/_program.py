@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, Union
 
 from adead import errors
+from adead._foreign import Collector, Function, Import, Path, Readable, Recorder, Writable, read_log, types_of
 from adead._native import _fast, ffi, lib
 from adead._runtime import Handle, Runtime, check, default_runtime, last_error, raised
 from adead._tensor import Tensor, as_tensor
@@ -18,6 +19,7 @@ from adead.opcodes import Status
 Format: TypeAlias = Literal["agpu", "hex", "ahyb", "binary", "text"]
 Source: TypeAlias = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
 Value: TypeAlias = Union[Array, int, float]
+Log: TypeAlias = Union[Path, bytes, bytearray, memoryview, Readable]
 Sink: TypeAlias = Callable[[bytes], object]
 Trace: TypeAlias = Callable[[int, int, str], object]
 
@@ -91,23 +93,6 @@ class ProfileRow:
     flops: int
 
 
-class _Collector:
-    """Where callbacks of the library end up. An exception of the caller's function ends the run and is raised by it."""
-
-    def __init__(self, function: Callable[..., object]) -> None:
-        self.function = function
-        self.raised: BaseException | None = None
-        self.context = ffi.new_handle(self)
-
-    def call(self, *args: object) -> int:
-        if self.raised is None:
-            try:
-                self.function(*args)
-            except BaseException as e:  # not ours to judge: it is raised again where the run was started
-                self.raised = e
-        return 0 if self.raised is None else 1
-
-
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def adead_python_write(context: Any, data: Any, size: int) -> int:
     return _from(context).call(bytes(ffi.buffer(data, size)) if size else b"")
@@ -118,8 +103,8 @@ def adead_python_trace(context: Any, offset: int, task: int, text: Any) -> None:
     _from(context).call(offset, task, ffi.string(text).decode("utf-8", "replace"))
 
 
-def _from(context: Any) -> _Collector:
-    collector: _Collector = ffi.from_handle(context)
+def _from(context: Any) -> Collector:
+    collector: Collector = ffi.from_handle(context)
     return collector
 
 
@@ -128,12 +113,14 @@ def _declaration(raw: Any) -> Declaration:
     return Declaration(ffi.string(raw.name).decode(), DType(raw.dtype), dims)
 
 
-def _c_name(name: str) -> bytes:
+
+
+def _checked_name(name: str) -> str:
     if not isinstance(name, str):
         raise errors.type_mismatch(f"a name must be a str, and is {type(name).__name__}")
     if "\0" in name:
         raise errors.NameNotFound(Status.NAME_NOT_FOUND, "a name has no NUL in it")
-    return name.encode()
+    return name
 
 
 class Program(Handle):
@@ -216,11 +203,21 @@ class Program(Handle):
         return self._declarations(lib.adead_program_output, "outputs")
 
     @property
-    def imports(self) -> tuple[str, ...]:
-        """What it imports, as "library!symbol"."""
+    def imports(self) -> tuple[Import, ...]:
+        """The foreign functions that it calls. Each has to be granted before it runs: see Instance.set_foreign."""
         with self._using("program") as pointer:
-            count = self.info.imports
-            return tuple(ffi.string(lib.adead_program_import(pointer, i)).decode() for i in range(count))
+            return tuple(
+                Import(
+                    ffi.string(lib.adead_program_import(pointer, i)).decode(),
+                    ffi.string(lib.adead_program_import_signature(pointer, i)).decode(),
+                )
+                for i in range(self.info.imports)
+            )
+
+    @property
+    def kind(self) -> Literal["pure", "foreign"]:
+        """"pure" when it imports nothing: then a run depends on program, inputs and limits alone. Else "foreign"."""
+        return "foreign" if self.info.imports else "pure"
 
     def default(self, name: str) -> Tensor | None:
         """The value an input has when none is given: a read-only view, or None."""
@@ -250,7 +247,7 @@ class Program(Handle):
 
     def _collected(self, call: Callable[[Any, Any], int]) -> bytes:
         parts: list[bytes] = []
-        collector = _Collector(parts.append)
+        collector = Collector(parts.append)
         with self._using("program") as pointer:
             check(call(pointer, collector.context))
         return b"".join(parts)
@@ -265,14 +262,26 @@ class Program(Handle):
         *,
         limits: Limits | None = None,
         stream: Sink | None = None,
+        foreign: Mapping[str, Function] | None = None,
+        record: Path | Writable | None = None,
+        replay: Log | None = None,
     ) -> Run:
         """Runs the program once: inputs by name (arrays, or numbers where the input is a scalar) to outputs by name.
 
         What the program writes goes to the function `stream`, or else is kept in the result's `stream`. The outputs are
         views of the instance's memory, which lives as long as they do. Arrays are not copied (see Instance.set_input), so
         an output that the program never wrote, because it is an input's buffer, is the array that was given.
+
+        Functions of Python's that it imports are given as `foreign`, by name; `record` and `replay` are a log to write and
+        one to take instead of calling anything. See the methods of Instance: set_foreign, record, replay.
         """
         instance = self.instance(limits)
+        for name, function in ({} if foreign is None else foreign).items():
+            instance.set_foreign(name, function)
+        if record is not None:
+            instance.record(record)
+        if replay is not None:
+            instance.replay(replay)
         for name, value in ({} if inputs is None else inputs).items():
             instance.set_input(name, value, copy=False)
         written: list[bytes] = []
@@ -327,7 +336,7 @@ def _view_of(raw: Any, handle: Handle) -> Tensor:
 class Instance(Handle):
     """A program with its state: inputs, memory, outputs. For one thread at a time; a second one gets InvalidState."""
 
-    __slots__ = ("_lent", "_program", "_ran")
+    __slots__ = ("_foreign", "_lent", "_program", "_recorder")
 
     def __init__(self, program: Program, limits: Limits | None = None) -> None:
         if not isinstance(program, Program):
@@ -345,6 +354,16 @@ class Instance(Handle):
         self._attach(2, int(ffi.cast("uintptr_t", out[0])))
         self._program = program
         self._lent: dict[str, Tensor | None] = {}
+        self._foreign: dict[str, _fast.Foreign | None] = {}
+        self._recorder: Recorder | None = None
+
+    def close(self) -> None:
+        """Frees it, and lets the functions go that it was given. Any later use raises InvalidState; closing again does
+        nothing. While it runs in another thread, this takes effect at the end."""
+        super().close()
+        if not self._users:
+            self._foreign.clear()
+            self._recorder = None
 
     @property
     def program(self) -> Program:
@@ -355,7 +374,7 @@ class Instance(Handle):
         if self._leases:
             raise raised(
                 Status.INVALID_STATE,
-                f"{self._leases} of the instance's outputs are still in use, and would change",
+                f"{self._leases} views of the instance's outputs or memory are still in use, and would change",
                 "copy them (t.copy()) and let go of them, or use another instance",
             )
 
@@ -365,7 +384,7 @@ class Instance(Handle):
         With copy=False an array is not copied, but used where it lies, and copied only if the program writes into that
         input's buffer; its elements must not change until the input has another value or the instance is closed.
         """
-        text = _c_name(name)
+        text = _checked_name(name).encode()
         tensor = self._number(name, value) if isinstance(value, (int, float)) else as_tensor(value)
         if not tensor.contiguous:
             raise errors.invalid_argument(f"{name} is not contiguous", "adead.contiguous(x) copies it")
@@ -390,17 +409,75 @@ class Instance(Handle):
                 raise errors.shape_mismatch(f"{name} is no scalar: {declared}")
         raise raised(Status.NAME_NOT_FOUND, f'the program has no input "{name}"')
 
+    # ---- Foreign functions ----
+
+    def set_foreign(self, name: str, function: Function | None) -> None:
+        """Makes a function of Python the one that the program calls as "library!symbol"; None takes it back.
+
+        It gets an argument for each parameter of the signature: int for i32 and i64, float for f32 and f64, a memoryview of
+        bytes for ptr, ref and buf, and a function to call for fn. It returns an int, a float or, of void, None; another
+        result is a TypeMismatch. An exception ends the program, and run raises it again.
+
+        A memoryview shows the program's memory where it lies (a buffer: a copy, which goes back when the function has
+        returned), may be written, and is good during the call: later use is a ValueError. A slice or an array made of it
+        (numpy.frombuffer) must not be kept either: that ends the program with ForeignFailed. A function of the program is
+        called with numbers, and for a ref with a memoryview or array that begins in a ptr or ref of the call.
+
+        The function runs with the GIL, on the thread of run; the instance cannot be used meanwhile.
+        """
+        text = _checked_name(name)
+        if function is not None and not callable(function):
+            raise errors.type_mismatch(f"a foreign function must be callable, and is {type(function).__name__}")
+        types = types_of(self._program.imports, name)
+        with self._using("instance", alone=True):
+            self._foreign[text] = self._set_foreign(text, function, types)
+
+    def allow_foreign(self, name: str, path: Path | None = None) -> None:
+        """Lets the program call a function of a library of the system: "library!symbol", or "library!*" for all that it
+        imports from it. `path` is the library's file; without it the system looks for it by its name.
+
+        Such a function does in this process what it likes: grant what you trust. Raises ForeignUnavailable when libffi, the
+        library or the symbol is missing.
+        """
+        text = _checked_name(name)
+        file = ffi.NULL if path is None else os.fsencode(path)
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_allow_foreign(pointer, text.encode(), file))
+            library = text[:-1] if text.endswith("!*") else None
+            for known in list(self._foreign):
+                if known == text or (library and known.startswith(library)):
+                    del self._foreign[known]
+
+    def record(self, log: Path | Writable | None) -> None:
+        """Later runs write what foreign functions did to a log: to the file of that path, which each run makes anew, or to
+        a binary file that is open. None ends that."""
+        recorder = None if log is None else Recorder(log)
+        with self._using("instance", alone=True):
+            self._record(None if recorder is None else recorder.log)
+            self._recorder = recorder
+
+    def replay(self, log: Log | None) -> None:
+        """Later runs take what foreign functions did from a log, bit for bit, and call nothing. The log is a path, bytes or
+        a binary file; None ends that. A log that is none, or that of another program, is a FormatError; a run that departs
+        from the recorded one ends with ReplayMismatch."""
+        data = None if log is None else read_log(log)
+        with self._using("instance", alone=True) as pointer:
+            source = ffi.NULL if data is None else ffi.from_buffer(data or b"\0")
+            check(lib.adead_instance_replay(pointer, source, 0 if data is None else len(data)))
+
+    # ---- Running ----
+
     def run(self, *, stream: Sink | None = None, trace: Trace | None = None) -> None:
         """Runs the program from its entry to its end; raises Trap if it traps.
 
         stream  called with the bytes that the program writes
         trace   called before each instruction with its offset, the task's number, and its text
 
-        An exception in either is raised here. The GIL is released, but not while they run.
+        An exception in either, or in a foreign function, is raised here. The GIL is released, but not while they run.
         """
         self._free_to_change()
-        writer = None if stream is None else _Collector(stream)
-        tracer = None if trace is None else _Collector(trace)
+        writer = None if stream is None else Collector(stream)
+        tracer = None if trace is None else Collector(trace)
         with self._using("instance", alone=True) as pointer:
             if writer is not None:
                 check(lib.adead_instance_set_stream(pointer, lib.adead_python_write, writer.context))
@@ -408,18 +485,29 @@ class Instance(Handle):
                 check(lib.adead_instance_set_trace(pointer, lib.adead_python_trace, tracer.context))
             status = lib.adead_instance_run(pointer)
             failure = last_error() if status else None
+            thrown = self._take_raised()
             lib.adead_instance_set_stream(pointer, ffi.NULL, ffi.NULL)
             lib.adead_instance_set_trace(pointer, ffi.NULL, ffi.NULL)
-        for collector in (writer, tracer):
-            if collector is not None and collector.raised is not None:
-                raise collector.raised
-        if failure is not None:
-            raise failure
+            refused = None if self._recorder is None else self._recorder.end()
+        if self.closed:  # meanwhile
+            self._foreign.clear()
+        first = next((e for e in (c.take() for c in (writer, tracer) if c is not None) if e), refused)
+        if first is None and thrown is not None:
+            first = thrown
+            if failure is not None:
+                first.add_note(f"adead: {failure}")
+        try:
+            if first is not None:
+                raise first
+            if failure is not None:
+                raise failure
+        finally:
+            del first, thrown, failure, refused  # else this frame and the exception would keep each other
 
     def output(self, name: str) -> Tensor:
         """An output's value after a run: a read-only view of the program's memory. As long as it is in use, the instance
         does not run again and does not change; closing it then waits for that."""
-        text = _c_name(name)
+        text = _checked_name(name).encode()
         raw = ffi.new("adead_tensor *")
         with self._using("instance", alone=True) as pointer:
             check(lib.adead_instance_get_output(pointer, text, raw))
@@ -431,7 +519,7 @@ class Instance(Handle):
 
     def digest(self, name: str | None = None) -> str:
         """The SHA-256 of an output's elements; without a name, of all outputs: that of their digests."""
-        text = ffi.NULL if name is None else _c_name(name)
+        text = ffi.NULL if name is None else _checked_name(name).encode()
         digest = ffi.new("uint8_t[32]")
         with self._using("instance", alone=True) as pointer:
             check(lib.adead_instance_digest(pointer, text, digest))

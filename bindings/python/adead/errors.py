@@ -86,6 +86,10 @@ class VerifyError(Error, ValueError):
     lineno: int = 0
 
 
+class ImportMissing(VerifyError):
+    """The program imports a foreign function that it was not granted; nothing of it was executed."""
+
+
 class Trap(Error, RuntimeError):
     """The program trapped (4xx); `offset` is the instruction's."""
 
@@ -114,8 +118,20 @@ class MissingInput(Trap, ValueError):
     """An input has neither a value nor a default."""
 
 
+class ForeignFailed(Trap):
+    """A foreign function failed. Of a function of Python's the exception itself is raised."""
+
+
+class ReplayMismatch(Trap):
+    """The run departs from the recorded one that it replays."""
+
+
 class BackendError(Error, RuntimeError):
     """The backend is missing or failed (5xx)."""
+
+
+class ForeignUnavailable(BackendError):
+    """A function of a library cannot be granted: no libffi, no such library or symbol."""
 
 
 class FileError(Error, OSError):
@@ -130,12 +146,16 @@ _BY_CODE: dict[int, type[Error]] = {
     Status.TYPE_MISMATCH: TypeMismatch,
     Status.SHAPE_MISMATCH: ShapeMismatch,
     Status.SYNTAX: AssemblyError,
+    Status.IMPORT_MISSING: ImportMissing,
     Status.DIVISION_BY_ZERO: DivisionByZero,
     Status.OUT_OF_FUEL: OutOfFuel,
     Status.OUT_OF_BOUNDS: OutOfBounds,
     Status.SHAPE_TRAP: BadShape,
     Status.OVERLAP: Overlap,
     Status.MISSING_INPUT: MissingInput,
+    Status.FOREIGN_FAILED: ForeignFailed,
+    Status.REPLAY_MISMATCH: ReplayMismatch,
+    Status.FOREIGN_UNAVAILABLE: ForeignUnavailable,
 }
 _BY_CLASS: dict[int, type[Error]] = {2: FormatError, 3: VerifyError, 4: Trap, 5: BackendError, 6: FileError}
 

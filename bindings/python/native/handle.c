@@ -74,11 +74,16 @@ static PyObject *lease(PyObject *self, PyObject *none)
     Py_RETURN_NONE;
 }
 
+void handle_give_back(handle *h)
+{
+    h->leases--;
+    destroy_if_unused(h);
+}
+
 static PyObject *give_back(PyObject *self, PyObject *none)
 {
     (void)none;
-    ((handle *)self)->leases--;
-    destroy_if_unused((handle *)self);
+    handle_give_back((handle *)self);
     Py_RETURN_NONE;
 }
 
@@ -96,6 +101,12 @@ static PyObject *get_closed(PyObject *self, void *none)
     return PyBool_FromLong(((handle *)self)->closed);
 }
 
+static PyObject *get_users(PyObject *self, void *none)
+{
+    (void)none;
+    return PyLong_FromSsize_t(((handle *)self)->users);
+}
+
 static PyObject *get_leases(PyObject *self, void *none)
 {
     (void)none;
@@ -109,6 +120,8 @@ static void dealloc(PyObject *self)
     h->closed = true;
     h->users = h->leases = 0;
     destroy_if_unused(h);
+    Py_CLEAR(h->raised);
+    Py_CLEAR(h->ended);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -122,11 +135,15 @@ static PyMethodDef methods[] = {
     {"_lease", lease, METH_NOARGS, NULL},
     {"_give_back", give_back, METH_NOARGS, NULL},
     {"_close", close_handle, METH_NOARGS, NULL},
+    {"_set_foreign", handle_set_foreign, METH_VARARGS, NULL},
+    {"_record", handle_record, METH_O, NULL},
+    {"_take_raised", handle_take_raised, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef members[] = {
     {"closed", get_closed, NULL, "Whether close() was called.", NULL},
+    {"_users", get_users, NULL, NULL, NULL},
     {"_leases", get_leases, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -64,6 +64,7 @@ static PyMethodDef functions[] = {
     {"from_pointer", tensor_from_pointer, METH_VARARGS,
      "from_pointer(class, address, dtype, shape, strides, readonly, owner)"},
     {"from_dlpack", tensor_from_dlpack, METH_VARARGS, "from_dlpack(class, capsule)"},
+    {"log_new", log_new, METH_O, "log_new(write): collects a log, and calls write(bytes) from time to time"},
     {"to_dlpack", tensor_to_dlpack, METH_VARARGS, "to_dlpack(tensor, versioned, copied)"},
     {NULL, NULL, 0, NULL},
 };
@@ -74,7 +75,9 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__fast(void)
 {
     PyObject *module = PyModule_Create(&definition);
-    if (module && tensor_make_type(module) && handle_make_type(module)) return module;
+    if (module && tensor_make_type(module) && handle_make_type(module) && foreign_make_types(module) &&
+        record_make_type(module))
+        return module;
     Py_XDECREF(module);
     return NULL;
 }

@@ -86,8 +86,10 @@ typedef struct handle {
     void      *pointer;
     int        kind;   /* 0 runtime, 1 program, 2 instance */
     Py_ssize_t users;  /* calls in progress */
-    Py_ssize_t leases; /* tensors that lie in its memory */
+    Py_ssize_t leases; /* tensors and views that lie in its memory */
     bool       closed;
+    /* Of the run in progress (foreign.c): the exception of a foreign function; that which says the program has ended. */
+    PyObject *raised, *ended;
 } handle;
 
 extern PyTypeObject *handle_type;
@@ -95,6 +97,23 @@ bool                 handle_make_type(PyObject *module);
 /* Counts a user; false with an exception when it is closed. */
 bool handle_enter(handle *h);
 void handle_leave(handle *h);
+/* One lease less. */
+void handle_give_back(handle *h);
+
+/* ---- foreign.c ---- */
+
+bool foreign_make_types(PyObject *module);
+/* Methods of handles, of instances to be precise. _set_foreign(name, function or None, types) gives what has to be kept for
+ * as long as the name has this function. _take_raised() gives the exception that ended the run, or None. */
+PyObject *handle_set_foreign(PyObject *self, PyObject *args);
+PyObject *handle_take_raised(PyObject *self, PyObject *none);
+
+/* ---- record.c ---- */
+
+bool record_make_type(PyObject *module);
+PyObject *log_new(PyObject *module, PyObject *write);
+/* Method of instances: _record(Log or None). The caller keeps the log. */
+PyObject *handle_record(PyObject *self, PyObject *log);
 
 /* ---- operations.c ---- */
 

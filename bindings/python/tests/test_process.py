@@ -136,6 +136,37 @@ sys.exit(bad or adead.matmul(a, a).tobytes() != wanted)
     assert done.returncode == 0, done.stderr.decode()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="cannot run: this system has no fork")
+def test_fork_while_more_threads_compute_than_a_runtime_has_devices():
+    """What the threads had is lost with them; the child does not wait for it."""
+    code = """
+import os, signal, sys, threading, warnings
+import adead, numpy as np
+warnings.simplefilter("ignore")
+a = np.random.default_rng(0).standard_normal((200, 200)).astype(np.float32)
+own = adead.Runtime("cpu", threads=2)
+wanted = own.matmul(a, a).tobytes()
+stop = False
+def busy():
+    while not stop: own.matmul(a, a)
+threads = [threading.Thread(target=busy) for _ in range(30)]
+for t in threads: t.start()
+bad = 0
+for i in range(20):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if own.matmul(a, a).tobytes() == wanted else 1)
+    bad += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+    if bad: break
+stop = True
+for t in threads: t.join()
+sys.exit(bad)
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", code], timeout=240, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()

@@ -1,6 +1,8 @@
 """What users write, for mypy --strict: this file is checked, not run."""
 
 import array
+import io
+from collections.abc import Callable
 
 import adead
 import numpy as np
@@ -26,6 +28,36 @@ with program.instance() as instance:
     values = instance.output("logits").numpy()
 square: adead.Program = adead.Assembler().function("f").emit("i64.add", r[0], r[0], r[1]).emit("halt").assemble()
 adead.Assembler().input("x", "f32", (None, 3), buffer=b[0])
+
+
+def total(count: int, values: memoryview, function: Callable[[float], float]) -> float:
+    return sum(function(x) for x in values.cast("d")[:count])
+
+
+def largest(values: memoryview) -> np.float32:
+    largest: np.float32 = np.frombuffer(values, np.float32).max()
+    return largest
+
+
+log = io.BytesIO()
+named: adead.Import = program.imports[0]
+program.run(foreign={named.name: total, "host!log": lambda text: print(bytes(text))}, record=log)
+program.run(replay=log.getvalue())
+with program.instance() as instance:
+    instance.set_foreign("host!total", total)
+    instance.set_foreign("host!largest", largest)
+    instance.set_foreign("host!total", None)
+    instance.set_foreign("host!text", lambda: "no number")  # type: ignore[arg-type,return-value]
+    instance.set_foreign("host!text", "no function")  # type: ignore[arg-type]
+    instance.allow_foreign("m!*", "/usr/lib/libm.so")
+    for target in ("run.log", log, None):
+        instance.record(target)
+    with open("run.log", "rb") as file:
+        instance.replay(file)
+    try:
+        instance.run()
+    except (adead.ForeignFailed, adead.ReplayMismatch, adead.ImportMissing, adead.ForeignUnavailable) as failed:
+        print(failed.code)
 try:
     program.verify()
 except adead.VerifyError as error:

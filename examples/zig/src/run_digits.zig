@@ -46,7 +46,7 @@ pub fn main(init: std.process.Init) !u8 {
         return 2;
     }
     var buffer: [1024]u8 = undefined;
-    var stdout = std.Io.File.stdout().writer(init.io, &buffer);
+    var stdout = std.Io.File.stdout().writerStreaming(init.io, &buffer);
     run(args[1], init.gpa, &stdout.interface) catch |err| {
         std.debug.print("{t}: {f}\n", .{ err, adead.last_error() });
         return 1;
