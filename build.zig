@@ -47,10 +47,7 @@ const machine_folders = [_]Folder{
 const hot_files = [_][]const u8{
     "vm/threaded.c",
     "vm/switched.c",
-    "vm/tensor.c",
     "vm/base/sha256.c",
-    "vm/base/softfloat.c",
-    "alloc/block.c",
 };
 const upper_folders = [_]Folder{
     .{ .path = "backends", .recursive = true },
