@@ -89,7 +89,6 @@ struct adead_vk {
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout      layout;
     VkPipelineCache       cache;
-    VkShaderModule        modules[ADEAD_VK_SHADER_COUNT];
     adead_vk_pipeline    *pipelines; /* ADEAD_VK_PIPELINE_SLOTS, hashed */
     uint32_t              pipeline_count;
 

@@ -247,7 +247,8 @@ adead_status adead_vk_memory_open(adead_vk *device, adead_failure *failure)
     device->alignment = adead_max_u64(device->physical->limits.minStorageBufferOffsetAlignment, ALIGNMENT_LEAST);
     adead_status status = ADEAD_OK;
     if (!device->facts.unified)
-        status = block_new(device, ADEAD_VK_FRAMES * ADEAD_VK_STAGING, device->staging_type, true, &device->staging, failure);
+        status = block_new(device, ADEAD_VK_FRAMES * ADEAD_VK_STAGING, device->staging_type, true, &device->staging,
+                           failure);
     return status ? status : adead_vk_memory_new(device, 256, &device->dummy, failure);
 }
 

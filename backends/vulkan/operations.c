@@ -109,13 +109,19 @@ static adead_status run_quantize(const work *w)
 static adead_status run_dequantize(const work *w)
 {
     uint64_t          elements = w->op->dims[0] * w->op->dims[1];
-    adead_vk_dispatch d = dispatch_of(ADEAD_VK_SHADER_map, THREADS, MAP_DEQUANTIZE | (uint32_t)w->op->activation << 6);
+    adead_vk_dispatch d = dispatch_of(ADEAD_VK_SHADER_map, THREADS, MAP_DEQUANTIZE);
     d.written = 16;
     for (int i = 0; i < 5; i++) d.ranges[i] = w->operands[i];
     d.push.flags = w->operands[3].memory != NULL;
     d.push.dims[0] = (uint32_t)elements;
     d.push.dims[1] = (uint32_t)w->op->dims[1];
-    return run_elements(w, &d, elements);
+    adead_status status = run_elements(w, &d, elements);
+    if (status || w->op->activation == ADEAD_ACTIVATION_NONE) return status;
+    adead_vk_dispatch then = dispatch_of(ADEAD_VK_SHADER_map, THREADS, (uint32_t)w->op->activation);
+    then.written = 2;
+    then.ranges[0] = then.ranges[1] = w->operands[4];
+    then.push.dims[0] = (uint32_t)elements;
+    return run_elements(w, &then, elements);
 }
 
 /* ---- Rows ---- */

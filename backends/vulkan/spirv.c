@@ -1,10 +1,14 @@
-/* Takes the shaders out of spirv.inc, in two steps: repeated bytes (each after a byte of eight flags: a byte, or a length and
- * how far back the same bytes are), then instructions, whose numbers are varints and whose ids are distances from the last
+/* Takes the shaders out of spirv.inc, in two steps: repeated bytes (each after a byte of eight flags: a byte, or a length
+ * and how far back the same bytes are), then instructions, whose numbers are varints and whose ids are distances from the last
  * result. shaders/generate.py does the opposite.
  */
 #include "spirv.h"
 
 #include "vm/base/base.h"
+
+enum { ANY = 255 };
+
+typedef struct module { uint8_t shader, what, fma; uint32_t words, end; } module;
 
 #include "spirv.inc"
 
@@ -56,14 +60,23 @@ static uint32_t take_distance(const uint8_t **from)
     return value >> 1 ^ (0 - (value & 1));
 }
 
-uint32_t adead_vk_spirv_words(adead_vk_shader shader, bool float64) { return module_words[shader][float64]; }
-
-uint32_t adead_vk_spirv_room(void) { return module_ends[ADEAD_VK_SHADER_COUNT - 1][1]; }
-
-void adead_vk_spirv_get(adead_vk_shader shader, bool float64, uint8_t *room, uint32_t *words)
+uint32_t adead_vk_spirv_find(adead_vk_shader shader, uint32_t what, adead_vk_path fma)
 {
-    uint32_t       last = 0, end = module_ends[shader][float64], count = module_words[shader][float64];
-    const uint8_t *from = room + (float64 ? module_ends[shader][0] : shader ? module_ends[shader - 1][1] : 0);
+    for (uint32_t i = 0; i < ADEAD_COUNT(modules); i++) {
+        const module *m = &modules[i];
+        if (m->shader == shader && m->what == what && (m->fma == fma || m->fma == ANY)) return i;
+    }
+    return UINT32_MAX;
+}
+
+uint32_t adead_vk_spirv_words(uint32_t number) { return modules[number].words; }
+
+uint32_t adead_vk_spirv_room(uint32_t number) { return modules[number].end; }
+
+void adead_vk_spirv_get(uint32_t number, uint8_t *room, uint32_t *words)
+{
+    uint32_t       last = 0, end = modules[number].end, count = modules[number].words;
+    const uint8_t *from = room + (number ? modules[number - 1].end : 0);
     expand(room, end);
     memcpy(words, (const uint32_t[HEADER]){MAGIC, VERSION, 0, take(&from), 0}, sizeof(uint32_t[HEADER]));
     for (uint32_t at = HEADER; at < count;) {

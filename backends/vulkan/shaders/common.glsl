@@ -9,7 +9,8 @@
 #define PATH_WIDE 1
 #define PATH_INTEGERS 2
 
-layout(constant_id = 0) const uint path_fma = PATH_NATIVE;
+// Every path of fma, and every operation that a shader may be (WHAT), is a module of its own (generate.py): chosen by
+// specialisation constants they took a driver a second to compile.
 layout(constant_id = 1) const uint path_div = PATH_NATIVE;
 layout(constant_id = 2) const uint path_sqrt = PATH_NATIVE;
 layout(local_size_x = 128) in;
@@ -213,7 +214,7 @@ float sqrt_integers(float a)
 
 // ---- The primitives ----
 
-#ifdef FLOAT64
+#if PATH_FMA == PATH_WIDE
 // a b + c in f64, rounded to odd: then the rounding to f32 is the only one that counts.
 double sum_to_odd(double product, double addend)
 {
@@ -230,13 +231,11 @@ double sum_to_odd(double product, double addend)
 
 float a_fma(float a, float b, float c)
 {
-#ifdef INEXACT
-    return a * b + c;
+#if PATH_FMA == PATH_NATIVE
+    return fma(a, b, c);
+#elif PATH_FMA == PATH_WIDE
+    return float(sum_to_odd(double(a) * double(b), double(c)));
 #else
-#ifdef FLOAT64
-    if (path_fma == PATH_WIDE) return float(sum_to_odd(double(a) * double(b), double(c)));
-#endif
-    if (path_fma == PATH_NATIVE) return fma(a, b, c);
     return fma_integers(a, b, c);
 #endif
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes ../spirv.inc of the shaders: each compiled by glslangValidator for devices with f64 and for those without, stripped,
-every floating-point operation marked NoContraction, validated, and all together compressed.
+"""Makes ../spirv.inc of the shaders: each compiled by glslangValidator for every operation that it can be and every path of
+fma, stripped, every floating-point operation marked NoContraction, validated, and all together packed.
 
     generate.py           writes spirv.inc
     generate.py --check   says whether spirv.inc is what the shaders give (with the tools' versions that its head names)
-    generate.py --keep DIR [--inexact]   leaves the modules in a folder: NAME.spv, NAME.f64.spv
+    generate.py --keep DIR   leaves the modules in a folder, NAME.WHAT.PATH.spv, and lists their sizes
 """
 import hashlib, os, re, struct, subprocess, sys, tempfile
 
@@ -13,8 +13,8 @@ ROOT = os.path.normpath(os.path.join(HERE, "..", "..", ".."))
 TARGET = os.path.join(HERE, "..", "spirv.inc")
 # Shaders that are another's source with a macro.
 VARIANTS = {"matmul_i8": ("matmul", "INT8")}
-OPTIMIZE = ["--eliminate-dead-functions", "--eliminate-dead-variables", "--eliminate-dead-const", "--strip-debug",
-            "--compact-ids"]
+OPTIMIZE = ["--ccp", "--eliminate-dead-branches", "--merge-blocks", "--eliminate-dead-functions",
+            "--eliminate-dead-variables", "--eliminate-dead-const", "--strip-debug", "--compact-ids"]
 
 
 def shader_names():
@@ -85,13 +85,26 @@ def run(*command):
     return done.stdout
 
 
-def compiled(name, folder, float64, inexact):
+PATHS = ("NATIVE", "WIDE", "INTEGERS")  # as adead_vk_path
+ANY = 255  # the module has no fma
+
+
+def whats(name):
+    """What a shader may be: the numbers of numbers.h that it takes as WHAT."""
+    text = open(os.path.join(HERE, "numbers.h")).read()
+    prefixes = {"map": "(?:FUNCTION|MAP)", "rows": "ROWS", "matmul": "ELEMENT", "dot": "ELEMENT", "move": "MOVE",
+                "probe": "PROBE"}
+    if name == "matmul_i8":
+        return [3]  # ELEMENT_I8
+    found = re.findall(rf"^#define {prefixes[name]}_(\w+) (\d+)", text, re.M)
+    return [int(number) for word, number in found if word not in ("NONE", "TILE", "I8")]
+
+
+def compiled(name, folder, what, path):
     source, macro = VARIANTS.get(name, (name, None))
-    raw, small = os.path.join(folder, "raw.spv"), os.path.join(folder, name + (".f64" if float64 else "") + ".spv")
+    raw, small = os.path.join(folder, "raw.spv"), os.path.join(folder, f"{name}.{what}.{path}.spv")
     command = ["glslangValidator", "-V", "--target-env", "vulkan1.1", "-S", "comp", "-I" + folder, "-I" + HERE, "-o", raw]
-    command += ["-D" + macro] if macro else []
-    command += ["-DFLOAT64"] if float64 else []
-    command += ["-DINEXACT"] if inexact else []
+    command += [f"-DWHAT={what}", f"-DPATH_FMA={PATHS.index(path)}"] + (["-D" + macro] if macro else [])
     run(*command, os.path.join(HERE, source + ".comp"))
     run("spirv-opt", "--target-env=vulkan1.1", *OPTIMIZE, raw, "-o", small)
     data = open(small, "rb").read()
@@ -104,9 +117,27 @@ def compiled(name, folder, float64, inexact):
     return data
 
 
-def modules(folder, inexact=False):
+EXTENDED, FMA = 12, 50
+
+
+def has_fma(data):
+    words = struct.unpack(f"<{len(data) // 4}I", data)
+    return any(i[0] & 0xFFFF == EXTENDED and i[4] == FMA for i in instructions(words))
+
+
+def modules(folder):
+    """(shader, what, path of fma, module), where the path is ANY if the shader has no fma."""
     open(os.path.join(folder, "adn1.glsl"), "w").write(constants())
-    return [(name, float64, compiled(name, folder, float64, inexact)) for name in shader_names() for float64 in (False, True)]
+    made = []
+    for number, name in enumerate(shader_names()):
+        for what in whats(name):
+            native = compiled(name, folder, what, "NATIVE")
+            if not has_fma(native):
+                made.append((number, what, ANY, native))
+                continue
+            made += [(number, what, 0, native)]
+            made += [(number, what, path, compiled(name, folder, what, PATHS[path])) for path in (1, 2)]
+    return made
 
 
 # ---- Packing: spirv.c takes it apart ----
@@ -197,22 +228,19 @@ def squeezed(data):
 
 
 def text_of(made):
-    flat = [flattened(data) for _, _, data in made]
+    flat = [flattened(data) for _, _, _, data in made]
     packed = squeezed(b"".join(flat))
     version = run("glslangValidator", "--version").splitlines()[0].split("Version:")[-1].strip()
     lines = ["/* Generated from shaders/ by shaders/generate.py with glslangValidator " + version + ": do not edit. */", "",
-             "/* Words of each module, without f64 and with it, and where its bytes end. */",
-             "static const uint32_t module_words[][2] = {"]
-    rows, ends, end = [], [], 0
-    for (name, float64, data), f in zip(made, flat):
+             "/* Shader, what it is, path of fma, words, and where its bytes end. */",
+             "static const module modules[] = {"]
+    end = 0
+    for (number, what, path, data), f in zip(made, flat):
         end += len(f)
-        rows.append(len(data) // 4)
-        ends.append(end)
-    for table in (rows, ends):
-        lines += [f"    {{{table[i]}, {table[i + 1]}}}," for i in range(0, len(table), 2)]
-        lines += ["};", "", "static const uint32_t module_ends[][2] = {"] if table is rows else ["};", ""]
-    digest = hashlib.sha256(b"".join(data for _, _, data in made)).hexdigest()
-    lines += [f"/* {sum(4 * r for r in rows)} bytes of SPIR-V with the SHA-256 {digest}. */",
+        lines.append(f"    {{{number}, {what}, {path}, {len(data) // 4}, {end}}},")
+    lines += ["};", ""]
+    digest = hashlib.sha256(b"".join(data for _, _, _, data in made)).hexdigest()
+    lines += [f"/* {sum(len(data) for _, _, _, data in made)} bytes of SPIR-V with the SHA-256 {digest}. */",
               "static const uint64_t packed[] = {"]
     padded = packed + bytes(-len(packed) % 8)
     numbers = [f"0x{n:016x}," for n in struct.unpack(f"<{len(padded) // 8}Q", padded)]
@@ -224,8 +252,9 @@ def main():
     if "--keep" in sys.argv:
         folder = sys.argv[sys.argv.index("--keep") + 1]
         os.makedirs(folder, exist_ok=True)
-        for name, float64, data in modules(folder, "--inexact" in sys.argv):
-            print(name, "f64" if float64 else "", len(data))
+        names = shader_names()
+        for number, what, path, data in modules(folder):
+            print(names[number], what, path, len(data))
         return
     with tempfile.TemporaryDirectory() as folder:
         text = text_of(modules(folder))

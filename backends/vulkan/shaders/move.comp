@@ -5,7 +5,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 
-layout(constant_id = 4) const uint what = 0;
+const uint what = WHAT;
 
 BINDING(0);
 BINDING(1);
