@@ -205,8 +205,9 @@ static adead_status read_capability(module *m)
         {56, "StorageImageWriteWithoutFormat"}, {4427, "DrawParameters"}, {4437, "DeviceGroup"}, {4439, "MultiView"},
         {4441, "VariablePointersStorageBuffer"}, {4442, "VariablePointers"}, {4464, "DenormPreserve"},
         {4465, "DenormFlushToZero"}, {4466, "SignedZeroInfNanPreserve"}, {4467, "RoundingModeRTE"},
-        {4468, "RoundingModeRTZ"}, {5301, "ShaderNonUniform"}, {5302, "RuntimeDescriptorArray"}, {5345, "VulkanMemoryModel"}, {5347, "PhysicalStorageBufferAddresses"},
-        {5357, "CooperativeMatrixNV"}, {6022, "CooperativeMatrixKHR"}};
+        {4468, "RoundingModeRTZ"}, {5301, "ShaderNonUniform"}, {5302, "RuntimeDescriptorArray"},
+        {5345, "VulkanMemoryModel"}, {5347, "PhysicalStorageBufferAddresses"}, {5357, "CooperativeMatrixNV"},
+        {6022, "CooperativeMatrixKHR"}};
     if (need_words(m, 2)) return ADEAD_BAD_SHADER;
     uint32_t value = operand(m, 1);
     for (uint32_t i = 0; i < ADEAD_COUNT(known); i++) {

@@ -410,8 +410,9 @@ typedef struct adead_dispatch {
 } adead_dispatch;
 
 /* Runs the shader on arrays of the caller; those that it may write have their new values when it returns. Errors:
- * SHADER_MISMATCH (before anything ran: a binding is missing, or too small; the push constants have another size; more groups
- * than the device takes), OVERLAP (an array that may be written shares memory with another), NO_MEMORY, BACKEND_FAILED. */
+ * SHADER_MISMATCH (before anything ran: a binding is missing, or too small; the push constants have another size; more
+ * groups than the device takes), OVERLAP (an array that may be written shares memory with another), NO_MEMORY,
+ * BACKEND_FAILED. */
 ADEAD_API int adead_dispatch_compute(adead_shader *shader, const adead_dispatch *dispatch);
 
 /* ---- Looking inside ------------------------------------------------------------------------------------------------- */

@@ -331,16 +331,16 @@ impl Instance {
         check(unsafe { sys::adead_instance_allow_foreign(self.raw(), name.as_ptr(), path) })
     }
 
-    /// Lets the program dispatch a compute shader, a SPIR-V module, under a name, on the backend `vulkan`. Its entry point is
-    /// `main`, if no other is named.
+    /// Lets the program dispatch a compute shader, a SPIR-V module, under a name, on the backend `vulkan`. Its entry point
+    /// is `main`, if no other is named.
     ///
     /// # Safety
     /// The module's declarations are checked, the instructions of its functions are not: the driver trusts them, and who
     /// loads a shader answers for it being valid SPIR-V.
     ///
     /// # Errors
-    /// `BACKEND_UNSUPPORTED` (another backend, or a device that lacks what the shader needs), `BAD_SHADER` with the offset in
-    /// the module, `TOO_LARGE`, `INVALID_ARGUMENT` (the name), `NO_MEMORY`, `BACKEND_FAILED`.
+    /// `BACKEND_UNSUPPORTED` (another backend, or a device that lacks what the shader needs), `BAD_SHADER` with the offset
+    /// in the module, `TOO_LARGE`, `INVALID_ARGUMENT` (the name), `NO_MEMORY`, `BACKEND_FAILED`.
     pub unsafe fn load_shader(&mut self, name: &str, spirv: &[u8], entry: Option<&str>) -> Result<()> {
         let name = c_text(name, "the name")?;
         let entry = entry.map(|e| c_text(e, "the entry point")).transpose()?;

@@ -68,8 +68,8 @@ impl Shader {
     /// loads a shader answers for it being valid SPIR-V.
     ///
     /// # Errors
-    /// `BACKEND_UNSUPPORTED` (another backend, or a device that lacks what the shader needs), `BAD_SHADER` with the offset in
-    /// the module, `TOO_LARGE`, `NO_MEMORY`, `BACKEND_FAILED`.
+    /// `BACKEND_UNSUPPORTED` (another backend, or a device that lacks what the shader needs), `BAD_SHADER` with the offset
+    /// in the module, `TOO_LARGE`, `NO_MEMORY`, `BACKEND_FAILED`.
     pub unsafe fn load(runtime: &Runtime, spirv: &[u8], entry: Option<&str>) -> Result<Shader> {
         let entry = entry.map(|e| c_text(e, "the entry point")).transpose()?;
         let entry = entry.as_ref().map_or(null(), |e| e.as_ptr());
