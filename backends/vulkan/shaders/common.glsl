@@ -231,24 +231,29 @@ double sum_to_odd(double product, double addend)
 float a_fma(float a, float b, float c)
 {
 #ifdef INEXACT
-    return a * b + c;
-#else
+    if (INEXACT) return a * b + c;
+#endif
 #ifdef FLOAT64
     if (path_fma == PATH_WIDE) return float(sum_to_odd(double(a) * double(b), double(c)));
 #endif
     if (path_fma == PATH_NATIVE) return fma(a, b, c);
     return fma_integers(a, b, c);
-#endif
 }
 
 float a_div(float a, float b)
 {
+#ifdef INEXACT
+    if (INEXACT) return a * (1.0 / b);
+#endif
     if (path_div == PATH_NATIVE) return a / b;
     return div_integers(a, b);
 }
 
 float a_sqrt(float a)
 {
+#ifdef INEXACT
+    if (INEXACT) return a * inversesqrt(a);
+#endif
     if (path_sqrt == PATH_NATIVE) return sqrt(a);
     return sqrt_integers(a);
 }

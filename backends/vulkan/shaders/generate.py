@@ -4,7 +4,7 @@ every floating-point operation marked NoContraction, validated, and all together
 
     generate.py           writes spirv.inc
     generate.py --check   says whether spirv.inc is what the shaders give (with the tools' versions that its head names)
-    generate.py --keep DIR [--inexact]   leaves the modules in a folder: NAME.spv, NAME.f64.spv
+    generate.py --keep DIR   leaves the modules in a folder: NAME.spv, NAME.f64.spv
 """
 import hashlib, os, re, struct, subprocess, sys, tempfile
 
@@ -85,13 +85,12 @@ def run(*command):
     return done.stdout
 
 
-def compiled(name, folder, float64, inexact):
+def compiled(name, folder, float64):
     source, macro = VARIANTS.get(name, (name, None))
     raw, small = os.path.join(folder, "raw.spv"), os.path.join(folder, name + (".f64" if float64 else "") + ".spv")
     command = ["glslangValidator", "-V", "--target-env", "vulkan1.1", "-S", "comp", "-I" + folder, "-I" + HERE, "-o", raw]
     command += ["-D" + macro] if macro else []
     command += ["-DFLOAT64"] if float64 else []
-    command += ["-DINEXACT"] if inexact else []
     run(*command, os.path.join(HERE, source + ".comp"))
     run("spirv-opt", "--target-env=vulkan1.1", *OPTIMIZE, raw, "-o", small)
     data = open(small, "rb").read()
@@ -104,9 +103,9 @@ def compiled(name, folder, float64, inexact):
     return data
 
 
-def modules(folder, inexact=False):
+def modules(folder):
     open(os.path.join(folder, "adn1.glsl"), "w").write(constants())
-    return [(name, float64, compiled(name, folder, float64, inexact)) for name in shader_names() for float64 in (False, True)]
+    return [(name, float64, compiled(name, folder, float64)) for name in shader_names() for float64 in (False, True)]
 
 
 # ---- Packing: spirv.c takes it apart ----
@@ -224,7 +223,7 @@ def main():
     if "--keep" in sys.argv:
         folder = sys.argv[sys.argv.index("--keep") + 1]
         os.makedirs(folder, exist_ok=True)
-        for name, float64, data in modules(folder, "--inexact" in sys.argv):
+        for name, float64, data in modules(folder):
             print(name, "f64" if float64 else "", len(data))
         return
     with tempfile.TemporaryDirectory() as folder:
