@@ -250,11 +250,11 @@ static void push_product(const product *p, adead_vk_push *push)
 }
 
 /* How a workgroup's tile is divided: threads side by side and in all, groups of four rows and of four columns of each. */
-typedef struct tiling { uint32_t threads_x, threads, row_groups, column_groups; } tiling;
+typedef struct tiling { uint32_t threads_x, threads, row_groups, column_groups, depth; } tiling;
 
 static tiling tiling_of(const product *p)
 {
-    static const tiling large = {8, 64, 2, 2}, small = {8, 64, 1, 1}, flat = {32, 64, 1, 1};
+    static const tiling large = {16, 128, 2, 2, 16}, small = {8, 64, 1, 1, 16}, flat = {32, 64, 1, 1, 16};
     if (p->m <= 8) return flat;
     return p->m <= 32 || p->n <= 32 ? small : large;
 }
@@ -265,7 +265,7 @@ static adead_status run_tiles(const work *w, const product *given)
     bool              bytes = given->type == ELEMENT_I8;
     tiling            t = tiling_of(given);
     adead_vk_dispatch d = {.shader = bytes ? ADEAD_VK_SHADER_matmul_i8 : ADEAD_VK_SHADER_matmul, .written = 8,
-                           .constants = {t.threads, given->type, t.threads_x, t.row_groups, t.column_groups},
+                           .constants = {t.threads, given->type, t.threads_x, t.row_groups, t.column_groups, t.depth},
                            .ranges = {given->a, given->b, given->bias, given->c}};
     uint64_t          tile_rows = 4 * t.row_groups * (t.threads / t.threads_x), tile_columns = 4 * t.column_groups * t.threads_x;
     uint64_t          most_rows = tile_rows * GROUPS_MAX, most_columns = tile_columns * GROUPS_MAX;
