@@ -184,13 +184,14 @@ static void needs(facts *f)
         json_close(b, '}');
     }
     json_close(b, ']');
-    json_string(b, "kind", pure ? "pure" : "foreign");
+    bool shaders = f->info.uses_vulkan != 0; /* whose bits are their own affair */
+    json_string(b, "kind", !pure ? "foreign" : shaders ? "shaders" : "pure");
     json_open(b, "needs", '{');
     json_bool(b, "device", f->info.uses_device != 0);
     json_bool(b, "vulkan", f->info.uses_vulkan != 0);
     json_bool(b, "tasks", f->info.uses_tasks != 0);
     json_close(b, '}');
-    json_bool(b, "deterministic", pure);
+    json_bool(b, "deterministic", pure && !shaders);
     json_bool(b, "verified", f->verified);
     if (!f->verified) cli_json_error(b, "refused", &f->refused);
     if (c->json || !f->verified) return;
@@ -198,10 +199,13 @@ static void needs(facts *f)
     cli_print(c, "%-9s %s%s%s\n", "needs", f->info.uses_vulkan ? "the Vulkan backend" : "no particular backend",
               device ? "; tensor operations, on any backend" : "", f->info.uses_tasks ? "; tasks" : "");
     cli_print(c, "%-9s %s\n", "kind",
-              pure ? "pure: imports nothing" : "foreign: calls what it imports, where that is granted");
+              !pure     ? "foreign: calls what it imports, where that is granted"
+              : shaders ? "shaders: runs shaders that the host loads (run --shader)"
+                        : "pure: imports nothing");
     cli_print(c, "%-9s %s\n", "promises",
-              pure ? "deterministic: the same bits for the same input; no foreign code, no files, no clock"
-                   : "the same bits for the same input and the same foreign results (run --record, --replay)");
+              shaders ? "not provably deterministic: what a shader computes is its own affair and the device's"
+              : pure  ? "deterministic: the same bits for the same input; no foreign code, no files, no clock"
+                      : "the same bits for the same input and the same foreign results (run --record, --replay)");
 }
 
 static int info_program(cli *c, adead_program *program, const char *file)

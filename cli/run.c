@@ -94,7 +94,7 @@ static int check_options(cli *c)
     for (int i = 0; i < c->args.given_count && status == ADEAD_OK; i++) {
         option_id   id = c->args.given[i].id;
         const char *text = c->args.given[i].value, *file = "";
-        if (id == OPTION_IN || id == OPTION_OUT) status = parse_named(c, id, text, &named);
+        if (id == OPTION_IN || id == OPTION_OUT || id == OPTION_SHADER) status = parse_named(c, id, text, &named);
         if (id == OPTION_LOAD || id == OPTION_DUMP) status = parse_memory(c, id, text, &memory);
         if (status == ADEAD_OK && id == OPTION_OUT) file = named.file;
         if (status == ADEAD_OK && id == OPTION_DUMP) file = memory.file;
@@ -177,6 +177,20 @@ static int allow_foreign(run *r, const char *text)
     if (status != ADEAD_OK) return status;
     if (adead_instance_allow_foreign(r->instance, grant.name, grant.file) == ADEAD_OK) return ADEAD_OK;
     return cli_fail_library(r->c, r->file);
+}
+
+static int load_shader(run *r, const char *text)
+{
+    named_file shader;
+    buffer     bytes;
+    int        status = parse_named(r->c, OPTION_SHADER, text, &shader);
+    if (status == ADEAD_OK) status = cli_read(r->c, shader.file, CLI_FILE_MAX, &bytes);
+    if (status != ADEAD_OK) return status;
+    const void *spirv = bytes.size ? bytes.data : (const void *)"";
+    if (adead_instance_load_shader(r->instance, shader.name, spirv, bytes.size, NULL) != ADEAD_OK)
+        status = cli_fail_library(r->c, cli_input_name(shader.file));
+    buffer_free(&bytes);
+    return status;
 }
 
 static int read_log(run *r, const char *file)
@@ -485,6 +499,7 @@ int command_run(cli *c)
     if (status == ADEAD_OK) status = each(&r, OPTION_IN, set_input);
     if (status == ADEAD_OK) status = each(&r, OPTION_LOAD, load_memory);
     if (status == ADEAD_OK) status = each(&r, OPTION_ALLOW_FOREIGN, allow_foreign);
+    if (status == ADEAD_OK) status = each(&r, OPTION_SHADER, load_shader);
     if (status == ADEAD_OK) status = each(&r, OPTION_REPLAY, read_log);
     if (status == ADEAD_OK) {
         bool profile = argument(&c->args, OPTION_PROFILE) != NULL;

@@ -113,6 +113,12 @@ void adead_program_release(adead_program *program);
 /* The verifier's answer, made by the first call. NULL (with NO_MEMORY in `failure`) when memory was missing to find out. */
 const adead_verdict *adead_program_verdict(adead_program *program, adead_failure *failure);
 
+/* ---- shaders.c ---- */
+
+/* adead_shader_load on a runtime whose backend is known; `function` is for messages. */
+int adead_shader_make(const char *function, adead_runtime *runtime, const void *spirv, size_t size, const char *entry,
+                      adead_shader **shader);
+
 /* ---- foreign.c ---- */
 
 /* Before and after adead_machine_run: every import is granted; the log is complete. */

@@ -9,6 +9,13 @@
 
 #include "alloc/block.h"
 
+/* A shader of adead_vulkan_load_shader with what its next run finds. */
+typedef struct simple_shader {
+    adead_shader  *shader;
+    adead_dispatch dispatch; /* its push constants are `push` */
+    uint8_t        push[ADEAD_DISPATCH_PUSH_BYTES];
+} simple_shader;
+
 static struct {
     atomic_bool              lifecycle; /* held by init, shutdown, alloc and free */
     _Atomic(adead_runtime *) runtime;   /* NULL before init; changes only while `lifecycle` and all slots are held */
@@ -18,6 +25,10 @@ static struct {
     adead_blocks             blocks;    /* opened by the first adead_alloc; protected by `lifecycle` */
     bool                     blocks_open;
     adead_slots              slots;
+    atomic_bool    vulkan_busy; /* held by all of adead_vulkan_...; protects what follows */
+    adead_runtime *vulkan;      /* NULL before adead_vulkan_init */
+    simple_shader *shaders; /* room for ADEAD_SHADERS_MAX; NULL before the first */
+    uint32_t       shader_count;
 } simple;
 
 static int not_initialised(const char *function)
@@ -77,6 +88,18 @@ int adead_init(int backend)
     return status;
 }
 
+static void close_vulkan(void)
+{
+    adead_lock_take(&simple.vulkan_busy);
+    while (simple.shader_count) adead_shader_destroy(simple.shaders[--simple.shader_count].shader);
+    if (simple.shaders)
+        adead_host_default.release(adead_host_default.context, simple.shaders, ADEAD_SHADERS_MAX * sizeof *simple.shaders);
+    simple.shaders = NULL;
+    adead_runtime_destroy(simple.vulkan);
+    simple.vulkan = NULL;
+    adead_lock_drop(&simple.vulkan_busy);
+}
+
 int adead_shutdown(void)
 {
     adead_lock_take(&simple.lifecycle);
@@ -94,6 +117,7 @@ int adead_shutdown(void)
     }
     if (simple.blocks_open) adead_blocks_close(&simple.blocks);
     simple.blocks_open = false;
+    close_vulkan();
     adead_runtime_destroy(runtime);
     adead_lock_drop(&simple.lifecycle);
     return ADEAD_OK;
@@ -234,16 +258,107 @@ int adead_relu(const float *in, float *out, uint32_t size)
 static int no_vulkan(const char *function)
 {
     if (!atomic_load(&simple.runtime)) return not_initialised(function);
-    return adead_error_make(ADEAD_BACKEND_UNAVAILABLE, "%s: this build has no Vulkan backend", function);
+    return adead_error_make(ADEAD_INVALID_STATE, "%s: adead_vulkan_init was not called", function);
+}
+
+static int vulkan_init_locked(void)
+{
+    if (!atomic_load(&simple.runtime)) return not_initialised("adead_vulkan_init");
+    if (simple.vulkan) return adead_error_make(ADEAD_INVALID_STATE, "adead_vulkan_init was called before");
+    adead_runtime_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.backend = "vulkan";
+    return adead_runtime_create(&options, &simple.vulkan);
 }
 
 int adead_vulkan_init(void)
 {
-    return no_vulkan("adead_vulkan_init");
+    adead_lock_take(&simple.lifecycle);
+    adead_lock_take(&simple.vulkan_busy);
+    int status = vulkan_init_locked();
+    adead_lock_drop(&simple.vulkan_busy);
+    adead_lock_drop(&simple.lifecycle);
+    return status;
+}
+
+static int vulkan_load_locked(const void *spirv, size_t size, const char *entry, uint32_t *number)
+{
+    if (!simple.vulkan) return no_vulkan("adead_vulkan_load_shader");
+    if (!number) return adead_error_null("adead_vulkan_load_shader", "shader");
+    if (simple.shader_count == ADEAD_SHADERS_MAX)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "%d shaders are loaded, and there is no room for more",
+                                ADEAD_SHADERS_MAX);
+    const adead_host *host = &adead_host_default;
+    if (!simple.shaders) simple.shaders = host->allocate(host->context, ADEAD_SHADERS_MAX * sizeof *simple.shaders);
+    if (!simple.shaders) return adead_error_make(ADEAD_NO_MEMORY, "no memory for shaders");
+    simple_shader *made = &simple.shaders[simple.shader_count];
+    memset(made, 0, sizeof *made);
+    made->dispatch.size = sizeof made->dispatch;
+    int status = adead_shader_make("adead_vulkan_load_shader", simple.vulkan, spirv, size, entry, &made->shader);
+    if (status == ADEAD_OK) *number = simple.shader_count++;
+    return status;
+}
+
+int adead_vulkan_load_shader(const void *spirv, size_t size, const char *entry, uint32_t *shader)
+{
+    adead_lock_take(&simple.vulkan_busy);
+    int status = vulkan_load_locked(spirv, size, entry, shader);
+    adead_lock_drop(&simple.vulkan_busy);
+    return status;
+}
+
+/* The shader of that number; NULL, with the error made, if there is none. */
+static simple_shader *shader_of(const char *function, uint32_t number, int *status)
+{
+    *status = ADEAD_OK;
+    if (number < simple.shader_count) return &simple.shaders[number];
+    *status = !simple.vulkan ? no_vulkan(function)
+                             : adead_error_make(ADEAD_INVALID_ARGUMENT, "%s: there is no shader %u; %u were loaded",
+                                                function, (unsigned)number, (unsigned)simple.shader_count);
+    return NULL;
+}
+
+int adead_vulkan_bind(uint32_t shader, uint32_t binding, void *data, size_t bytes)
+{
+    int status;
+    if (binding >= ADEAD_DISPATCH_BINDINGS)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_vulkan_bind: binding %u is above %d", (unsigned)binding,
+                                ADEAD_DISPATCH_BINDINGS - 1);
+    adead_lock_take(&simple.vulkan_busy);
+    simple_shader *one = shader_of("adead_vulkan_bind", shader, &status);
+    if (one) one->dispatch.bindings[binding] = (adead_array){data, data ? bytes : 0};
+    adead_lock_drop(&simple.vulkan_busy);
+    return status;
+}
+
+int adead_vulkan_push(uint32_t shader, const void *data, size_t bytes)
+{
+    int status;
+    if (!data && bytes) return adead_error_null("adead_vulkan_push", "data");
+    if (bytes > ADEAD_DISPATCH_PUSH_BYTES)
+        return adead_error_make(ADEAD_SHADER_MISMATCH, "adead_vulkan_push: at most %d bytes", ADEAD_DISPATCH_PUSH_BYTES);
+    adead_lock_take(&simple.vulkan_busy);
+    simple_shader *one = shader_of("adead_vulkan_push", shader, &status);
+    if (one) {
+        if (bytes) memcpy(one->push, data, bytes);
+        one->dispatch.push = one->push;
+        one->dispatch.push_bytes = bytes;
+    }
+    adead_lock_drop(&simple.vulkan_busy);
+    return status;
 }
 
 int adead_vulkan_compute(uint32_t shader, uint32_t x, uint32_t y, uint32_t z)
 {
-    (void)shader, (void)x, (void)y, (void)z;
-    return no_vulkan("adead_vulkan_compute");
+    int status;
+    adead_lock_take(&simple.vulkan_busy);
+    simple_shader *one = shader_of("adead_vulkan_compute", shader, &status);
+    if (one) {
+        const uint32_t groups[3] = {x, y, z};
+        memcpy(one->dispatch.groups, groups, sizeof groups);
+        status = adead_dispatch_compute(one->shader, &one->dispatch);
+    }
+    adead_lock_drop(&simple.vulkan_busy);
+    return status;
 }

@@ -84,6 +84,28 @@ typedef struct adead_backend_facts {
  * not small, and nothing was done. */
 typedef bool adead_small_product(const float *a, const float *b, float *c, uint32_t m, uint32_t n, uint32_t k);
 
+/* A compute shader that a user gave to a device: the backend's own record. */
+typedef struct adead_device_shader adead_device_shader;
+
+enum { ADEAD_SHADER_BINDINGS = 16, ADEAD_SHADER_PUSH_BYTES = 128 };
+
+/* What a shader says about itself, and how much of it the device takes. */
+typedef struct adead_shader_facts {
+    uint32_t used, written;                /* a bit for each binding; `written`: may be written */
+    uint64_t bytes[ADEAD_SHADER_BINDINGS]; /* the least a binding must have; of a runtime array, what lies before it */
+    uint32_t push_bytes;                   /* size of the push constants: a multiple of 4 */
+    uint32_t group[3];                     /* threads of a workgroup */
+    uint32_t groups_max[3];                /* workgroups of a dispatch */
+    uint64_t bytes_max;                    /* the most a binding may have */
+} adead_shader_facts;
+
+/* A dispatch that was checked: every binding used has memory of at least the bytes it needs, the counts are in range. */
+typedef struct adead_shader_dispatch {
+    adead_slice bindings[ADEAD_SHADER_BINDINGS]; /* memory NULL where the shader has no such binding; offset 0 */
+    uint8_t     push[ADEAD_SHADER_PUSH_BYTES];
+    uint32_t    groups[3];
+} adead_shader_dispatch;
+
 typedef struct adead_backend {
     uint32_t interface; /* ADEAD_BACKEND_INTERFACE */
     uint32_t size;      /* sizeof(adead_backend) */
@@ -122,6 +144,19 @@ typedef struct adead_backend {
     /* Optional (NULL, or it gives NULL: there is none). A function for products so small that the way to them counts. It
      * uses nothing of the device, so that it may be called by several threads, and when the device is gone. */
     adead_small_product *(*small_product)(adead_device *device);
+
+    /* Optional, all or none (NULL: users' own shaders cannot run here). Takes a SPIR-V module of untrusted bytes and says
+     * what it needs; `entry` is the name of its entry point. Errors: BAD_SHADER with the offset in the module, NO_MEMORY,
+     * BACKEND_UNSUPPORTED (the device lacks what it needs), BACKEND_FAILED. */
+    adead_status (*load_shader)(adead_device *device, const void *spirv, uint64_t size, const char *entry,
+                                adead_device_shader **shader, adead_shader_facts *facts, adead_failure *failure);
+    /* Waits until no dispatch uses it. */
+    void (*free_shader)(adead_device *device, adead_device_shader *shader);
+    /* Records a dispatch, in order with operations and copies. It may run at any time from then on; `sync` waits for it. */
+    adead_status (*dispatch_compute)(adead_device *device, adead_device_shader *shader,
+                                     const adead_shader_dispatch *dispatch, adead_failure *failure);
+    /* Hands what was recorded to the device, and does not wait. */
+    adead_status (*submit)(adead_device *device, adead_failure *failure);
 } adead_backend;
 
 /* The host's view of a slice, for backends whose memory the host can address. */

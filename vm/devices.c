@@ -1,4 +1,5 @@
-/* Buffers and the instructions that use the device: the C0DA family, tensor operations, and the 56 family.
+/* Buffers and the instructions that use the device: the C0DA family, tensor operations, and what the 56 family says of
+ * buffers (shaders.c has the rest).
  *
  * A buffer is memory of the device under a number of the task. All of a task's buffers together may take limits.memory
  * bytes, each counted in whole blocks, so that what fits does not depend on the backend. An input's buffer is the host's own
@@ -312,11 +313,4 @@ adead_exit adead_do_device(adead_task *task)
         break;
     }
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
-}
-
-adead_exit adead_do_vulkan(adead_task *task)
-{
-    adead_fail(&task->machine->failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
-               "this build has no Vulkan backend to run shaders on");
-    return adead_task_trap(task, ADEAD_BACKEND_UNAVAILABLE);
 }

@@ -27,6 +27,21 @@ typedef struct adead_buffer {
     bool          freed; /* was allocated before: tells the two errors apart */
 } adead_buffer;
 
+/* A shader that the host loaded into the machine. */
+typedef struct adead_loaded_shader {
+    char                 name[ADEAD_SHADER_NAME_MAX + 1];
+    adead_device_shader *shader;
+    adead_shader_facts   facts;
+} adead_loaded_shader;
+
+/* What a task's next dispatch finds. */
+typedef struct adead_bindings {
+    uint16_t shaders[ADEAD_SHADERS_MAX];     /* by number: a loaded shader, from 1; 0: the one whose name is the number */
+    uint16_t buffers[ADEAD_SHADER_BINDINGS]; /* number of the buffer, from 1; 0: nothing is bound */
+    uint32_t push_bytes;
+    uint8_t  push[ADEAD_SHADER_PUSH_BYTES];
+} adead_bindings;
+
 typedef enum adead_task_state {
     ADEAD_TASK_READY,
     ADEAD_TASK_JOINING,
@@ -62,6 +77,7 @@ typedef struct adead_task {
     adead_buffer      *buffers;      /* limits.buffers of them, NULL until the first is used */
     uint64_t           buffer_bytes;
     uint64_t           globals[ADEAD_GLOBALS];
+    adead_bindings     bindings;
 } adead_task;
 
 /* Values sent wait in `pending` until the round ends, then move to `ready`. One growing array each, read from `head`. */
@@ -112,6 +128,8 @@ struct adead_machine {
     adead_foreign_call      *foreign_call; /* the innermost one that runs */
     adead_input_state       *inputs;
     adead_output_state      *outputs;
+    adead_loaded_shader     *shaders; /* room for ADEAD_SHADERS_MAX, NULL until the first is loaded */
+    uint32_t                 shader_count;
 
     adead_machine_trace      trace;
     void                    *trace_context;
@@ -160,6 +178,9 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
                                  adead_failure *failure);
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                    adead_failure *failure);
+
+/* shaders.c */
+void adead_shaders_release(adead_machine *machine);
 
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);

@@ -243,10 +243,19 @@ static adead_status check_operand(adead_analysis *an, const adead_function *fn, 
     case ADEAD_KIND_IMM_F64:
     case ADEAD_KIND_OFFSET:
     case ADEAD_KIND_ADDRESS:
-    case ADEAD_KIND_BYTES: /* whole elements: checked with the tensor operation */
     case ADEAD_KIND_DIM:
         return ADEAD_OK;
+    case ADEAD_KIND_BYTES: /* whole elements: checked with the tensor operation */
+        if (in->op == ADEAD_OP_VK_SHADER && (value == 0 || value > ADEAD_SHADER_NAME_MAX))
+            return bad_operand(in, word, value, "a shader's name has 1 to 64 bytes", failure);
+        if (in->op == ADEAD_OP_VK_PUSH && (value % 4 != 0 || value > ADEAD_SHADER_PUSH_BYTES))
+            return bad_operand(in, word, value, "push constants are at most 128 bytes, and a multiple of 4", failure);
+        return ADEAD_OK;
     case ADEAD_KIND_COUNT:
+        if (in->op == ADEAD_OP_VK_SHADER && value >= ADEAD_SHADERS_MAX)
+            return bad_operand(in, word, value, "there are 64 shaders", failure);
+        if (in->op == ADEAD_OP_VK_BIND && value >= ADEAD_SHADER_BINDINGS)
+            return bad_operand(in, word, value, "there are 16 bindings", failure);
         if ((in->op == ADEAD_OP_GLOBAL_GET || in->op == ADEAD_OP_GLOBAL_SET) && value >= 256)
             return bad_operand(in, word, value, "there are 256 globals", failure);
         return ADEAD_OK;

@@ -63,6 +63,17 @@ void adead_machine_set_stream(adead_machine *machine, adead_sink sink, void *con
 void adead_machine_set_foreign(adead_machine *machine, adead_foreign_hook hook, void *context);
 /* The parsed signatures of the imports from that index on. */
 const adead_signature *adead_machine_signature(const adead_machine *machine, uint32_t import);
+
+enum { ADEAD_SHADERS_MAX = 64, ADEAD_SHADER_NAME_MAX = 64 };
+
+/* Gives the program a compute shader under a name, in place of the one that had it; it stays until the machine ends. `entry`
+ * is the name of its entry point. Errors: BACKEND_UNSUPPORTED, BAD_SHADER with the offset in the module, NO_MEMORY,
+ * INVALID_ARGUMENT (the name, or more than ADEAD_SHADERS_MAX), INVALID_STATE (running). */
+adead_status adead_machine_load_shader(adead_machine *machine, const char *name, const void *spirv, uint64_t size,
+                                       const char *entry, adead_failure *failure);
+/* Does what is bound fit the shader? SHADER_MISMATCH if not. A binding without a buffer has memory NULL. */
+adead_status adead_shader_check(const adead_shader_facts *facts, const adead_shader_dispatch *dispatch, uint32_t push_bytes,
+                                adead_failure *failure);
 /* Errors: IMPORT_MISSING (without having started; the machine stays READY), 4xx, 5xx. */
 adead_status adead_machine_run(adead_machine *machine, adead_failure *failure);
 /* Dims (rank of them) and bytes of an output after a run that ended well; the bytes belong to the machine until its next

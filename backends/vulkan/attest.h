@@ -1,6 +1,7 @@
-/* The probe: no device is trusted on its name. When one is opened, hard inputs go through each of its primitive operations
- * and functions, and the bits are compared with what this processor computes; a primitive that differs is replaced by an
- * exact emulation, which is tried in the same way. The outcome is kept on disk (cache.h).
+/* The probe: no device is trusted on its name. When one is opened, hard inputs go through each primitive operation and each
+ * function, and the bits are compared with what this processor computes, or with the digests that the reference's results
+ * have. A primitive that differs is replaced by an exact emulation of it, which is tried in the same way. The outcome is
+ * kept on disk (cache.h).
  */
 #ifndef ADEAD_BACKENDS_VULKAN_ATTEST_H
 #define ADEAD_BACKENDS_VULKAN_ATTEST_H
@@ -9,30 +10,35 @@
 
 #include <stdbool.h>
 
-/* One line of the probe's table: a primitive on a path. */
+/* One line of the probe's table: what was computed on which path. */
 typedef struct adead_vk_finding {
-    uint32_t primitive;  /* adead_vk_primitive */
-    uint32_t path;       /* adead_vk_path */
-    uint32_t cases, mismatches;
+    uint32_t what;  /* a function or PROBE_ number of shaders/numbers.h */
+    uint32_t path;  /* adead_vk_path */
+    uint32_t cases, mismatches; /* of functions, whose results are compared as a whole, either none or all differ */
 } adead_vk_finding;
 
-enum { ADEAD_VK_FINDINGS_MAX = 32 };
+enum { ADEAD_VK_FINDINGS_MAX = 40 };
 
 typedef struct adead_vk_report {
-    uint32_t         count;
-    adead_vk_finding findings[ADEAD_VK_FINDINGS_MAX];
+    uint32_t         count, conforms;
     uint32_t         fma, div, sqrt; /* the paths chosen */
-    uint32_t         conforms;
+    adead_vk_finding findings[ADEAD_VK_FINDINGS_MAX];
 } adead_vk_report;
 
-/* Probes the device and chooses its paths. BACKEND_FAILED, naming the primitive, if it does not conform. */
+/* Probes the device, or looks up how that went, and chooses its paths. BACKEND_FAILED if it does not conform. */
 adead_status adead_vk_attest(adead_vk *device, adead_failure *failure);
-/* The same without the cache; `lie` has the probe's shader compute falsely what that primitive is (-1: nothing), which
- * must come out: for tests. */
-adead_status adead_vk_attest_anew(adead_vk *device, int lie, adead_vk_report *report, adead_failure *failure);
+/* Probes it anyhow. `lie` is what the probe's shader is to compute as inexact devices do (0: nothing), which must come out:
+ * for tests. */
+adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_report *report, adead_failure *failure);
 
-const char *adead_vk_primitive_name(uint32_t primitive);
-/* The paths taken, as a line for people. */
-void adead_vk_attest_summary(const adead_vk *device, char *text, size_t size);
+/* "fma"; "wide". */
+const char *adead_vk_probe_name(uint32_t what);
+const char *adead_vk_path_name(uint32_t path);
+
+/* The inputs of the functions' lines, for the test that recomputes their digests: ADEAD_VK_PROBE_CASES words. */
+enum { ADEAD_VK_PROBE_CASES = 8192 };
+void adead_vk_probe_inputs(uint32_t what, uint32_t *a, uint32_t *b, uint32_t *c);
+/* The first 8 bytes of the SHA-256 of a function's results, little-endian; 0 if `what` is no function. */
+uint64_t adead_vk_probe_digest(uint32_t what);
 
 #endif

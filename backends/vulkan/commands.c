@@ -2,7 +2,7 @@
  * when it is full or somebody waits.
  *
  * Every command is a step. A memory knows the steps that last wrote and read it; a command whose memories were written (or,
- * where it writes, read) since the last barrier needs a barrier first. Commands that have nothing in common run side by side.
+ * where it writes, read) since the last barrier needs a barrier first. Others run side by side.
  */
 #include "commands.h"
 
@@ -140,7 +140,8 @@ static void fill_set(adead_vk *device, VkDescriptorSet set, const adead_vk_dispa
         if (!range.memory || range.bytes == 0) range = (adead_vk_range){&device->dummy->memory, 0, 16};
         uint64_t at = offset_of(range), before = at % device->alignment;
         push->base[i] = (uint32_t)(before / 4);
-        infos[i] = (VkDescriptorBufferInfo){memory_of(range)->block->buffer, at - before, (before + range.bytes + 3) / 4 * 4};
+        uint64_t bytes = (before + range.bytes + 3) / 4 * 4;
+        infos[i] = (VkDescriptorBufferInfo){memory_of(range)->block->buffer, at - before, bytes};
         writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set, .dstBinding = i,
                                            .descriptorCount = 1, .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                            .pBufferInfo = &infos[i]};
@@ -164,7 +165,8 @@ adead_status adead_vk_run(adead_vk *device, const adead_vk_dispatch *d, adead_fa
         writes[count++] = d->written >> i & 1;
     }
     adead_status status = adead_vk_pipeline_get(device, d->shader, d->constants, &pipeline, failure);
-    if (!status && device->frame && device->frame->sets_used == ADEAD_VK_FRAME_SETS) status = adead_vk_submit(device, failure);
+    bool full = device->frame && device->frame->sets_used == ADEAD_VK_FRAME_SETS;
+    if (!status && full) status = adead_vk_submit(device, failure);
     if (!status) status = adead_vk_prepare(device, uses, writes, count, failure);
     if (status) return status;
     VkCommandBuffer commands = device->frame->commands;

@@ -7,6 +7,7 @@
 #ifndef ADEAD_BACKENDS_VULKAN_COMMANDS_H
 #define ADEAD_BACKENDS_VULKAN_COMMANDS_H
 
+#include "attest.h"
 #include "device.h"
 #include "loader.h"
 
@@ -56,7 +57,7 @@ typedef struct adead_vk_frame {
 } adead_vk_frame;
 
 typedef struct adead_vk_pipeline {
-    uint32_t   shader, constants[ADEAD_VK_CONSTANTS];
+    uint32_t   shader, constants[ADEAD_VK_FIRST_CONSTANT + ADEAD_VK_CONSTANTS]; /* the paths, then the shader's own */
     VkPipeline pipeline; /* VK_NULL_HANDLE: the slot is free */
 } adead_vk_pipeline;
 
@@ -68,7 +69,9 @@ struct adead_vk {
     VkDevice                 device;
     VkQueue                  queue;
     adead_vk_facts           facts;
+    adead_vk_report          report;        /* of the probe */
     bool                     float64;       /* shaders may compute in f64 */
+    uint32_t                 user_needs;    /* what users' shaders may have: bits of reflect.h */
     bool                     lost;          /* the device is of no use any more */
     VkPhysicalDeviceFloatControlsProperties controls; /* all false where the device does not say */
 
@@ -80,13 +83,14 @@ struct adead_vk {
     adead_vk_memory *scratch;    /* of the operation that is recorded */
     adead_vk_block  *staging;    /* NULL where memory is seen by the host */
     uint64_t         staged;     /* bytes of the frame's part in use */
+    adead_vk_span   *spare_spans;    /* records to be used again */
+    adead_vk_memory *spare_memories;
     adead_vk_memory *dummy;      /* bound where a shader has a binding that it does not use */
 
     /* pipelines.c */
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout      layout;
     VkPipelineCache       cache;
-    VkShaderModule        modules[ADEAD_VK_SHADER_COUNT];
     adead_vk_pipeline    *pipelines; /* ADEAD_VK_PIPELINE_SLOTS, hashed */
     uint32_t              pipeline_count;
 

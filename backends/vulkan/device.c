@@ -1,5 +1,5 @@
 /* Chooses a device and opens it: features, queue, memory, pipelines, commands. */
-#include "commands.h"
+#include "user_shaders.h"
 
 #include "vm/base/base.h"
 #include "vm/base/fpenv.h"
@@ -42,6 +42,8 @@ static VkResult make_device(adead_vk *device)
     }
     driver->vkGetPhysicalDeviceFeatures2(physical->handle, &has);
     use.features.shaderFloat64 = has.features.shaderFloat64;
+    adead_vk_user_features user;
+    adead_vk_user_features_add(device, &use, &user);
     device->float64 = has.features.shaderFloat64 == VK_TRUE;
     float                   priority = 1.0f;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

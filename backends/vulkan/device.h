@@ -15,7 +15,7 @@
 
 typedef struct adead_vk adead_vk; /* an open device; commands.h has what is in it */
 
-/* Bytes of the device's memory, at any offset. `memory` is one of adead_vk_memory_new or adead_vk_scratch, never the host's. */
+/* Bytes of the device's memory, at any offset. `memory` is of adead_vk_memory_new or adead_vk_scratch, never the host's. */
 typedef adead_slice adead_vk_range;
 
 /* One dispatch of a shader. Bindings that the shader does not use are left out (memory NULL). The offset of a bound range

@@ -15,6 +15,38 @@ static adead_status no_memory(adead_failure *failure, uint64_t bytes)
                       (unsigned long long)bytes);
 }
 
+/* ---- Records: those of spans and memories are kept and used again, so that a program in its stride allocates nothing ---- */
+
+static adead_vk_span *span_new(adead_vk *device)
+{
+    adead_vk_span *span = device->spare_spans;
+    if (!span) return device->host.allocate(device->host.context, sizeof *span);
+    device->spare_spans = span->next;
+    memset(span, 0, sizeof *span);
+    return span;
+}
+
+static void span_free(adead_vk *device, adead_vk_span *span)
+{
+    span->next = device->spare_spans;
+    device->spare_spans = span;
+}
+
+static adead_vk_memory *record_new(adead_vk *device)
+{
+    adead_vk_memory *memory = device->spare_memories;
+    if (!memory) return device->host.allocate(device->host.context, sizeof *memory);
+    device->spare_memories = memory->next;
+    memset(memory, 0, sizeof *memory);
+    return memory;
+}
+
+static void record_free(adead_vk *device, adead_vk_memory *memory)
+{
+    memory->next = device->spare_memories;
+    device->spare_memories = memory;
+}
+
 /* ---- Types of memory ---- */
 
 /* The first type that has all of `wanted`, and UINT32_MAX if there is none. */
@@ -50,7 +82,7 @@ static void block_free(adead_vk *device, adead_vk_block *block)
 {
     for (adead_vk_span *span = block->spans, *next; span; span = next) {
         next = span->next;
-        device->host.release(device->host.context, span, sizeof *span);
+        span_free(device, span);
     }
     if (block->buffer) device->call.vkDestroyBuffer(device->device, block->buffer, NULL);
     if (block->memory) device->call.vkFreeMemory(device->device, block->memory, NULL); /* unmaps it */
@@ -84,7 +116,7 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
 {
     adead_host      host = device->host;
     adead_vk_block *block = host.allocate(host.context, sizeof *block);
-    adead_vk_span  *span = block ? host.allocate(host.context, sizeof *span) : NULL;
+    adead_vk_span  *span = block ? span_new(device) : NULL;
     if (!span) {
         if (block) host.release(host.context, block, sizeof *block);
         return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for the Vulkan backend's lists");
@@ -109,7 +141,7 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
 static bool span_take(adead_vk *device, adead_vk_span *span, uint64_t bytes)
 {
     if (span->bytes > bytes) {
-        adead_vk_span *rest = device->host.allocate(device->host.context, sizeof *rest);
+        adead_vk_span *rest = span_new(device);
         if (!rest) return false;
         *rest = (adead_vk_span){.previous = span, .next = span->next, .offset = span->offset + bytes,
                                 .bytes = span->bytes - bytes};
@@ -128,7 +160,7 @@ static void span_join(adead_vk *device, adead_vk_span *span)
     span->bytes += next->bytes;
     span->next = next->next;
     if (span->next) span->next->previous = span;
-    device->host.release(device->host.context, next, sizeof *next);
+    span_free(device, next);
 }
 
 static void span_give(adead_vk *device, adead_vk_block *block, adead_vk_span *span)
@@ -177,14 +209,13 @@ static adead_status take(adead_vk *device, uint64_t bytes, adead_vk_memory *memo
 
 adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memory **out, adead_failure *failure)
 {
-    adead_host       host = device->host;
-    adead_vk_memory *memory = host.allocate(host.context, sizeof *memory);
+    adead_vk_memory *memory = record_new(device);
     if (!memory) return no_memory(failure, bytes);
     memory->memory.bytes = bytes;
     adead_status status = take(device, bytes, memory, failure);
     if (status == ADEAD_NO_MEMORY && device->freed && adead_vk_wait(device, NULL) == ADEAD_OK)
         status = take(device, bytes, memory, failure); /* what was waiting to be given back is there now */
-    if (status) host.release(host.context, memory, sizeof *memory);
+    if (status) record_free(device, memory);
     else *out = memory;
     return status;
 }
@@ -192,7 +223,7 @@ adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memo
 static void give_back(adead_vk *device, adead_vk_memory *memory)
 {
     span_give(device, memory->block, memory->span);
-    device->host.release(device->host.context, memory, sizeof *memory);
+    record_free(device, memory);
 }
 
 void adead_vk_memory_free(adead_vk *device, adead_vk_memory *memory)
@@ -247,7 +278,8 @@ adead_status adead_vk_memory_open(adead_vk *device, adead_failure *failure)
     device->alignment = adead_max_u64(device->physical->limits.minStorageBufferOffsetAlignment, ALIGNMENT_LEAST);
     adead_status status = ADEAD_OK;
     if (!device->facts.unified)
-        status = block_new(device, ADEAD_VK_FRAMES * ADEAD_VK_STAGING, device->staging_type, true, &device->staging, failure);
+        status = block_new(device, ADEAD_VK_FRAMES * ADEAD_VK_STAGING, device->staging_type, true, &device->staging,
+                           failure);
     return status ? status : adead_vk_memory_new(device, 256, &device->dummy, failure);
 }
 
@@ -266,4 +298,14 @@ void adead_vk_memory_close(adead_vk *device)
         block_free(device, block);
     }
     if (device->staging) block_free(device, device->staging);
+    while (device->spare_spans) {
+        adead_vk_span *span = device->spare_spans;
+        device->spare_spans = span->next;
+        device->host.release(device->host.context, span, sizeof *span);
+    }
+    while (device->spare_memories) {
+        adead_vk_memory *memory = device->spare_memories;
+        device->spare_memories = memory->next;
+        device->host.release(device->host.context, memory, sizeof *memory);
+    }
 }

@@ -15,21 +15,21 @@
 /* ---- Modules ---- */
 
 enum {
-    OP_EXTENSION = 10, OP_ENTRY_POINT = 15, OP_EXECUTION_MODE = 16, OP_CAPABILITY = 17,
+    OP_EXTENSION = 10, OP_ENTRY_POINT = 15, OP_EXECUTION_MODE = 16, OP_CAPABILITY = 17, CAPABILITY_FLOAT64 = 10,
     HEADER_WORDS = 5, MODES_MAX = 6
 };
 
 typedef struct mode { uint32_t capability, mode, width; } mode;
 
 /* The float controls that this device has: capability and execution mode have the numbers of the specification. */
-static uint32_t float_modes(const adead_vk *device, mode modes[MODES_MAX])
+static uint32_t float_modes(const adead_vk *device, bool float64, mode modes[MODES_MAX])
 {
     const VkPhysicalDeviceFloatControlsProperties *c = &device->controls;
     uint32_t count = 0;
     if (c->shaderDenormPreserveFloat32) modes[count++] = (mode){4464, 4459, 32};
     if (c->shaderRoundingModeRTEFloat32) modes[count++] = (mode){4467, 4462, 32};
     if (c->shaderSignedZeroInfNanPreserveFloat32) modes[count++] = (mode){4466, 4461, 32};
-    if (!device->float64) return count;
+    if (!float64) return count;
     if (c->shaderDenormPreserveFloat64) modes[count++] = (mode){4464, 4459, 64};
     if (c->shaderRoundingModeRTEFloat64) modes[count++] = (mode){4467, 4462, 64};
     if (c->shaderSignedZeroInfNanPreserveFloat64) modes[count++] = (mode){4466, 4461, 64};
@@ -70,21 +70,33 @@ static uint32_t add_modes(uint32_t *to, const uint32_t *from, uint32_t words, co
     return used;
 }
 
-static adead_status make_module(adead_vk *device, adead_vk_shader shader, adead_failure *failure)
+static bool computes_in_f64(const uint32_t *words)
 {
-    adead_host host = device->host;
-    mode       modes[MODES_MAX];
-    uint32_t   words = adead_vk_spirv_words(shader, device->float64), count = float_modes(device, modes);
-    size_t     room = 4 * ((size_t)words + 16 * count), size = 4 * (size_t)words + adead_vk_spirv_room();
-    uint32_t  *from = host.allocate(host.context, size), *to = from ? host.allocate(host.context, room) : NULL;
+    for (uint32_t at = HEADER_WORDS; (words[at] & 0xFFFF) == OP_CAPABILITY; at += 2)
+        if (words[at + 1] == CAPABILITY_FLOAT64) return true;
+    return false;
+}
+
+static adead_status make_module(adead_vk *device, const adead_vk_pipeline *p, VkShaderModule *module, adead_failure *failure)
+{
+    adead_host   host = device->host;
+    mode         modes[MODES_MAX];
+    uint32_t     what = p->constants[ADEAD_VK_FIRST_CONSTANT + 1];
+    uint32_t     number = adead_vk_spirv_find((adead_vk_shader)p->shader, what, (adead_vk_path)p->constants[0]);
     adead_status status = ADEAD_OK;
+    if (number == UINT32_MAX)
+        return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET,
+                          "the Vulkan backend has no shader %u for operation %u", (unsigned)p->shader, (unsigned)what);
+    uint32_t  words = adead_vk_spirv_words(number);
+    size_t    room = 4 * ((size_t)words + 16 * MODES_MAX), size = 4 * (size_t)words + adead_vk_spirv_room();
+    uint32_t *from = host.allocate(host.context, size), *to = from ? host.allocate(host.context, room) : NULL;
     if (!to) status = adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for a shader");
     else {
-        adead_vk_spirv_get(shader, device->float64, (uint8_t *)(from + words), from);
-        uint32_t used = add_modes(to, from, words, modes, count);
+        words = adead_vk_spirv_get(number, (uint8_t *)(from + words), from);
+        uint32_t used = add_modes(to, from, words, modes, float_modes(device, computes_in_f64(from), modes));
         VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = 4 * (size_t)used,
                                          .pCode = to};
-        VkResult result = device->call.vkCreateShaderModule(device->device, &info, NULL, &device->modules[shader]);
+        VkResult result = device->call.vkCreateShaderModule(device->device, &info, NULL, module);
         if (result != VK_SUCCESS) status = adead_vk_check(device, result, "take a shader", failure);
     }
     if (to) host.release(host.context, to, room);
@@ -96,22 +108,19 @@ static adead_status make_module(adead_vk *device, adead_vk_shader shader, adead_
 
 static adead_status make_pipeline(adead_vk *device, adead_vk_pipeline *p, adead_failure *failure)
 {
-    enum { COUNT = ADEAD_VK_FIRST_CONSTANT + ADEAD_VK_CONSTANTS };
-    uint32_t                 values[COUNT] = {device->facts.fma, device->facts.div, device->facts.sqrt};
-    VkSpecializationMapEntry entries[COUNT];
-    memcpy(values + ADEAD_VK_FIRST_CONSTANT, p->constants, sizeof p->constants);
-    for (uint32_t i = 0; i < COUNT; i++) entries[i] = (VkSpecializationMapEntry){i, 4 * i, 4};
-    if (!device->modules[p->shader]) {
-        adead_status status = make_module(device, (adead_vk_shader)p->shader, failure);
-        if (status) return status;
-    }
-    VkSpecializationInfo        constants = {COUNT, entries, sizeof values, values};
+    VkSpecializationMapEntry entries[ADEAD_COUNT(p->constants)];
+    for (uint32_t i = 0; i < ADEAD_COUNT(entries); i++) entries[i] = (VkSpecializationMapEntry){i, 4 * i, 4};
+    VkShaderModule module;
+    adead_status   status = make_module(device, p, &module, failure);
+    if (status) return status;
+    VkSpecializationInfo        constants = {ADEAD_COUNT(entries), entries, sizeof p->constants, p->constants};
     VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = device->layout};
     info.stage = (VkPipelineShaderStageCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                   .module = device->modules[p->shader], .pName = "main",
+                                                   .module = module, .pName = "main",
                                                    .pSpecializationInfo = &constants};
     VkResult result = device->call.vkCreateComputePipelines(device->device, device->cache, 1, &info, NULL, &p->pipeline);
+    device->call.vkDestroyShaderModule(device->device, module, NULL);
     if (result != VK_SUCCESS) p->pipeline = VK_NULL_HANDLE;
     return result == VK_SUCCESS ? ADEAD_OK : adead_vk_check(device, result, "compile a shader", failure);
 }
@@ -126,28 +135,28 @@ static void drop_pipelines(adead_vk *device)
     device->bound = VK_NULL_HANDLE;
 }
 
-adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, const uint32_t constants[ADEAD_VK_CONSTANTS],
+adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, const uint32_t own[ADEAD_VK_CONSTANTS],
                                    VkPipeline *pipeline, adead_failure *failure)
 {
-    uint32_t hash = shader + 1;
-    for (uint32_t i = 0; i < ADEAD_VK_CONSTANTS; i++) hash = (hash ^ constants[i]) * 0x9E3779B1u;
-    for (;; hash++) {
-        adead_vk_pipeline *p = &device->pipelines[(hash ^ hash >> 16) % ADEAD_VK_PIPELINE_SLOTS];
-        if (p->pipeline) {
-            if (p->shader != shader || memcmp(p->constants, constants, sizeof p->constants) != 0) continue;
-            *pipeline = p->pipeline;
-            return ADEAD_OK;
-        }
-        if (device->pipeline_count == ADEAD_VK_PIPELINE_SLOTS / 2) { /* nobody needs that many: begin again */
-            adead_status status = adead_vk_wait(device, failure);
-            if (status) return status;
-            drop_pipelines(device);
-        }
-        p->shader = shader;
-        memcpy(p->constants, constants, sizeof p->constants);
-        adead_status status = make_pipeline(device, p, failure);
+    adead_vk_pipeline wanted = {.shader = shader, .constants = {device->facts.fma, device->facts.div, device->facts.sqrt}};
+    uint32_t          hash = shader + 1;
+    memcpy(wanted.constants + ADEAD_VK_FIRST_CONSTANT, own, ADEAD_VK_CONSTANTS * sizeof *own);
+    for (uint32_t i = 0; i < ADEAD_COUNT(wanted.constants); i++) hash = (hash ^ wanted.constants[i]) * 0x9E3779B1u;
+    if (device->pipeline_count == ADEAD_VK_PIPELINE_SLOTS / 2) { /* nobody needs that many: begin again */
+        adead_status status = adead_vk_wait(device, failure);
         if (status) return status;
-        device->pipeline_count++;
+        drop_pipelines(device);
+    }
+    for (hash ^= hash >> 16;; hash++) {
+        adead_vk_pipeline *p = &device->pipelines[hash % ADEAD_VK_PIPELINE_SLOTS];
+        if (!p->pipeline) {
+            *p = wanted;
+            adead_status status = make_pipeline(device, p, failure);
+            if (status) return status;
+            device->pipeline_count++;
+        } else if (p->shader != shader || memcmp(p->constants, wanted.constants, sizeof p->constants) != 0) {
+            continue;
+        }
         *pipeline = p->pipeline;
         return ADEAD_OK;
     }
@@ -184,8 +193,6 @@ void adead_vk_pipelines_close(adead_vk *device)
         drop_pipelines(device);
         device->host.release(device->host.context, device->pipelines, ADEAD_VK_PIPELINE_SLOTS * sizeof *device->pipelines);
     }
-    for (unsigned i = 0; i < ADEAD_VK_SHADER_COUNT; i++)
-        if (device->modules[i]) device->call.vkDestroyShaderModule(device->device, device->modules[i], NULL);
     if (device->cache) device->call.vkDestroyPipelineCache(device->device, device->cache, NULL);
     if (device->layout) device->call.vkDestroyPipelineLayout(device->device, device->layout, NULL);
     if (device->set_layout) device->call.vkDestroyDescriptorSetLayout(device->device, device->set_layout, NULL);

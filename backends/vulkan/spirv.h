@@ -4,12 +4,12 @@
 
 #include "shaders.h"
 
-#include <stdbool.h>
-
-/* How many words a shader has, compiled for devices with f64 or for those without. */
-uint32_t adead_vk_spirv_words(adead_vk_shader shader, bool float64);
-/* Bytes of room that adead_vk_spirv_get needs to work in. */
+/* The module of a shader being that (`what`, constant 4) with that path of fma; UINT32_MAX if there is none. */
+uint32_t adead_vk_spirv_find(adead_vk_shader shader, uint32_t what, adead_vk_path fma);
+/* How many words it has at most, and how many bytes of room adead_vk_spirv_get needs to work in. */
+uint32_t adead_vk_spirv_words(uint32_t module);
 uint32_t adead_vk_spirv_room(void);
-void     adead_vk_spirv_get(adead_vk_shader shader, bool float64, uint8_t *room, uint32_t *words);
+/* Gives the module's words, and how many they are. */
+uint32_t adead_vk_spirv_get(uint32_t module, uint8_t *room, uint32_t *words);
 
 #endif

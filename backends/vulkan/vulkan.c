@@ -3,8 +3,7 @@
  *
  * An operand in the host's memory (linear memory of a program) is copied to the device for the operation, and back.
  */
-#include "attest.h"
-#include "commands.h"
+#include "user_shaders.h"
 
 #include "vm/base/base.h"
 
@@ -67,7 +66,9 @@ static void vulkan_describe(adead_device *opaque, adead_backend_facts *facts)
     const adead_vk *device = (adead_vk *)opaque;
     fill_facts(device->physical, facts);
     facts->attested = true; /* an open device is one that passed */
-    adead_vk_attest_summary(device, facts->reason, sizeof facts->reason);
+    snprintf(facts->reason, sizeof facts->reason, "by the probe: fma by %s, division by %s, square root by %s; %.100s",
+             adead_vk_path_name(device->facts.fma), adead_vk_path_name(device->facts.div),
+             adead_vk_path_name(device->facts.sqrt), device->physical->driver);
 }
 
 /* ---- Memory ---- */
@@ -165,4 +166,8 @@ const adead_backend adead_backend_vulkan = {
     .run = vulkan_run,
     .sync = vulkan_sync,
     .describe = vulkan_describe,
+    .load_shader = adead_vk_load_shader,
+    .free_shader = adead_vk_free_shader,
+    .dispatch_compute = adead_vk_dispatch_compute,
+    .submit = adead_vk_submit_recorded,
 };

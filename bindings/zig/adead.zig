@@ -58,6 +58,7 @@ pub const Format = programs.Format;
 pub const Declaration = programs.Declaration;
 pub const Tensor = programs.Tensor;
 pub const Instance = @import("instance.zig").Instance;
+pub const Shader = @import("shader.zig").Shader;
 
 /// A SHA-256; `std.fmt.bytesToHex(digest, .lower)` writes it.
 pub const Digest = [32]u8;

@@ -80,6 +80,14 @@ pub const Instance = struct {
         try check(c.adead_instance_read_memory(instance.handle, address, bytes.ptr, bytes.len));
     }
 
+    /// Lets the program dispatch a compute shader, a SPIR-V module, under a name; on the backend vulkan. `entry` is the name
+    /// of its entry point; null: "main". Errors: BackendUnsupported, BadShader with the offset in the module, TooLarge,
+    /// InvalidArgument (the name), NoMemory, BackendFailed.
+    pub fn load_shader(instance: Instance, name: [:0]const u8, spirv: []const u8, entry: ?[:0]const u8) Error!void {
+        const main = if (entry) |e| e.ptr else null;
+        try check(c.adead_instance_load_shader(instance.handle, name.ptr, spirv.ptr, spirv.len, main));
+    }
+
     /// Runs the program from its entry to its end. What it writes is dropped. Errors: 4xx (a trap, with the instruction's
     /// offset), 5xx; InvalidState after a run, before a reset.
     pub fn run(instance: Instance) Error!void {

@@ -280,6 +280,9 @@ pub const Opcode = enum(u32) {
     vk_alloc = 0x56000010,
     vk_free = 0x56000011,
     vk_compute = 0x56000020,
+    vk_shader = 0x56000021,
+    vk_bind = 0x56000022,
+    vk_push = 0x56000023,
     vk_submit = 0x56000030,
     vk_sync = 0x560000F0,
     gpu_nop = 0xC0DA0000,
@@ -598,6 +601,9 @@ pub const opcodes = [_]struct { value: u32, mnemonic: []const u8, operands: []co
     .{ .value = 0x56000010, .mnemonic = "vk.alloc", .operands = "za" },
     .{ .value = 0x56000011, .mnemonic = "vk.free", .operands = "x" },
     .{ .value = 0x56000020, .mnemonic = "vk.compute", .operands = "nnnn" },
+    .{ .value = 0x56000021, .mnemonic = "vk.shader", .operands = "npz" },
+    .{ .value = 0x56000022, .mnemonic = "vk.bind", .operands = "nw" },
+    .{ .value = 0x56000023, .mnemonic = "vk.push", .operands = "pz" },
     .{ .value = 0x56000030, .mnemonic = "vk.submit", .operands = "" },
     .{ .value = 0x560000F0, .mnemonic = "vk.sync", .operands = "" },
     .{ .value = 0xC0DA0000, .mnemonic = "gpu.nop", .operands = "" },
@@ -682,6 +688,8 @@ pub const Status = enum(c_int) {
     bad_digest = 206,
     /// the content is larger than the format or the limits allow
     too_large = 207,
+    /// the shader is no SPIR-V module that can be run here
+    bad_shader = 208,
     /// no instruction has this opcode
     unknown_opcode = 300,
     /// the instruction has a wrong number of operands
@@ -756,6 +764,10 @@ pub const Status = enum(c_int) {
     foreign_failed = 417,
     /// the run departs from the recorded one
     replay_mismatch = 418,
+    /// no shader was loaded under the name that the program uses
+    shader_missing = 419,
+    /// what is bound to a shader, or the size of its dispatch, does not fit it
+    shader_mismatch = 420,
     /// the backend is not there: no such hardware, driver or build
     backend_unavailable = 500,
     /// the backend cannot do this operation
@@ -815,6 +827,8 @@ pub const Error = error{
     BadDigest,
     /// the content is larger than the format or the limits allow
     TooLarge,
+    /// the shader is no SPIR-V module that can be run here
+    BadShader,
     /// no instruction has this opcode
     UnknownOpcode,
     /// the instruction has a wrong number of operands
@@ -889,6 +903,10 @@ pub const Error = error{
     ForeignFailed,
     /// the run departs from the recorded one
     ReplayMismatch,
+    /// no shader was loaded under the name that the program uses
+    ShaderMissing,
+    /// what is bound to a shader, or the size of its dispatch, does not fit it
+    ShaderMismatch,
     /// the backend is not there: no such hardware, driver or build
     BackendUnavailable,
     /// the backend cannot do this operation
@@ -930,6 +948,7 @@ pub fn error_of(status: Status) Error {
         .bad_text => error.BadText,
         .bad_digest => error.BadDigest,
         .too_large => error.TooLarge,
+        .bad_shader => error.BadShader,
         .unknown_opcode => error.UnknownOpcode,
         .wrong_operand_count => error.WrongOperandCount,
         .register_range => error.RegisterRange,
@@ -967,6 +986,8 @@ pub fn error_of(status: Status) Error {
         .missing_input => error.MissingInput,
         .foreign_failed => error.ForeignFailed,
         .replay_mismatch => error.ReplayMismatch,
+        .shader_missing => error.ShaderMissing,
+        .shader_mismatch => error.ShaderMismatch,
         .backend_unavailable => error.BackendUnavailable,
         .backend_unsupported => error.BackendUnsupported,
         .backend_failed => error.BackendFailed,
@@ -1001,6 +1022,7 @@ pub fn status_of(err: Error) Status {
         error.BadText => .bad_text,
         error.BadDigest => .bad_digest,
         error.TooLarge => .too_large,
+        error.BadShader => .bad_shader,
         error.UnknownOpcode => .unknown_opcode,
         error.WrongOperandCount => .wrong_operand_count,
         error.RegisterRange => .register_range,
@@ -1038,6 +1060,8 @@ pub fn status_of(err: Error) Status {
         error.MissingInput => .missing_input,
         error.ForeignFailed => .foreign_failed,
         error.ReplayMismatch => .replay_mismatch,
+        error.ShaderMissing => .shader_missing,
+        error.ShaderMismatch => .shader_mismatch,
         error.BackendUnavailable => .backend_unavailable,
         error.BackendUnsupported => .backend_unsupported,
         error.BackendFailed => .backend_failed,

@@ -67,6 +67,7 @@ typedef enum adead_status {
     ADEAD_BAD_TEXT = 205, /* a line of the text form cannot be read */
     ADEAD_BAD_DIGEST = 206, /* the content does not match the SHA-256 it carries */
     ADEAD_TOO_LARGE = 207, /* the content is larger than the format or the limits allow */
+    ADEAD_BAD_SHADER = 208, /* the shader is no SPIR-V module that can be run here */
     ADEAD_UNKNOWN_OPCODE = 300, /* no instruction has this opcode */
     ADEAD_WRONG_OPERAND_COUNT = 301, /* the instruction has a wrong number of operands */
     ADEAD_REGISTER_RANGE = 302, /* a register lies outside the function's frame */
@@ -104,6 +105,8 @@ typedef enum adead_status {
     ADEAD_MISSING_INPUT = 416, /* an input has neither a value nor a default */
     ADEAD_FOREIGN_FAILED = 417, /* a foreign function failed */
     ADEAD_REPLAY_MISMATCH = 418, /* the run departs from the recorded one */
+    ADEAD_SHADER_MISSING = 419, /* no shader was loaded under the name that the program uses */
+    ADEAD_SHADER_MISMATCH = 420, /* what is bound to a shader, or the size of its dispatch, does not fit it */
     ADEAD_BACKEND_UNAVAILABLE = 500, /* the backend is not there: no such hardware, driver or build */
     ADEAD_BACKEND_UNSUPPORTED = 501, /* the backend cannot do this operation */
     ADEAD_BACKEND_FAILED = 502, /* the backend reported a failure */
@@ -358,6 +361,59 @@ ADEAD_API int adead_instance_record(adead_instance *instance, adead_write_fn wri
  * offset in the log, INVALID_STATE, NO_MEMORY. A run that departs from the recorded one fails with REPLAY_MISMATCH. */
 ADEAD_API int adead_instance_replay(adead_instance *instance, const void *bytes, size_t size);
 
+/* ---- Shaders of one's own (docs/vulkan.md) ---------------------------------------------------------------------------- */
+/* Compute shaders as SPIR-V modules of version 1.0 to 1.3, on the backend vulkan. They use storage buffers of descriptor set
+ * 0 and push constants. What they compute is their own affair and the device's: none of the promises about bits hold. */
+
+/* Lets the program dispatch a shader under a name (vk.shader), or, where the name is a number, under that number
+ * (vk.compute), in place of one that was loaded under it before. `entry` may be NULL: "main". Errors: BACKEND_UNSUPPORTED
+ * (another backend, or a device that lacks what the shader needs), BAD_SHADER with the offset in the module, TOO_LARGE,
+ * INVALID_ARGUMENT, INVALID_STATE (while it runs), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_instance_load_shader(adead_instance *instance, const char *name, const void *spirv, size_t size,
+                                         const char *entry);
+
+/* A shader with a device of its own: used by one thread at a time. */
+typedef struct adead_shader adead_shader;
+
+/* The same errors, and those of adead_runtime_create. */
+ADEAD_API int  adead_shader_load(adead_runtime *runtime, const void *spirv, size_t size, const char *entry,
+                                 adead_shader **shader);
+ADEAD_API void adead_shader_destroy(adead_shader *shader);
+
+/* An array of the caller, row-major; any alignment will do. */
+typedef struct adead_array {
+    void    *data;
+    uint64_t bytes;
+} adead_array;
+
+enum { ADEAD_DISPATCH_BINDINGS = 16, ADEAD_DISPATCH_PUSH_BYTES = 128 };
+
+/* What a shader says of itself, and what its device takes. */
+typedef struct adead_shader_info {
+    uint32_t size;          /* sizeof(adead_shader_info) */
+    uint32_t used, written; /* a bit for each binding; `written`: may be written */
+    uint32_t push_bytes;    /* size of its push constants */
+    uint32_t group[3];      /* threads of a workgroup */
+    uint32_t groups_max[3]; /* workgroups of a dispatch */
+    uint64_t bytes[ADEAD_DISPATCH_BINDINGS]; /* the least a binding must have; of a runtime array, what lies before it */
+    uint64_t bytes_max;                      /* the most a binding may have */
+} adead_shader_info;
+
+ADEAD_API int adead_shader_get_info(adead_shader *shader, adead_shader_info *info);
+
+typedef struct adead_dispatch {
+    uint32_t    size;      /* sizeof(adead_dispatch) */
+    uint32_t    groups[3]; /* workgroups in x, y, z; with a 0 nothing is done */
+    const void *push;      /* push constants; NULL if there are none */
+    uint64_t    push_bytes;
+    adead_array bindings[ADEAD_DISPATCH_BINDINGS]; /* by number; data NULL: nothing is bound */
+} adead_dispatch;
+
+/* Runs the shader on arrays of the caller; those that it may write have their new values when it returns. Errors:
+ * SHADER_MISMATCH (before anything ran: a binding is missing, or too small; the push constants have another size; more groups
+ * than the device takes), OVERLAP (an array that may be written shares memory with another), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_dispatch_compute(adead_shader *shader, const adead_dispatch *dispatch);
+
 /* ---- Looking inside ------------------------------------------------------------------------------------------------- */
 
 /* Called before each instruction: offset in the stream, task number, and the instruction as text. Slows the run down. */
@@ -445,12 +501,6 @@ enum {
 };
 enum { ADEAD_OPERATION_DIMS = 10, ADEAD_OPERATION_ARRAYS = 6 };
 
-/* An array of the caller, row-major; any alignment will do. */
-typedef struct adead_array {
-    void    *data;
-    uint64_t bytes;
-} adead_array;
-
 typedef struct adead_operation {
     uint32_t    size;       /* sizeof(adead_operation) */
     uint32_t    opcode;     /* ADEAD_COMPUTE_... */
@@ -487,9 +537,16 @@ ADEAD_API int   adead_matmul(const float *a, const float *b, float *c, uint32_t 
 ADEAD_API int   adead_softmax(const float *in, float *out, uint32_t rows, uint32_t cols);
 /* `size` elements; in and out may be the same. */
 ADEAD_API int   adead_relu(const float *in, float *out, uint32_t size);
-/* Opens the Vulkan backend beside the one of adead_init. Errors: BACKEND_UNAVAILABLE. */
+/* Opens the Vulkan backend beside the one of adead_init, until adead_shutdown. Errors: BACKEND_UNAVAILABLE. */
 ADEAD_API int   adead_vulkan_init(void);
-/* Runs the loaded compute shader with x * y * z groups. Errors: BACKEND_UNAVAILABLE, INVALID_STATE. */
+/* Loads a compute shader and gives its number, from 0 on; at most 64. The errors of adead_shader_load. */
+ADEAD_API int   adead_vulkan_load_shader(const void *spirv, size_t size, const char *entry, uint32_t *shader);
+/* Binds an array, which stays the caller's and must be there when the shader runs; NULL takes it back. */
+ADEAD_API int   adead_vulkan_bind(uint32_t shader, uint32_t binding, void *data, size_t bytes);
+/* Sets the push constants (copied). */
+ADEAD_API int   adead_vulkan_push(uint32_t shader, const void *data, size_t bytes);
+/* Runs a loaded shader with x * y * z groups; the arrays have its results when it returns. Errors: INVALID_STATE (before
+ * adead_vulkan_init), INVALID_ARGUMENT (no such shader), and those of adead_dispatch_compute. */
 ADEAD_API int   adead_vulkan_compute(uint32_t shader, uint32_t x, uint32_t y, uint32_t z);
 
 #ifdef __cplusplus

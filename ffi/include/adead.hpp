@@ -280,6 +280,11 @@ public:
         return done(adead_instance_record(get(), detail::append<std::vector<std::uint8_t>>, &log));
     }
     Result<void> replay(View<const std::uint8_t> log) { return done(adead_instance_replay(get(), log.data(), log.size())); }
+    // A compute shader for the program's vk.compute, as SPIR-V; on the backend vulkan (docs/vulkan.md).
+    Result<void> load_shader(const char *name, View<const std::uint8_t> spirv, const char *entry = nullptr)
+    {
+        return done(adead_instance_load_shader(get(), name, spirv.data(), spirv.size(), entry));
+    }
     std::uint64_t fuel_used() const noexcept { return adead_instance_fuel_used(get()); }
 
 private:
@@ -358,6 +363,43 @@ private:
     detail::Handle<adead_program, adead_program_destroy> raw_;
 };
 
+// ---- Shader: a compute shader of one's own, on the backend vulkan ------------------------------------------------------
+
+class Shader {
+public:
+    explicit Shader(adead_shader *raw) noexcept : raw_(raw) {}
+    adead_shader *get() const noexcept { return raw_.get(); }
+
+    Result<adead_shader_info> info() const
+    {
+        adead_shader_info info = {};
+        info.size = sizeof info;
+        if (adead_shader_get_info(get(), &info) != ADEAD_OK) return failure<adead_shader_info>();
+        return info;
+    }
+    // An array for a binding; the shader's new values are in it when dispatch_compute returns.
+    struct Binding {
+        template <class T> Binding(std::uint32_t number, View<T> view) : number(number), array(detail::array(view)) {}
+        std::uint32_t number;
+        adead_array   array;
+    };
+    Result<void> dispatch_compute(std::array<std::uint32_t, 3> groups, std::initializer_list<Binding> bindings,
+                                  View<const std::uint8_t> push = {})
+    {
+        adead_dispatch dispatch = {};
+        dispatch.size = sizeof dispatch;
+        for (std::size_t i = 0; i < 3; i++) dispatch.groups[i] = groups[i];
+        dispatch.push = push.data();
+        dispatch.push_bytes = push.size();
+        for (const Binding &one : bindings)
+            if (one.number < ADEAD_DISPATCH_BINDINGS) dispatch.bindings[one.number] = one.array;
+        return done(adead_dispatch_compute(get(), &dispatch));
+    }
+
+private:
+    detail::Handle<adead_shader, adead_shader_destroy> raw_;
+};
+
 // ---- Runtime ----------------------------------------------------------------------------------------------------------
 
 class Runtime {
@@ -404,6 +446,13 @@ public:
         adead_program *raw = nullptr;
         adead_program_assemble(get(), text.data(), text.size(), &raw);
         return program(raw);
+    }
+
+    Result<Shader> load_shader(View<const std::uint8_t> spirv, const char *entry = nullptr) const
+    {
+        adead_shader *raw = nullptr;
+        if (adead_shader_load(get(), spirv.data(), spirv.size(), entry, &raw) != ADEAD_OK) return failure<Shader>();
+        return Shader(raw);
     }
 
     // ---- Operations on arrays. Views must have the elements that the shapes say, or more; results may not overlap operands

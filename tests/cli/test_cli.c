@@ -681,6 +681,52 @@ static void info(void)
     FAILS(3, "BAD_SIGNATURE", "$A asm signature.asm -o signature.hex && $A check signature.hex");
 }
 
+/* ---- Shaders ---- */
+
+/* y = a x + y by tests/vulkan/saxpy.spv; silent. */
+static const char saxpy_asm[] =
+    ".memory 64KiB\n.input x f32[4] in b0\n.input y f32[4] in b1\n.output z f32[4] in b1\n"
+    ".default x\n  .f32 1, 2, 3, 4\n.default y\n  .f32 10, 20, 30, 40\n"
+    ".data 0x100\nname: .ascii \"saxpy\"\n.align 4\npush: .f32 0.5\n  .i32 4\n.code\n"
+    "  vk.init\n  vk.shader 0, name, 5\n  vk.bind 0, b0\n  vk.bind 1, b1\n  vk.push push, 8\n"
+    "  vk.compute 0, 1, 1, 1\n  vk.submit\n  vk.sync\n  halt\n";
+
+static void shaders(void)
+{
+    uint8_t module[4096];
+    FILE   *file = fopen("tests/vulkan/saxpy.spv", "rb");
+    CHECK(file, "the tests run in the repository's root");
+    size_t size = fread(module, 1, sizeof module, file);
+    fclose(file);
+    write_file("saxpy.spv", module, size);
+    write_file("half.spv", module, size / 2);
+    write_text("saxpy.asm", saxpy_asm);
+    WORKS("$A asm saxpy.asm -o saxpy.hex && $A info saxpy.hex");
+    SHOWS("kind      shaders");
+    SHOWS("not provably deterministic");
+    WORKS("$A info saxpy.hex --json");
+    SHOWS("\"kind\":\"shaders\"");
+    SHOWS("\"deterministic\":false");
+    FAILS(2, "USAGE", "$A run saxpy.hex --shader saxpy");
+    FAILS(2, "USAGE", "$A run saxpy.hex --shader =saxpy.spv");
+    FAILS(4, "BACKEND_UNSUPPORTED", "$A run saxpy.hex --backend ref --shader saxpy=saxpy.spv");
+    SAYS("adead: saxpy.spv: the backend ref does not run shaders");
+    FAILS(5, "CANNOT_READ", "$A run saxpy.hex --backend ref --shader saxpy=no-such.spv");
+    FAILS(4, "BACKEND_UNAVAILABLE", "$A run saxpy.hex --backend ref");
+    SAYS("vk.init: the backend ref does not run shaders");
+    if (sh("$A run hello.hex --backend vulkan") == 4)
+        SKIP("there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers): %s", err);
+    WORKS("$A run saxpy.hex --backend vulkan --shader saxpy=saxpy.spv");
+    SHOWS("z f32[4] 10.5 21 31.5 42");
+    FAILS(1, "SHADER_MISSING", "$A run saxpy.hex --backend vulkan --shader sax=saxpy.spv");
+    SAYS("hint: load it: --shader 'saxpy=FILE'");
+    FAILS(3, "BAD_SHADER", "$A run saxpy.hex --backend vulkan --shader saxpy=half.spv");
+    SAYS("adead: half.spv: offset 0x");
+    FAILS(3, "BAD_SHADER", "$A run saxpy.hex --backend vulkan --shader saxpy=/dev/null");
+    FAILS(1, "SHADER_MISMATCH", "sed 's/vk.push push, 8/vk.push push, 4/' saxpy.asm >push.asm; $A asm push.asm -o push.hex; "
+                                "$A run push.hex --backend vulkan --shader saxpy=saxpy.spv");
+}
+
 /* ---- Foreign calls ---- */
 
 /* Writes what a counter of the tests' library gives, thrice, between two bytes that a function of it changes. */
@@ -819,7 +865,7 @@ int main(int argc, char **argv)
     test_state.only = argc > 1 ? argv[1] : NULL;
     T(help) T(usage_errors) T(formats) T(refused) T(traps_and_limits) T(backends) T(summary) T(trace_and_profile)
     T(npy_as_numpy) T(npy_round_trip) T(npy_versions_and_hostile) T(load_and_dump) T(digests) T(file_errors) T(broken_pipe)
-    T(json_documents) T(info) T(foreign_calls) T(selftest) T(bench) T(completions)
+    T(json_documents) T(info) T(shaders) T(foreign_calls) T(selftest) T(bench) T(completions)
     char remove_all[128];
     snprintf(remove_all, sizeof remove_all, "rm -rf '%s'", directory);
     if (system(remove_all) != 0) printf("cannot remove %s\n", directory);

@@ -174,6 +174,32 @@ static void mistakes(const adead::Runtime &runtime)
     check(true, "children_keep_parents");
 }
 
+// On a Vulkan device, if there is one.
+static void shaders()
+{
+    std::vector<std::uint8_t> spirv(4096);
+    std::FILE                *file = std::fopen("tests/vulkan/saxpy.spv", "rb");
+    spirv.resize(file ? std::fread(spirv.data(), 1, spirv.size(), file) : 0);
+    if (file) std::fclose(file);
+    refused(ADEAD_BACKEND_UNSUPPORTED, "shaders_elsewhere", [&] { adead::Runtime("ref").load_shader(spirv); });
+    adead::Runtime  reference("ref");
+    adead::Instance instance = reference.assemble("  halt\n").instance();
+    refused(ADEAD_BACKEND_UNSUPPORTED, "programs_elsewhere", [&] { instance.load_shader("saxpy", spirv); });
+    try {
+        const struct { float a; std::uint32_t n; } push = {2, 3};
+        std::vector<std::uint8_t> bytes(sizeof push);
+        std::memcpy(bytes.data(), &push, sizeof push);
+        std::vector<float> x{1, 2, 3}, y{10, 20, 30};
+        adead::Runtime     runtime("vulkan");
+        adead::Shader      shader = runtime.load_shader(spirv);
+        shader.dispatch_compute({1, 1, 1}, {{0, adead::View<float>(x)}, {1, adead::View<float>(y)}}, bytes);
+        check(shader.info().used == 3 && y[0] == 12 && y[1] == 24 && y[2] == 36, "shader");
+        refused(ADEAD_SHADER_MISMATCH, "shader_mismatch", [&] { shader.dispatch_compute({1, 1, 1}, {}, bytes); });
+    } catch (const adead::Error &e) {
+        check(e.code == ADEAD_BACKEND_UNAVAILABLE, "shader");
+    }
+}
+
 int main()
 {
     adead::Runtime runtime;
@@ -181,6 +207,7 @@ int main()
     operations(runtime);
     programs(runtime);
     mistakes(runtime);
+    shaders();
     run_expected_checks(check);
     std::printf("cpp: %d passed, %d failed, 0 skipped\n", passed, failed);
     return failed != 0;

@@ -41,7 +41,9 @@ static void unknown_variants(void)
         adead_failure        failure = {0};
         adead_status         status;
         CHECK_EQ(b->probe("no such", &facts, &failure), ADEAD_BACKEND_UNAVAILABLE);
-        CHECK(strstr(failure.message, "no such"), "%s: %s", b->name, failure.message);
+        bool here = b->probe(NULL, &facts, NULL) == ADEAD_OK;
+        CHECK_EQ(b->probe("no such", &facts, NULL), ADEAD_BACKEND_UNAVAILABLE);
+        CHECK(!here || strstr(failure.message, "no such"), "%s: %s", b->name, failure.message);
         CHECK(!facts.available, "%s", b->name);
         CHECK(!open_on(b, "no such", &adead_host_default, &status), "%s", b->name);
         CHECK_EQ(status, ADEAD_BACKEND_UNAVAILABLE);
@@ -142,7 +144,9 @@ static void failing_host(void)
         CHECK(calls >= 2);
         for (uint64_t fail = 1; fail <= calls; fail++) {
             host = adead_counting_host_init(&counting, fail);
-            CHECK_EQ(session(adead_backends[i], &host), ADEAD_NO_MEMORY);
+            adead_status status = session(adead_backends[i], &host);
+            bool         recovers = status == ADEAD_OK && adead_backends[i]->upload; /* by waiting for what is in use */
+            CHECK(status == ADEAD_NO_MEMORY || recovers, "allocation %d: %d", (int)fail, (int)status);
             CHECK_EQ(counting.live_count, 0);
             CHECK_EQ(counting.live_bytes, 0);
         }

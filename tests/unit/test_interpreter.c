@@ -734,6 +734,7 @@ static const struct { adead_op op; const char *suite;
 #define IN(suite, name) {ADEAD_OP_##name, suite},
 #define CONTROL(name) IN("control", name)
 #define MACHINE(name) IN("machine", name)
+#define SHADERS(name) IN("shaders", name)
 #define TASKS(name) IN("tasks", name)
 #define TENSORS(name) IN("tensor_checks", name)
 #define HERE(name) IN("interpreter", name)
@@ -745,8 +746,9 @@ static const struct { adead_op op; const char *suite;
                         MACHINE(BUFFER_SIZE) MACHINE(BUFFER_ADDRESS) MACHINE(WRITE) MACHINE(INPUT_DIM) MACHINE(OUTPUT_DIM)
                             MACHINE(GPU_INIT) MACHINE(GPU_SHUTDOWN) MACHINE(GPU_ALLOC) MACHINE(GPU_FREE)
                                 MACHINE(GPU_COPY_H2D) MACHINE(GPU_COPY_D2H) MACHINE(GPU_MEMSET) MACHINE(GPU_SYNC)
-                                    MACHINE(GPU_BARRIER) MACHINE(VK_INIT) MACHINE(VK_ALLOC) MACHINE(VK_FREE)
-                                        MACHINE(VK_COMPUTE) MACHINE(VK_SUBMIT) MACHINE(VK_SYNC) TASKS(SPAWN) TASKS(YIELD)
+                                    MACHINE(GPU_BARRIER) MACHINE(VK_ALLOC) MACHINE(VK_FREE) SHADERS(VK_INIT)
+                                        SHADERS(VK_COMPUTE) SHADERS(VK_SHADER) SHADERS(VK_BIND) SHADERS(VK_PUSH)
+                                        SHADERS(VK_SUBMIT) SHADERS(VK_SYNC) TASKS(SPAWN) TASKS(YIELD)
                                             TASKS(JOIN) TASKS(CHANNEL) TASKS(SEND) TASKS(RECEIVE)
                                                 IN("foreign", CALL_FOREIGN) IN("verifier", GPU_FFN)};
 

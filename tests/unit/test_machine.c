@@ -558,18 +558,6 @@ static void a_limit_of_broken_blocks(void)
     }
 }
 
-static void vulkan_is_not_there(void)
-{
-    const adead_op ops[] = {ADEAD_OP_VK_INIT, ADEAD_OP_VK_COMPUTE, ADEAD_OP_VK_SUBMIT, ADEAD_OP_VK_SYNC};
-    for (int i = 0; i < 4; i++) {
-        begin(4);
-        uint32_t at =
-            stream_words(&s, adead_ops[ops[i]].value, (const uint32_t[]){0, 1, 1, 1}, ops[i] == ADEAD_OP_VK_COMPUTE ? 4 : 0);
-        EMIT(&s, HALT);
-        CHECK_OUTCOME(run_stream(&s), BACKEND_UNAVAILABLE, at, "no Vulkan backend");
-    }
-}
-
 /* ---- A device whose memory the host cannot address
  * ------------------------------------------------------------------------- */
 
@@ -890,5 +878,5 @@ TEST_MAIN("machine",
               T(inputs_reach_into_new_memory) T(memory_follows_the_naive_model) T(free_wants_what_alloc_gave)
                   T(copies_and_fills) T(sizes_of_memory) T(data_is_there_or_the_program_is_refused)
                       T(the_host_reads_and_writes_memory) T(the_stream_has_its_order) T(buffers) T(buffers_have_a_limit)
-                          T(a_limit_of_broken_blocks) T(vulkan_is_not_there) T(memory_of_a_far_device) T(profile_and_trace)
+                          T(a_limit_of_broken_blocks) T(memory_of_a_far_device) T(profile_and_trace)
                               T(profile_counts_operations) T(a_reset_leaves_nothing) T(allocation_may_fail_anywhere))

@@ -6,4 +6,5 @@ test {
     _ = @import("errors.zig");
     _ = @import("memory.zig");
     _ = @import("package.zig");
+    _ = @import("shaders.zig");
 }

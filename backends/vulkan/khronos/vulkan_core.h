@@ -1,3 +1,6 @@
+/* Khronos's vulkan_core.h of version 1.3.239, cut: it has the core versions and VK_EXT_debug_utils, unchanged, and not the
+ * sections of the other extensions. Its licence is in LICENSE beside it.
+ */
 #ifndef VULKAN_CORE_H_
 #define VULKAN_CORE_H_ 1
 
@@ -12,11 +15,6 @@
 **
 */
 
-
-/*
-** Cut for adead: of the published header (version 1.3.239) this has the core versions and VK_EXT_debug_utils, unchanged;
-** the sections of the other extensions are left out.
-*/
 
 #ifdef __cplusplus
 extern "C" {

@@ -9,7 +9,8 @@
 #define PATH_WIDE 1
 #define PATH_INTEGERS 2
 
-layout(constant_id = 0) const uint path_fma = PATH_NATIVE;
+// Every path of fma, and every operation that a shader may be (WHAT), is a module of its own (generate.py): chosen by
+// specialisation constants they took a driver a second to compile.
 layout(constant_id = 1) const uint path_div = PATH_NATIVE;
 layout(constant_id = 2) const uint path_sqrt = PATH_NATIVE;
 layout(local_size_x = 128) in;
@@ -213,14 +214,14 @@ float sqrt_integers(float a)
 
 // ---- The primitives ----
 
-#ifdef FLOAT64
+#if PATH_FMA == PATH_WIDE
 // a b + c in f64, rounded to odd: then the rounding to f32 is the only one that counts.
 double sum_to_odd(double product, double addend)
 {
     double sum = product + addend, part = sum - product;
     double error = (product - (sum - part)) + (addend - part);
     uvec2 bits = unpackDouble2x32(sum);
-    bool up = error > 0.0LF, down = error < 0.0LF, even = (bits.x & 1u) == 0u; // all false where the sum is a NaN or infinite
+    bool up = error > 0.0LF, down = error < 0.0LF, even = (bits.x & 1u) == 0u; // no error of a NaN
     bool away = sum > 0.0LF ? up : down, toward = sum > 0.0LF ? down : up;
     bits.y -= even && toward && bits.x == 0u ? 1u : 0u;
     bits.x = even ? (away ? bits.x + 1u : toward ? bits.x - 1u : bits.x) : bits.x;
@@ -230,30 +231,23 @@ double sum_to_odd(double product, double addend)
 
 float a_fma(float a, float b, float c)
 {
-#ifdef INEXACT
-    if (INEXACT) return a * b + c;
-#endif
-#ifdef FLOAT64
-    if (path_fma == PATH_WIDE) return float(sum_to_odd(double(a) * double(b), double(c)));
-#endif
-    if (path_fma == PATH_NATIVE) return fma(a, b, c);
+#if PATH_FMA == PATH_NATIVE
+    return fma(a, b, c);
+#elif PATH_FMA == PATH_WIDE
+    return float(sum_to_odd(double(a) * double(b), double(c)));
+#else
     return fma_integers(a, b, c);
+#endif
 }
 
 float a_div(float a, float b)
 {
-#ifdef INEXACT
-    if (INEXACT) return a * (1.0 / b);
-#endif
     if (path_div == PATH_NATIVE) return a / b;
     return div_integers(a, b);
 }
 
 float a_sqrt(float a)
 {
-#ifdef INEXACT
-    if (INEXACT) return a * inversesqrt(a);
-#endif
     if (path_sqrt == PATH_NATIVE) return sqrt(a);
     return sqrt_integers(a);
 }

@@ -248,21 +248,32 @@ float adn1_relu(float x)
     return nan_or(x, float_of(bits < SIGN_BIT ? bits : 0u));
 }
 
-// By number, see numbers.h; called with constants, so that only one is left of them.
-float apply(uint which, float x)
+// The one that the module is (numbers.h).
+float apply(float x)
 {
-    switch (which) {
-    case FUNCTION_RELU: return adn1_relu(x);
-    case FUNCTION_SIGMOID: return adn1_sigmoid(x);
-    case FUNCTION_TANH: return adn1_tanh(x);
-    case FUNCTION_GELU: return adn1_gelu(x);
-    case FUNCTION_GELU_TANH: return adn1_gelu_tanh(x);
-    case FUNCTION_SILU: return adn1_silu(x);
-    case FUNCTION_EXP: return adn1_exp(x);
-    case FUNCTION_LOG: return adn1_log(x);
-    case FUNCTION_SIN: return adn1_sin(x);
-    case FUNCTION_COS: return adn1_cos(x);
-    case FUNCTION_ERF: return adn1_erf(x);
-    default: return x;
-    }
+#if WHAT == FUNCTION_RELU
+    return adn1_relu(x);
+#elif WHAT == FUNCTION_SIGMOID
+    return adn1_sigmoid(x);
+#elif WHAT == FUNCTION_TANH
+    return adn1_tanh(x);
+#elif WHAT == FUNCTION_GELU
+    return adn1_gelu(x);
+#elif WHAT == FUNCTION_GELU_TANH
+    return adn1_gelu_tanh(x);
+#elif WHAT == FUNCTION_SILU
+    return adn1_silu(x);
+#elif WHAT == FUNCTION_EXP
+    return adn1_exp(x);
+#elif WHAT == FUNCTION_LOG
+    return adn1_log(x);
+#elif WHAT == FUNCTION_SIN
+    return adn1_sin(x);
+#elif WHAT == FUNCTION_COS
+    return adn1_cos(x);
+#elif WHAT == FUNCTION_ERF
+    return adn1_erf(x);
+#else
+    return x;
+#endif
 }

@@ -1,7 +1,7 @@
 #version 450
 // Element by element. Constants: 3 threads, 4 the operation (numbers.h).
-//   A function of one number: binding 0 to 1. Dims: 0 elements, 1 columns, 2 rows of a matrix, 3 words from row to row, 4 from
-//     matrix to matrix (flag 1; without it the elements lie one behind the other).
+//   A function of one number: binding 0 to 1. Dims: 0 elements, 1 columns, 2 rows of a matrix, 3 words from row to row, 4
+//     from matrix to matrix (flag 1; without it the elements lie one behind the other).
 //   ADD, SUB, MUL, DIV: bindings 0 and 1 to 2. SCALE: 0 to 1, by the scalar.
 //   WIDEN, NARROW: 0 to 1; dims 0 counts pairs of elements, and 1 elements.
 //   QUANTIZE: numbers 0, scales of rows 1, four bytes of 2 each. Dims: 0 words of the result, 1 columns, 2 elements.
@@ -10,7 +10,7 @@
 #include "common.glsl"
 #include "functions.glsl"
 
-layout(constant_id = 4) const uint operation = 0;
+const uint operation = WHAT;
 
 BINDING(0);
 BINDING(1);
@@ -40,14 +40,14 @@ uint dequantized(uint i)
     float both = second(row) * float_of(w2[push.base[2] + column]);
     float v = from_int(int(w0[push.base[0] + i])) * both;
     if ((push.flags & 1u) != 0u) v = v + float_of(w3[push.base[3] + column]);
-    return canonical(apply(operation >> 6, v));
+    return canonical(v);
 }
 
 void main()
 {
     uint i = invocation_number();
     if (i >= push.dims[0]) return;
-    switch (operation & 63u) {
+    switch (operation) {
     case MAP_ADD: w2[push.base[2] + i] = canonical(first(i) + second(i)); break;
     case MAP_SUB: w2[push.base[2] + i] = canonical(first(i) - second(i)); break;
     case MAP_MUL: w2[push.base[2] + i] = canonical(first(i) * second(i)); break;
@@ -56,15 +56,16 @@ void main()
     case MAP_WIDEN_F16:
     case MAP_WIDEN_BF16: {
         uint word = w0[push.base[0] + i], low = word & 0xFFFFu, high = word >> 16;
-        bool half_float = (operation & 63u) == MAP_WIDEN_F16;
+        bool half_float = operation == MAP_WIDEN_F16;
         w1[push.base[1] + 2u * i] = bits_of(half_float ? widen_f16(low) : widen_bf16(low));
-        if (2u * i + 1u < push.dims[1]) w1[push.base[1] + 2u * i + 1u] = bits_of(half_float ? widen_f16(high) : widen_bf16(high));
+        float next = half_float ? widen_f16(high) : widen_bf16(high);
+        if (2u * i + 1u < push.dims[1]) w1[push.base[1] + 2u * i + 1u] = bits_of(next);
         break;
     }
     case MAP_NARROW_F16:
     case MAP_NARROW_BF16: {
         float low = first(2u * i), high = 2u * i + 1u < push.dims[1] ? first(2u * i + 1u) : low;
-        bool half_float = (operation & 63u) == MAP_NARROW_F16;
+        bool half_float = (operation) == MAP_NARROW_F16;
         uint bits = half_float ? narrow_f16(low) | (narrow_f16(high) << 16) : narrow_bf16(low) | (narrow_bf16(high) << 16);
         w1[push.base[1] + i] = bits;
         break;
@@ -77,7 +78,7 @@ void main()
             uint row = i / push.dims[1], matrix = row / push.dims[2];
             at = matrix * push.dims[4] + (row - matrix * push.dims[2]) * push.dims[3] + (i - row * push.dims[1]);
         }
-        w1[push.base[1] + at] = canonical(apply(operation, first(at)));
+        w1[push.base[1] + at] = canonical(apply(first(at)));
     }
     }
 }

@@ -1,7 +1,7 @@
 #version 450
 // c = op(a) op(b) for tiles of c, with scale, causal mask, bias and relu; compiled with INT8 it is matmul_i8.
-// A thread computes groups of four rows and of four columns, spread over the tile. A tile's parts of a and b go through shared
-// memory, a few terms at a time; each block of 256 terms is a sum of its own.
+// A thread computes groups of four rows and of four columns, spread over the tile. A tile's parts of a and b go through
+// shared memory, a few terms at a time; each block of 256 terms is a sum of its own.
 // Constants: 3 threads, 4 type of a and b (numbers.h), 5 threads side by side, 6 groups of four rows, 7 groups of four
 // columns of a thread, 8 terms at a time (256 is a multiple).
 // Grid: tiles of columns, tiles of rows, batch. Bindings: 0 a, 1 b, 2 bias, 3 c. Dims: PRODUCT_ of numbers.h.
@@ -9,7 +9,7 @@
 #include "common.glsl"
 #include "product.glsl"
 
-#if defined(FLOAT64) && !defined(INT8)
+#if PATH_FMA == PATH_WIDE && !defined(INT8)
 #define WIDE
 #endif
 
@@ -123,11 +123,8 @@ void main()
         load_tiles(first_row, first_column, k);
         barrier();
 #ifdef WIDE
-        bool done = false;
-        if (path_fma == PATH_WIDE) {
-            done = add_tile_fast(failures < 8 ? depth : 0u);
-            failures += done ? -1 : 4;
-        }
+        bool done = add_tile_fast(failures < 8 ? depth : 0u);
+        failures += done ? -1 : 4;
         if (!done)
 #endif
             add_tile();

@@ -1,5 +1,5 @@
-/* Numbers that shaders and operations.c both use, in the part of the preprocessor's language that C and GLSL share. Constants
- * have the numbers of specialisation constants, dims the places in the push constants' dims.
+/* Numbers that shaders and operations.c both use, in the part of the preprocessor's language that C and GLSL share.
+ * Constants have the numbers of specialisation constants, dims the places in the push constants' dims.
  */
 #ifndef ADEAD_BACKENDS_VULKAN_NUMBERS_H
 #define ADEAD_BACKENDS_VULKAN_NUMBERS_H
@@ -31,7 +31,7 @@
 #define MAP_NARROW_F16 39
 #define MAP_NARROW_BF16 40
 #define MAP_QUANTIZE 41
-#define MAP_DEQUANTIZE 42 /* and the activation's number times 64 */
+#define MAP_DEQUANTIZE 42
 
 /* ---- rows: constant 4 ---- */
 
@@ -79,7 +79,7 @@
 #define MOVE_EMBEDDING 1
 #define MOVE_TILE 16 /* a transposition's workgroup moves squares of so many rows and columns */
 
-/* ---- probe: constant 4 is a function of one number, or a primitive ---- */
+/* ---- probe: constant 4 is a primitive operation ---- */
 
 #define PROBE_FMA 32
 #define PROBE_ADD 33

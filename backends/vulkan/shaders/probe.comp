@@ -1,16 +1,12 @@
 #version 450
-// One primitive or function for each element of a table of inputs: what the device is attested with.
-// Constants: 3 threads, 4 what is computed (numbers.h), 5: 1 computes it as inexact devices do, to see that it is found out:
-// products rounded before they are added, quotients by way of reciprocals, subnormal results flushed.
+// One primitive operation for each element of a table of inputs: what the device is attested with.
+// Constants: 3 threads, 4 what is computed (numbers.h), 5: 1 to compute it as inexact devices do.
 // Bindings: 0, 1, 2 the inputs, 3 the results. Dims: 0 count.
 #extension GL_GOOGLE_include_directive : require
-
-layout(constant_id = 4) const uint what = 0;
-layout(constant_id = 5) const uint lie = 0;
-#define INEXACT (lie != 0u)
-
 #include "common.glsl"
-#include "functions.glsl"
+
+const uint what = WHAT;
+layout(constant_id = 5) const uint lie = 0;
 
 BINDING(0);
 BINDING(1);
@@ -38,8 +34,23 @@ uint result(float a, float b, float c)
     case PROBE_WIDEN_BF16: return bits_of(widen_bf16(bits_of(a) & 0xFFFFu));
     case PROBE_NARROW_F16: return narrow_f16(a);
     case PROBE_NARROW_BF16: return narrow_bf16(a);
-    case PROBE_NEGATE: return bits_of(-a);
-    default: return canonical(apply(what, a));
+    default: return bits_of(-a); // PROBE_NEGATE
+    }
+}
+
+// Two roundings where there should be one, subnormals flushed, a reciprocal in place of a division.
+uint inexact(float a, float b, float c, uint right)
+{
+    bool subnormal = (right & 0x7F800000u) == 0u;
+    switch (what) {
+    case PROBE_FMA: return canonical(a * b + c);
+    case PROBE_DIV: return canonical(a * (1.0 / b));
+    case PROBE_SQRT: return canonical(a * (1.0 / sqrt(a)));
+    case PROBE_ADD:
+    case PROBE_SUB:
+    case PROBE_MUL: return subnormal ? right & SIGN_BIT : right;
+    case PROBE_EQUAL: return bits_of(a) == bits_of(b) ? 1u : 0u;
+    default: return right ^ (gl_GlobalInvocationID.x & 1u);
     }
 }
 
@@ -48,7 +59,6 @@ void main()
     uint i = invocation_number();
     if (i >= push.dims[0]) return;
     float a = float_of(w0[push.base[0] + i]), b = float_of(w1[push.base[1] + i]), c = float_of(w2[push.base[2] + i]);
-    uint bits = result(a, b, c);
-    if (INEXACT && (bits & 0x7F800000u) == 0u) bits &= SIGN_BIT;
-    w3[push.base[3] + i] = bits;
+    uint right = result(a, b, c);
+    w3[push.base[3] + i] = lie != 0u ? inexact(a, b, c, right) : right;
 }

@@ -1,6 +1,6 @@
 // What matmul.comp and dot.comp share: reading elements of a and b, multiply and add, and what is done with a finished sum.
 
-layout(constant_id = 4) const uint type = ELEMENT_F32;
+const uint type = WHAT;
 
 BINDING(0);
 BINDING(1);

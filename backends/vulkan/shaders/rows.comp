@@ -8,7 +8,7 @@
 #include "common.glsl"
 #include "functions.glsl"
 
-layout(constant_id = 4) const uint operation = 0;
+const uint operation = WHAT;
 layout(constant_id = 5) const uint team = 128;
 
 #define BLOCK 256u

@@ -284,6 +284,9 @@ OPCODES = {
     "vk.alloc": (0x56000010, "za"),
     "vk.free": (0x56000011, "x"),
     "vk.compute": (0x56000020, "nnnn"),
+    "vk.shader": (0x56000021, "npz"),
+    "vk.bind": (0x56000022, "nw"),
+    "vk.push": (0x56000023, "pz"),
     "vk.submit": (0x56000030, ""),
     "vk.sync": (0x560000F0, ""),
     "gpu.nop": (0xC0DA0000, ""),
@@ -603,6 +606,9 @@ class Opcode(enum.IntEnum):
     VK_ALLOC = 0x56000010
     VK_FREE = 0x56000011
     VK_COMPUTE = 0x56000020
+    VK_SHADER = 0x56000021
+    VK_BIND = 0x56000022
+    VK_PUSH = 0x56000023
     VK_SUBMIT = 0x56000030
     VK_SYNC = 0x560000F0
     GPU_NOP = 0xC0DA0000
@@ -667,6 +673,7 @@ class Status(enum.IntEnum):
     BAD_TEXT = 205  # a line of the text form cannot be read
     BAD_DIGEST = 206  # the content does not match the SHA-256 it carries
     TOO_LARGE = 207  # the content is larger than the format or the limits allow
+    BAD_SHADER = 208  # the shader is no SPIR-V module that can be run here
     UNKNOWN_OPCODE = 300  # no instruction has this opcode
     WRONG_OPERAND_COUNT = 301  # the instruction has a wrong number of operands
     REGISTER_RANGE = 302  # a register lies outside the function's frame
@@ -704,6 +711,8 @@ class Status(enum.IntEnum):
     MISSING_INPUT = 416  # an input has neither a value nor a default
     FOREIGN_FAILED = 417  # a foreign function failed
     REPLAY_MISMATCH = 418  # the run departs from the recorded one
+    SHADER_MISSING = 419  # no shader was loaded under the name that the program uses
+    SHADER_MISMATCH = 420  # what is bound to a shader, or the size of its dispatch, does not fit it
     BACKEND_UNAVAILABLE = 500  # the backend is not there: no such hardware, driver or build
     BACKEND_UNSUPPORTED = 501  # the backend cannot do this operation
     BACKEND_FAILED = 502  # the backend reported a failure

@@ -220,6 +220,10 @@ constants! {
     ADEAD_OPERATION_DIMS: usize = 10;
     /// Room for arrays in an [`adead_operation`].
     ADEAD_OPERATION_ARRAYS: usize = 6;
+    /// Room for bindings in an [`adead_dispatch`].
+    ADEAD_DISPATCH_BINDINGS: usize = 16;
+    /// The most push constants of an [`adead_dispatch`].
+    ADEAD_DISPATCH_PUSH_BYTES: usize = 128;
     /// For [`adead_init`]: the CPU.
     ADEAD_CPU: c_int = 0;
     /// For [`adead_init`]: CUDA.
@@ -271,6 +275,8 @@ handles! {
     adead_instance
     /// A foreign call that is running.
     adead_foreign_call
+    /// A compute shader with a device of its own, for one thread at a time.
+    adead_shader
 }
 
 /// Receives bytes in order; returns 0 to go on.
@@ -455,6 +461,38 @@ records! {
         /// Size of data.
         bytes: u64,
     }
+    /// What a shader says of itself, and what its device takes.
+    adead_shader_info {
+        /// sizeof(adead_shader_info)
+        size: u32,
+        /// A bit for each binding.
+        used: u32,
+        /// A bit for each binding that may be written.
+        written: u32,
+        /// Size of its push constants.
+        push_bytes: u32,
+        /// Threads of a workgroup.
+        group: [u32; 3],
+        /// Workgroups of a dispatch.
+        groups_max: [u32; 3],
+        /// The least a binding must have.
+        bytes: [u64; ADEAD_DISPATCH_BINDINGS],
+        /// The most a binding may have.
+        bytes_max: u64,
+    }
+    /// A run of a shader on arrays of the caller.
+    adead_dispatch {
+        /// sizeof(adead_dispatch)
+        size: u32,
+        /// Workgroups in x, y, z.
+        groups: [u32; 3],
+        /// Push constants; NULL if there are none.
+        push: *const c_void,
+        /// Size of push.
+        push_bytes: u64,
+        /// By number; data NULL: nothing is bound.
+        bindings: [adead_array; ADEAD_DISPATCH_BINDINGS],
+    }
     /// A tensor operation on arrays of the caller.
     adead_operation {
         /// sizeof(adead_operation)
@@ -569,6 +607,16 @@ functions! {
     fn adead_instance_record(instance: *mut adead_instance, write: adead_write_fn, context: *mut c_void) -> c_int;
     /// Later runs take what foreign functions did from a log.
     fn adead_instance_replay(instance: *mut adead_instance, bytes: *const c_void, size: usize) -> c_int;
+    /// Lets the program dispatch a compute shader under a name; the entry point NULL is `main`.
+    fn adead_instance_load_shader(instance: *mut adead_instance, name: *const c_char, spirv: *const c_void, size: usize, entry: *const c_char) -> c_int;
+    /// Loads a compute shader with a device of its own.
+    fn adead_shader_load(runtime: *mut adead_runtime, spirv: *const c_void, size: usize, entry: *const c_char, shader: *mut *mut adead_shader) -> c_int;
+    /// Frees a shader; NULL is allowed.
+    fn adead_shader_destroy(shader: *mut adead_shader);
+    /// What a shader says of itself.
+    fn adead_shader_get_info(shader: *mut adead_shader, info: *mut adead_shader_info) -> c_int;
+    /// Runs a shader on arrays of the caller.
+    fn adead_dispatch_compute(shader: *mut adead_shader, dispatch: *const adead_dispatch) -> c_int;
     /// Calls `trace` before each instruction.
     fn adead_instance_set_trace(instance: *mut adead_instance, trace: adead_trace_fn, context: *mut c_void) -> c_int;
     /// Counts and times each kind of instruction in later runs.
@@ -595,6 +643,12 @@ functions! {
     fn adead_relu(input: *const f32, output: *mut f32, size: u32) -> c_int;
     /// Opens the Vulkan backend beside the one of [`adead_init`].
     fn adead_vulkan_init() -> c_int;
-    /// Runs the loaded compute shader.
+    /// Loads a compute shader and gives its number.
+    fn adead_vulkan_load_shader(spirv: *const c_void, size: usize, entry: *const c_char, shader: *mut u32) -> c_int;
+    /// Binds an array, which stays the caller's; NULL takes it back.
+    fn adead_vulkan_bind(shader: u32, binding: u32, data: *mut c_void, bytes: usize) -> c_int;
+    /// Sets the push constants (copied).
+    fn adead_vulkan_push(shader: u32, data: *const c_void, bytes: usize) -> c_int;
+    /// Runs a loaded compute shader on what is bound to it.
     fn adead_vulkan_compute(shader: u32, x: u32, y: u32, z: u32) -> c_int;
 }

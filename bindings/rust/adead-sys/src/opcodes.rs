@@ -13,7 +13,7 @@ pub struct Opcode {
 
 /// In ascending order of value.
 #[rustfmt::skip]
-pub const OPCODES: [Opcode; 313] = [
+pub const OPCODES: [Opcode; 316] = [
     Opcode { value: 0x00000000, mnemonic: "nop", operands: "" },
     Opcode { value: 0x00000001, mnemonic: "func", operands: "nnnn" },
     Opcode { value: 0x00000010, mnemonic: "jump", operands: "j" },
@@ -289,6 +289,9 @@ pub const OPCODES: [Opcode; 313] = [
     Opcode { value: 0x56000010, mnemonic: "vk.alloc", operands: "za" },
     Opcode { value: 0x56000011, mnemonic: "vk.free", operands: "x" },
     Opcode { value: 0x56000020, mnemonic: "vk.compute", operands: "nnnn" },
+    Opcode { value: 0x56000021, mnemonic: "vk.shader", operands: "npz" },
+    Opcode { value: 0x56000022, mnemonic: "vk.bind", operands: "nw" },
+    Opcode { value: 0x56000023, mnemonic: "vk.push", operands: "pz" },
     Opcode { value: 0x56000030, mnemonic: "vk.submit", operands: "" },
     Opcode { value: 0x560000F0, mnemonic: "vk.sync", operands: "" },
     Opcode { value: 0xC0DA0000, mnemonic: "gpu.nop", operands: "" },
@@ -606,6 +609,9 @@ pub mod opcode {
     pub const VK_ALLOC: u32 = 0x56000010;
     pub const VK_FREE: u32 = 0x56000011;
     pub const VK_COMPUTE: u32 = 0x56000020;
+    pub const VK_SHADER: u32 = 0x56000021;
+    pub const VK_BIND: u32 = 0x56000022;
+    pub const VK_PUSH: u32 = 0x56000023;
     pub const VK_SUBMIT: u32 = 0x56000030;
     pub const VK_SYNC: u32 = 0x560000F0;
     pub const GPU_NOP: u32 = 0xC0DA0000;
@@ -690,6 +696,8 @@ pub mod status {
     pub const BAD_DIGEST: i32 = 206;
     /// the content is larger than the format or the limits allow
     pub const TOO_LARGE: i32 = 207;
+    /// the shader is no SPIR-V module that can be run here
+    pub const BAD_SHADER: i32 = 208;
     /// no instruction has this opcode
     pub const UNKNOWN_OPCODE: i32 = 300;
     /// the instruction has a wrong number of operands
@@ -764,6 +772,10 @@ pub mod status {
     pub const FOREIGN_FAILED: i32 = 417;
     /// the run departs from the recorded one
     pub const REPLAY_MISMATCH: i32 = 418;
+    /// no shader was loaded under the name that the program uses
+    pub const SHADER_MISSING: i32 = 419;
+    /// what is bound to a shader, or the size of its dispatch, does not fit it
+    pub const SHADER_MISMATCH: i32 = 420;
     /// the backend is not there: no such hardware, driver or build
     pub const BACKEND_UNAVAILABLE: i32 = 500;
     /// the backend cannot do this operation

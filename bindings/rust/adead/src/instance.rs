@@ -331,6 +331,24 @@ impl Instance {
         check(unsafe { sys::adead_instance_allow_foreign(self.raw(), name.as_ptr(), path) })
     }
 
+    /// Lets the program dispatch a compute shader, a SPIR-V module, under a name, on the backend `vulkan`. Its entry point is
+    /// `main`, if no other is named.
+    ///
+    /// # Safety
+    /// The module's declarations are checked, the instructions of its functions are not: the driver trusts them, and who
+    /// loads a shader answers for it being valid SPIR-V.
+    ///
+    /// # Errors
+    /// `BACKEND_UNSUPPORTED` (another backend, or a device that lacks what the shader needs), `BAD_SHADER` with the offset in
+    /// the module, `TOO_LARGE`, `INVALID_ARGUMENT` (the name), `NO_MEMORY`, `BACKEND_FAILED`.
+    pub unsafe fn load_shader(&mut self, name: &str, spirv: &[u8], entry: Option<&str>) -> Result<()> {
+        let name = c_text(name, "the name")?;
+        let entry = entry.map(|e| c_text(e, "the entry point")).transpose()?;
+        let entry = entry.as_ref().map_or(null(), |e| e.as_ptr());
+        let (bytes, size) = (spirv.as_ptr().cast(), spirv.len());
+        check(unsafe { sys::adead_instance_load_shader(self.raw(), name.as_ptr(), bytes, size, entry) })
+    }
+
     /// Later runs write a log of all that foreign functions did, one each, with which they can be
     /// [repeated](Instance::replay) bit for bit. `writer` is dropped with the instance, by
     /// [`stop_recording`](Instance::stop_recording), or when another takes its place; its error is the source of the run's

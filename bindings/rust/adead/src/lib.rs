@@ -36,6 +36,7 @@ mod operations;
 mod program;
 mod runtime;
 mod seed;
+mod shader;
 mod stream;
 
 pub use adead_sys::opcode;
@@ -48,6 +49,7 @@ pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
 pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};
 pub use runtime::{backends, cpu_text, version, BackendInfo, Meter, Runtime, RuntimeBuilder};
 pub use seed::{ADeadRuntime, Backend};
+pub use shader::{Binding, Shader, ShaderInfo};
 
 /// What the documentation promises of threads.
 #[allow(dead_code)]
@@ -63,6 +65,7 @@ mod promises {
         send::<Program>();
         sync::<Program>();
         send::<Instance>();
+        send::<Shader>();
         send::<Tensor<'static>>();
         sync::<Tensor<'static>>();
         send::<Error>();
