@@ -1,8 +1,8 @@
 /* Tensor operations as dispatches of the shaders of shaders.h, copies and fills. What an operation means is in backends/ref;
  * the shaders have its bits.
  *
- * Shaders see words of four bytes. An operand that does not begin at one, and a result that does not end at one, is worked on
- * in scratch memory and copied, so that its neighbours keep their bytes.
+ * Shaders see words of four bytes. An operand that does not begin at one, and a result that does not end at one, is worked
+ * on in scratch memory and copied, so that its neighbours keep their bytes.
  */
 #include "device.h"
 #include "shaders/numbers.h"
@@ -256,11 +256,11 @@ static void push_product(const product *p, adead_vk_push *push)
 }
 
 /* How a workgroup's tile is divided: threads side by side and in all, groups of four rows and of four columns of each. */
-typedef struct tiling { uint32_t threads_x, threads, row_groups, column_groups; } tiling;
+typedef struct tiling { uint32_t threads_x, threads, row_groups, column_groups, depth; } tiling;
 
 static tiling tiling_of(const product *p)
 {
-    static const tiling large = {8, 64, 2, 2}, small = {8, 64, 1, 1}, flat = {32, 64, 1, 1};
+    static const tiling large = {16, 128, 2, 2, 16}, small = {8, 64, 1, 1, 16}, flat = {32, 64, 1, 1, 16};
     if (p->m <= 8) return flat;
     return p->m <= 32 || p->n <= 32 ? small : large;
 }
@@ -271,9 +271,10 @@ static adead_status run_tiles(const work *w, const product *given)
     bool              bytes = given->type == ELEMENT_I8;
     tiling            t = tiling_of(given);
     adead_vk_dispatch d = {.shader = bytes ? ADEAD_VK_SHADER_matmul_i8 : ADEAD_VK_SHADER_matmul, .written = 8,
-                           .constants = {t.threads, given->type, t.threads_x, t.row_groups, t.column_groups},
+                           .constants = {t.threads, given->type, t.threads_x, t.row_groups, t.column_groups, t.depth},
                            .ranges = {given->a, given->b, given->bias, given->c}};
-    uint64_t          tile_rows = 4 * t.row_groups * (t.threads / t.threads_x), tile_columns = 4 * t.column_groups * t.threads_x;
+    uint64_t          tile_rows = 4 * t.row_groups * (t.threads / t.threads_x);
+    uint64_t          tile_columns = 4 * t.column_groups * t.threads_x;
     uint64_t          most_rows = tile_rows * GROUPS_MAX, most_columns = tile_columns * GROUPS_MAX;
     for (uint64_t batch = 0; batch < given->batch; batch += GROUPS_MAX)
         for (uint64_t row = 0; row < given->m; row += most_rows)
@@ -414,8 +415,8 @@ static adead_status run_attention(const work *w)
                           .a_step = 1, .b_column = columns, .b_step = 1, .c_row = seq, .a_batch = dim, .b_batch = dim,
                           .flags = PRODUCT_SCALED | (w->op->flags & ADEAD_CAUSAL ? PRODUCT_CAUSAL : 0),
                           .scalar = adead_f32_bits(1.0f / sqrtf((float)dim))};
-    product      second = {.m = rows, .n = dim, .k = seq, .b = w->operands[2], .c = w->operands[3], .a_row = seq, .a_step = 1,
-                           .b_column = 1, .b_step = columns, .c_row = columns, .b_batch = dim, .c_batch = dim};
+    product      second = {.m = rows, .n = dim, .k = seq, .b = w->operands[2], .c = w->operands[3], .a_row = seq,
+                           .a_step = 1, .b_column = 1, .b_step = columns, .c_row = columns, .b_batch = dim, .c_batch = dim};
     adead_status status = take_scratch(w, 4 * together * rows * seq, &first.c);
     adead_vk_dispatch softmax = dispatch_of(ADEAD_VK_SHADER_rows, THREADS, ROWS_SOFTMAX);
     softmax.written = 2;
@@ -438,8 +439,8 @@ static adead_status run_attention(const work *w)
 static adead_status run_ffn(const work *w)
 {
     uint64_t     seq = w->op->dims[0], dim = w->op->dims[1], hidden = w->op->dims[2], rows = rows_at_once(seq, hidden);
-    product      first = {.n = hidden, .k = dim, .batch = 1, .a = w->operands[0], .b = w->operands[1], .bias = w->operands[2],
-                          .a_row = dim, .a_step = 1, .b_column = 1, .b_step = hidden, .c_row = hidden,
+    product      first = {.n = hidden, .k = dim, .batch = 1, .a = w->operands[0], .b = w->operands[1], 
+                          .bias = w->operands[2], .a_row = dim, .a_step = 1, .b_column = 1, .b_step = hidden, .c_row = hidden,
                           .activation = w->op->activation};
     product      second = {.n = dim, .k = hidden, .batch = 1, .b = w->operands[3], .bias = w->operands[4],
                            .c = w->operands[5], .a_row = hidden, .a_step = 1, .b_column = 1, .b_step = dim, .c_row = dim};

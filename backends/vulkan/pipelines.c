@@ -88,11 +88,11 @@ static adead_status make_module(adead_vk *device, const adead_vk_pipeline *p, Vk
         return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET,
                           "the Vulkan backend has no shader %u for operation %u", (unsigned)p->shader, (unsigned)what);
     uint32_t  words = adead_vk_spirv_words(number);
-    size_t    room = 4 * ((size_t)words + 16 * MODES_MAX), size = 4 * (size_t)words + adead_vk_spirv_room(number);
+    size_t    room = 4 * ((size_t)words + 16 * MODES_MAX), size = 4 * (size_t)words + adead_vk_spirv_room();
     uint32_t *from = host.allocate(host.context, size), *to = from ? host.allocate(host.context, room) : NULL;
     if (!to) status = adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for a shader");
     else {
-        adead_vk_spirv_get(number, (uint8_t *)(from + words), from);
+        words = adead_vk_spirv_get(number, (uint8_t *)(from + words), from);
         uint32_t used = add_modes(to, from, words, modes, float_modes(device, computes_in_f64(from), modes));
         VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = 4 * (size_t)used,
                                          .pCode = to};

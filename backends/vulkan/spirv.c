@@ -1,6 +1,6 @@
-/* Takes the shaders out of spirv.inc, in two steps: repeated bytes (each after a byte of eight flags: a byte, or a length
- * and how far back the same bytes are), then instructions, whose numbers are varints and whose ids are distances from the
- * last result. shaders/generate.py does the opposite.
+/* Takes the shaders out of spirv.inc. They are lists of chunks (instructions of a module's head, and functions), most of
+ * which many of them share; the chunks are made of varints, and squeezed: after a byte of eight flags, a byte each, or a
+ * length and how far back the same bytes are. shaders/generate.py does the opposite.
  */
 #include "spirv.h"
 
@@ -8,32 +8,19 @@
 
 enum { ANY = 255 };
 
-typedef struct module { uint8_t shader, what, fma; uint32_t words, end; } module;
+typedef struct module { uint8_t shader, what, fma; uint32_t words, place; } module;
 
 #include "spirv.inc"
 
 enum { LEAST = 4, HEADER = 5, MAGIC = 0x07230203, VERSION = 0x00010300 };
-
-typedef enum form { RAW, RESULT, USES, LABEL } form;
-
-static form form_of(uint32_t op)
-{
-    static const uint8_t uses[] = {62, 71, 246, 247, 249, 250, 254}, results[] = {12, 57, 59, 61, 65, 245};
-    if (op == 248) return LABEL;
-    for (unsigned i = 0; i < ADEAD_COUNT(uses); i++)
-        if (op == uses[i]) return USES;
-    for (unsigned i = 0; i < ADEAD_COUNT(results); i++)
-        if (op == results[i]) return RESULT;
-    return (op >= 44 && op <= 52) || (op >= 77 && op <= 82) || (op >= 124 && op <= 215) ? RESULT : RAW;
-}
+enum { OP_TYPE_VOID = 19, OP_DECORATE = 71, NO_CONTRACTION = 42 };
 
 static uint8_t packed_byte(uint32_t at) { return (uint8_t)(packed[at / 8] >> at % 8 * 8); }
 
-/* The first `count` bytes of all modules. */
-static void expand(uint8_t *to, uint32_t count)
+static void expand(uint8_t *to)
 {
     uint32_t flags = 1;
-    for (uint32_t at = 0, done = 0; done < count; flags >>= 1) {
+    for (uint32_t at = 0, done = 0; done < STREAM; flags >>= 1) {
         if (flags == 1) flags = 256u | packed_byte(at++);
         if (!(flags & 1)) {
             to[done++] = packed_byte(at++);
@@ -42,22 +29,60 @@ static void expand(uint8_t *to, uint32_t count)
         uint32_t length = LEAST + packed_byte(at++), back = 0, shift = 0;
         do back |= (uint32_t)(packed_byte(at) & 127) << shift, shift += 7;
         while (packed_byte(at++) & 128);
-        for (; length && done < count; length--, done++) to[done] = to[done - back];
+        for (; length; length--, done++) to[done] = to[done - back];
     }
 }
 
-static uint32_t take(const uint8_t **from)
+static uint64_t take(const uint8_t **from)
 {
-    uint32_t value = 0, shift = 0;
-    do value |= (uint32_t)(**from & 127) << shift, shift += 7;
+    uint64_t value = 0, shift = 0;
+    do value |= (uint64_t)(**from & 127) << shift, shift += 7;
     while (*(*from)++ & 128);
     return value;
 }
 
-static uint32_t take_distance(const uint8_t **from)
+/* The words of a chunk at `to`. The two lowest bits of an operand say what it is: a number, an id that all modules share, an
+ * id so far back from the last result, or so far on from it; 0 there is the next result. */
+static uint32_t unpack(const uint8_t *from, const uint8_t *end, uint32_t *last, uint32_t *to)
 {
-    uint32_t value = take(from);
-    return value >> 1 ^ (0 - (value & 1));
+    uint32_t used = 0;
+    while (from < end) {
+        uint32_t op = (uint32_t)take(&from), length = (uint32_t)take(&from);
+        to[used++] = length << 16 | op;
+        for (uint32_t i = 1; i < length; i++) {
+            uint64_t coded = take(&from);
+            uint32_t value = (uint32_t)(coded >> 2);
+            if ((coded & 3) == 2) value = *last - value;
+            else if ((coded & 3) == 3) value = value ? *last + value : ++*last;
+            to[used++] = value;
+        }
+    }
+    return used;
+}
+
+static bool is_arithmetic(uint32_t op) /* OpFNegate to OpDot */
+{
+    return op == 127 || op == 129 || op == 131 || op == 133 || op == 136 || (op >= 140 && op <= 148);
+}
+
+/* Puts NoContraction on the results of floating-point arithmetic, before the types; the words there are then. */
+static uint32_t decorate(uint32_t *words, uint32_t count)
+{
+    uint32_t types = 0, added = 0, end = count;
+    for (uint32_t at = HEADER; at < count; at += words[at] >> 16) {
+        uint32_t op = words[at] & 0xFFFF;
+        if (types == 0 && op == OP_TYPE_VOID) types = at;
+        added += is_arithmetic(op);
+    }
+    memmove(words + types + 3 * added, words + types, 4 * (size_t)(count - types));
+    end += 3 * added;
+    for (uint32_t at = types + 3 * added, to = types; at < end; at += words[at] >> 16) {
+        if (!is_arithmetic(words[at] & 0xFFFF)) continue;
+        words[to++] = 3 << 16 | OP_DECORATE;
+        words[to++] = words[at + 2];
+        words[to++] = NO_CONTRACTION;
+    }
+    return end;
 }
 
 uint32_t adead_vk_spirv_find(adead_vk_shader shader, uint32_t what, adead_vk_path fma)
@@ -71,20 +96,22 @@ uint32_t adead_vk_spirv_find(adead_vk_shader shader, uint32_t what, adead_vk_pat
 
 uint32_t adead_vk_spirv_words(uint32_t number) { return modules[number].words; }
 
-uint32_t adead_vk_spirv_room(uint32_t number) { return modules[number].end; }
+uint32_t adead_vk_spirv_room(void) { return STREAM; }
 
-void adead_vk_spirv_get(uint32_t number, uint8_t *room, uint32_t *words)
+uint32_t adead_vk_spirv_get(uint32_t number, uint8_t *room, uint32_t *words)
 {
-    uint32_t       last = 0, end = modules[number].end, count = modules[number].words;
-    const uint8_t *from = room + (number ? modules[number - 1].end : 0);
-    expand(room, end);
-    memcpy(words, (const uint32_t[HEADER]){MAGIC, VERSION, 0, take(&from), 0}, sizeof(uint32_t[HEADER]));
-    for (uint32_t at = HEADER; at < count;) {
-        uint32_t op = take(&from), length = take(&from), next = at + length;
-        form     f = form_of(op);
-        words[at++] = length << 16 | op;
-        if (f == RESULT) words[at++] = take(&from);
-        if (f == RESULT || f == LABEL) last = words[at++] = last + take_distance(&from);
-        for (; at < next; at++) words[at] = f == RAW ? take(&from) : last - take_distance(&from);
+    uint32_t       last = GLOBALS, count = HEADER;
+    const uint8_t *list = room + modules[number].place, *at = room;
+    expand(room);
+    for (uint64_t step; (step = take(&list)) != 0;) {
+        uint32_t length = 0;
+        for (; step; step--) {
+            at += length;
+            length = (uint32_t)take(&at);
+        }
+        count += unpack(at, at + length, &last, words + count);
+        at += length;
     }
+    memcpy(words, (const uint32_t[HEADER]){MAGIC, VERSION, 0, last + 1, 0}, sizeof(uint32_t[HEADER]));
+    return decorate(words, count);
 }

@@ -221,7 +221,7 @@ double sum_to_odd(double product, double addend)
     double sum = product + addend, part = sum - product;
     double error = (product - (sum - part)) + (addend - part);
     uvec2 bits = unpackDouble2x32(sum);
-    bool up = error > 0.0LF, down = error < 0.0LF, even = (bits.x & 1u) == 0u; // all false where the sum is a NaN or infinite
+    bool up = error > 0.0LF, down = error < 0.0LF, even = (bits.x & 1u) == 0u; // no error of a NaN
     bool away = sum > 0.0LF ? up : down, toward = sum > 0.0LF ? down : up;
     bits.y -= even && toward && bits.x == 0u ? 1u : 0u;
     bits.x = even ? (away ? bits.x + 1u : toward ? bits.x - 1u : bits.x) : bits.x;

@@ -14,7 +14,7 @@ TARGET = os.path.join(HERE, "..", "spirv.inc")
 # Shaders that are another's source with a macro.
 VARIANTS = {"matmul_i8": ("matmul", "INT8")}
 OPTIMIZE = ["--ccp", "--eliminate-dead-branches", "--merge-blocks", "--eliminate-dead-functions",
-            "--eliminate-dead-variables", "--eliminate-dead-const", "--strip-debug", "--compact-ids"]
+            "--eliminate-dead-variables", "--eliminate-dead-const"]
 
 
 def shader_names():
@@ -141,17 +141,125 @@ def modules(folder):
 
 
 # ---- Packing: spirv.c takes it apart ----
+#
+# The modules are cut into chunks, which they share: each instruction before the functions is one, and each function.
+# What is global (types, constants, variables, functions) has one id in all modules; ids inside functions are counted from
+# where the function begins.
 
-# The forms of instructions, by opcode, as form_of in spirv.c has them. Ids are written as distances from the last result.
-RAW, RESULT, USES, LABEL = range(4)
+# Operands by opcode: R result, I id, i ids to the end, L number, l numbers to the end, S switch (number, label).
+OPERANDS = {
+    17: "L", 10: "l", 11: "Rl", 14: "LL", 16: "Il", 71: "Il", 72: "ILl", 19: "R", 20: "R", 21: "RLL", 22: "RL", 23: "RIL",
+    28: "RII", 29: "RI", 30: "Ri", 32: "RLI", 33: "Ri", 41: "IR", 42: "IR", 43: "IRl", 44: "IRi", 48: "IR", 49: "IR",
+    50: "IRl", 51: "IRi", 52: "IRLi", 1: "IR", 59: "IRLi", 54: "IRLI", 55: "IR", 56: "", 57: "IRi", 61: "IRIl", 62: "IIl",
+    65: "IRi", 12: "IRILi", 79: "IRIIl", 80: "IRi", 81: "IRIl", 82: "IRIIl", 224: "III", 245: "IRi", 246: "IIl", 247: "IL",
+    248: "R", 249: "I", 250: "IIIl", 251: "IIS", 253: "", 254: "I", 255: "",
+}
+DEBUG = {3, 4, 5, 6, 7, 8, 317}  # Source ... Line, NoLine
+NAME, FUNCTION, ENTRY_POINT, MEMBER_DECORATE, BLOCK_TYPES, SPEC_OP, EXTRACT = 5, 54, 15, 72, (30, 59), 52, 81
 
 
-def form_of(op):
-    if op == 248:
-        return LABEL
-    if op in (62, 71, 246, 247, 249, 250, 254):
-        return USES
-    return RESULT if op in (12, 57, 59, 61, 65) or 44 <= op <= 52 or 77 <= op <= 82 or 124 <= op <= 215 or op == 245 else RAW
+def kinds_of(i):
+    """A letter for each word after the first: R, I or L."""
+    op, count = i[0] & 0xFFFF, len(i) - 1
+    if op == ENTRY_POINT:
+        name = next(n for n in range(2, count) if i[n + 1] >> 24 == 0) - 1  # the word that ends the name
+        return "LI" + "L" * name + "I" * (count - 2 - name)
+    pattern = "IRLIl" if op == SPEC_OP and i[3] == EXTRACT else OPERANDS.get(op)
+    if pattern is None:
+        assert 77 <= op <= 205, op
+        pattern = "IRi"
+    if pattern.endswith("S"):
+        return "II" + "LI" * ((count - 2) // 2)
+    if pattern and pattern[-1] in "il":
+        pattern = pattern[:-1] + pattern[-1].upper() * (count - len(pattern) + 1)
+    assert len(pattern) == count, (op, pattern, i)
+    return pattern
+
+
+SECTIONS = {17: 0, 10: 1, 11: 2, 14: 3, ENTRY_POINT: 4, 16: 5, DECORATE: 6, MEMBER_DECORATE: 6}  # then types, functions
+
+
+class Library:
+    """The chunks of all modules, in the order in which any of them may be put together."""
+
+    def __init__(self):
+        self.globals = {}   # what an id is -> the id
+        self.chunks = {}    # (section, order, bytes) -> how many modules have it
+
+    def number_of(self, key):
+        return self.globals.setdefault(key, len(self.globals) + 1)
+
+    def add(self, data):
+        """The keys of the module's chunks."""
+        words = struct.unpack(f"<{len(data) // 4}I", data)
+        before, functions, names, decorations = [], [], {}, {}
+        for i in instructions(words):
+            op = i[0] & 0xFFFF
+            if op == FUNCTION:
+                functions.append([])
+            if op == NAME:
+                names[i[1]] = struct.pack(f"<{len(i) - 2}I", *i[2:]).split(b"\0")[0].decode()
+            elif op == DECORATE and i[2] == NO_CONTRACTION or op in DEBUG:
+                continue  # spirv.c decorates all arithmetic
+            elif functions:
+                functions[-1].append(i)
+            else:
+                before.append(i)
+                if op in (DECORATE, MEMBER_DECORATE):
+                    decorations.setdefault(i[1], []).append(i[2:])
+        ids = {}
+        for i in before:
+            kinds = kinds_of(i)
+            if "R" in kinds:
+                at = kinds.index("R") + 1
+                content = tuple(ids[v] if k == "I" else v for k, v in zip(kinds, i[1:]) if k != "R")
+                named = i[0] & 0xFFFF in BLOCK_TYPES or 48 <= i[0] & 0xFFFF <= 50
+                key = (i[0], content, names.get(i[at]) if named else None, tuple(sorted(decorations.get(i[at], []))))
+                ids[i[at]] = self.number_of(key)
+        for f in functions:
+            ids[f[0][2]] = self.number_of(("function", names[f[0][2]]))
+        keys = set()
+        for i in before:
+            section = SECTIONS.get(i[0] & 0xFFFF, 7)
+            kinds = kinds_of(i)
+            order = ids[i[kinds.index("R") + 1]] if section == 7 else 0
+            keys.add((section, order, coded(i, kinds, ids, {}, 0)))
+        for f in functions:
+            local, text, last = {}, b"", 0
+            for i in f[1:]:
+                kinds = kinds_of(i)
+                if "R" in kinds:
+                    local[i[kinds.index("R") + 1]] = len(local) + 1
+            for i in f:
+                kinds = kinds_of(i)
+                text += coded(i, kinds, ids, local, last)
+                last += "R" in kinds and i is not f[0]
+            keys.add((8, ids[f[0][2]], text))
+        for key in keys:
+            self.chunks[key] = self.chunks.get(key, 0) + 1
+        return keys
+
+
+# The two lowest bits of a varint: what it is.
+NUMBER, GLOBAL, BACK, ON = range(4)
+
+
+def coded(i, kinds, ids, local, last):
+    """An instruction; `last` is the local result before it. Of ON, 0 is the next result, and otherwise how far it is."""
+    out = varint(i[0] & 0xFFFF) + varint(len(i))
+    for kind, value in zip(kinds, i[1:]):
+        if kind == "L":
+            out += varint(value << 2 | NUMBER)
+        elif value in ids:
+            out += varint(ids[value] << 2 | GLOBAL)
+        elif kind == "R":
+            assert local[value] == last + 1
+            out += varint(ON)
+        else:
+            here = last + ("R" in kinds)
+            away = local[value] - here
+            out += varint(away << 2 | ON) if away > 0 else varint(-away << 2 | BACK)
+    return bytes(out)
 
 
 def varint(value):
@@ -159,30 +267,7 @@ def varint(value):
     while value >= 128:
         out.append(value & 127 | 128)
         value >>= 7
-    return out + bytes([value])
-
-
-def distance(value):
-    value = (value + (1 << 31)) % (1 << 32) - (1 << 31)
-    return varint((value << 1 ^ value >> 31) & 0xFFFFFFFF)
-
-
-def flattened(data):
-    """A module as bytes: most of its numbers in one, and the same for the same code in another place."""
-    words = struct.unpack(f"<{len(data) // 4}I", data)
-    out, last = bytearray(varint(words[3])), 0
-    for i in instructions(words):
-        op, rest = i[0] & 0xFFFF, list(i[1:])
-        out += varint(op) + varint(i[0] >> 16)
-        form = form_of(op)
-        if form == RESULT:
-            out += varint(rest.pop(0))
-        if form in (RESULT, LABEL):
-            out += distance(rest[0] - last)
-            last = rest.pop(0)
-        for value in rest:
-            out += varint(value) if form == RAW else distance(last - value)
-    return bytes(out)
+    return bytes(out) + bytes([value])
 
 
 LEAST, MOST, CHAIN = 4, 4 + 255, 256
@@ -228,24 +313,41 @@ def squeezed(data):
 
 
 def text_of(made):
-    flat = [flattened(data) for _, _, _, data in made]
-    packed = squeezed(b"".join(flat))
+    library = Library()
+    modules = [library.add(data) for _, _, _, data in made]
+    order = sorted(library.chunks)
+    stream, places = bytearray(), []
+    for _, _, text in order:
+        stream += varint(len(text)) + text
+    for keys in modules:
+        places.append(len(stream))
+        last = -1
+        for number, key in enumerate(order):
+            if key in keys:
+                stream += varint(number - last)
+                last = number
+        stream += varint(0)
+    packed = squeezed(bytes(stream))
     version = run("glslangValidator", "--version").splitlines()[0].split("Version:")[-1].strip()
     lines = ["/* Generated from shaders/ by shaders/generate.py with glslangValidator " + version + ": do not edit. */", "",
-             "/* Shader, what it is, path of fma, words, and where its bytes end. */",
+             "/* Shader, what it is, path of fma, words, and where the list of its chunks begins. */",
              "static const module modules[] = {"]
-    end = 0
-    for (number, what, path, data), f in zip(made, flat):
-        end += len(f)
-        lines.append(f"    {{{number}, {what}, {path}, {len(data) // 4}, {end}}},")
-    lines += ["};", ""]
+    for (number, what, path, data), place in zip(made, places):
+        lines.append(f"    {{{number}, {what}, {path}, {words_of(data)}, {place}}},")
+    lines += ["};", "", f"enum {{ GLOBALS = {len(library.globals)}, STREAM = {len(stream)} }};", ""]
     digest = hashlib.sha256(b"".join(data for _, _, _, data in made)).hexdigest()
-    lines += [f"/* {sum(len(data) for _, _, _, data in made)} bytes of SPIR-V with the SHA-256 {digest}. */",
-              "static const uint64_t packed[] = {"]
+    lines += [f"/* {sum(4 * words_of(data) for _, _, _, data in made)} bytes of SPIR-V, from modules with the SHA-256",
+              f" * {digest}. */", "static const uint64_t packed[] = {"]
     padded = packed + bytes(-len(packed) % 8)
     numbers = [f"0x{n:016x}," for n in struct.unpack(f"<{len(padded) // 8}Q", padded)]
     lines += ["    " + " ".join(numbers[i:i + 6]) for i in range(0, len(numbers), 6)] + ["};"]
     return "\n".join(lines) + "\n"
+
+
+def words_of(data):
+    """Words without what is for debugging, at most: equal instructions become one."""
+    words = struct.unpack(f"<{len(data) // 4}I", data)
+    return 5 + sum(len(i) for i in instructions(words) if i[0] & 0xFFFF not in DEBUG)
 
 
 def main():

@@ -1,7 +1,7 @@
 #version 450
 // Element by element. Constants: 3 threads, 4 the operation (numbers.h).
-//   A function of one number: binding 0 to 1. Dims: 0 elements, 1 columns, 2 rows of a matrix, 3 words from row to row, 4 from
-//     matrix to matrix (flag 1; without it the elements lie one behind the other).
+//   A function of one number: binding 0 to 1. Dims: 0 elements, 1 columns, 2 rows of a matrix, 3 words from row to row, 4
+//     from matrix to matrix (flag 1; without it the elements lie one behind the other).
 //   ADD, SUB, MUL, DIV: bindings 0 and 1 to 2. SCALE: 0 to 1, by the scalar.
 //   WIDEN, NARROW: 0 to 1; dims 0 counts pairs of elements, and 1 elements.
 //   QUANTIZE: numbers 0, scales of rows 1, four bytes of 2 each. Dims: 0 words of the result, 1 columns, 2 elements.
@@ -58,7 +58,8 @@ void main()
         uint word = w0[push.base[0] + i], low = word & 0xFFFFu, high = word >> 16;
         bool half_float = operation == MAP_WIDEN_F16;
         w1[push.base[1] + 2u * i] = bits_of(half_float ? widen_f16(low) : widen_bf16(low));
-        if (2u * i + 1u < push.dims[1]) w1[push.base[1] + 2u * i + 1u] = bits_of(half_float ? widen_f16(high) : widen_bf16(high));
+        float next = half_float ? widen_f16(high) : widen_bf16(high);
+        if (2u * i + 1u < push.dims[1]) w1[push.base[1] + 2u * i + 1u] = bits_of(next);
         break;
     }
     case MAP_NARROW_F16:

@@ -1,6 +1,7 @@
 #version 450
 // Words moved without change. Constants: 3 threads, 4 what (numbers.h).
-// TRANSPOSE: 0 to 1 through shared memory, in squares of MOVE_TILE; dims: 0 rows, 1 columns, 2 squares side by side, 3 squares.
+// TRANSPOSE: 0 to 1 through shared memory, in squares of MOVE_TILE; dims: 0 rows, 1 columns, 2 squares side by side, 3
+// squares.
 // EMBEDDING: rows of table 0 named by ids 1 to 2; dims: 0 words of the result, 1 columns.
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"

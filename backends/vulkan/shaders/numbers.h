@@ -1,5 +1,5 @@
-/* Numbers that shaders and operations.c both use, in the part of the preprocessor's language that C and GLSL share. Constants
- * have the numbers of specialisation constants, dims the places in the push constants' dims.
+/* Numbers that shaders and operations.c both use, in the part of the preprocessor's language that C and GLSL share.
+ * Constants have the numbers of specialisation constants, dims the places in the push constants' dims.
  */
 #ifndef ADEAD_BACKENDS_VULKAN_NUMBERS_H
 #define ADEAD_BACKENDS_VULKAN_NUMBERS_H

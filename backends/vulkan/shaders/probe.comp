@@ -1,6 +1,7 @@
 #version 450
 // One primitive operation for each element of a table of inputs: what the device is attested with.
-// Constants: 3 threads, 4 what is computed (numbers.h), 5: 1 to compute it as inexact devices do. Bindings: 0, 1, 2 the inputs, 3 the results. Dims: 0 count.
+// Constants: 3 threads, 4 what is computed (numbers.h), 5: 1 to compute it as inexact devices do.
+// Bindings: 0, 1, 2 the inputs, 3 the results. Dims: 0 count.
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 

@@ -41,7 +41,7 @@ int load_b(uint at)
     return bitfieldExtract(int(w1[at >> 2]), int(8u * (at & 3u)), 8);
 }
 
-ivec4 multiply_add(int a, ivec4 b, ivec4 c) { return a * b + c; }
+int multiply_add(int a, int b, int c) { return a * b + c; }
 
 void finish(uint row, uint column, int sum) { w3[c_from + row * DIM(PRODUCT_C_ROW) + column] = uint(sum); }
 
@@ -75,10 +75,7 @@ float load_b(uint at)
     return widened(w1[at >> 1], at);
 }
 
-vec4 multiply_add(float a, vec4 b, vec4 c)
-{
-    return vec4(a_fma(a, b.x, c.x), a_fma(a, b.y, c.y), a_fma(a, b.z, c.z), a_fma(a, b.w, c.w));
-}
+float multiply_add(float a, float b, float c) { return a_fma(a, b, c); }
 
 void finish(uint row, uint column, float sum)
 {
