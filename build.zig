@@ -1057,5 +1057,7 @@ pub const Tests = struct {
         run.addArtifactArg(t.generator.tool);
         run.addArg("check");
         if (t.command) |command| run.addArtifactArg(command);
+        if (!t.wanted("", "spirv")) return;
+        run.addArgs(&.{ "suite:spirv", "python3", "backends/vulkan/shaders/generate.py", "--check" });
     }
 };

@@ -15,7 +15,7 @@ static adead_status no_memory(adead_failure *failure, uint64_t bytes)
                       (unsigned long long)bytes);
 }
 
-/* ---- Records: those of spans and memories are kept and used again, so that a program in its stride allocates nothing ---- */
+/* ---- Records of spans and memories: kept and used again, so that a program in its stride allocates nothing ---- */
 
 static adead_vk_span *span_new(adead_vk *device)
 {

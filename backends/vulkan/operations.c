@@ -439,9 +439,9 @@ static adead_status run_attention(const work *w)
 static adead_status run_ffn(const work *w)
 {
     uint64_t     seq = w->op->dims[0], dim = w->op->dims[1], hidden = w->op->dims[2], rows = rows_at_once(seq, hidden);
-    product      first = {.n = hidden, .k = dim, .batch = 1, .a = w->operands[0], .b = w->operands[1], 
-                          .bias = w->operands[2], .a_row = dim, .a_step = 1, .b_column = 1, .b_step = hidden, .c_row = hidden,
-                          .activation = w->op->activation};
+    product      first = {.n = hidden, .k = dim, .batch = 1, .a = w->operands[0], .b = w->operands[1],
+                          .bias = w->operands[2], .a_row = dim, .a_step = 1, .b_column = 1, .b_step = hidden,
+                          .c_row = hidden, .activation = w->op->activation};
     product      second = {.n = dim, .k = hidden, .batch = 1, .b = w->operands[3], .bias = w->operands[4],
                            .c = w->operands[5], .a_row = hidden, .a_step = 1, .b_column = 1, .b_step = dim, .c_row = dim};
     adead_status status = take_scratch(w, 4 * rows * hidden, &first.c);

@@ -3,10 +3,11 @@
 fma, stripped, every floating-point operation marked NoContraction, validated, and all together packed.
 
     generate.py           writes spirv.inc
-    generate.py --check   says whether spirv.inc is what the shaders give (with the tools' versions that its head names)
+    generate.py --check   says whether spirv.inc is what the shaders give, in the tests' protocol; needs the compiler that
+                          its head names
     generate.py --keep DIR   leaves the modules in a folder, NAME.WHAT.PATH.spv, and lists their sizes
 """
-import hashlib, os, re, struct, subprocess, sys, tempfile
+import hashlib, os, re, shutil, struct, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", "..", ".."))
@@ -328,7 +329,7 @@ def text_of(made):
                 last = number
         stream += varint(0)
     packed = squeezed(bytes(stream))
-    version = run("glslangValidator", "--version").splitlines()[0].split("Version:")[-1].strip()
+    version = tools()
     lines = ["/* Generated from shaders/ by shaders/generate.py with glslangValidator " + version + ": do not edit. */", "",
              "/* Shader, what it is, path of fma, words, and where the list of its chunks begins. */",
              "static const module modules[] = {"]
@@ -350,7 +351,34 @@ def words_of(data):
     return 5 + sum(len(i) for i in instructions(words) if i[0] & 0xFFFF not in DEBUG)
 
 
+def tools():
+    """The compiler's version, as the head of spirv.inc has it; None where a tool is missing."""
+    if not all(shutil.which(tool) for tool in ("glslangValidator", "spirv-opt", "spirv-val")):
+        return None
+    return run("glslangValidator", "--version").splitlines()[0].split("Version:")[-1].strip()
+
+
+def check():
+    """One line in the tests' protocol, and the counts."""
+    here, committed = tools(), open(TARGET).read()
+    made_with = re.search(r"with glslangValidator (\S+):", committed).group(1)
+    if here is None:
+        outcome = "SKIP", ": there are no shader compilers here (Debian: apt-get install glslang-tools spirv-tools)"
+    elif here != made_with:
+        outcome = "SKIP", f": cannot run: spirv.inc was made with glslangValidator {made_with}, and here is {here}"
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            same = text_of(modules(folder)) == committed
+        outcome = ("PASS", "") if same else ("FAIL", ": spirv.inc is not what its shaders give: run shaders/generate.py")
+    print(f"{outcome[0]} spirv.modules{outcome[1]}")
+    counts = [(outcome[0] == "PASS", "passed"), (outcome[0] == "FAIL", "failed"), (outcome[0] == "SKIP", "skipped")]
+    print("spirv:", ", ".join(f"{int(count)} {word}" for count, word in counts))
+    sys.exit(outcome[0] == "FAIL")
+
+
 def main():
+    if "--check" in sys.argv:
+        check()
     if "--keep" in sys.argv:
         folder = sys.argv[sys.argv.index("--keep") + 1]
         os.makedirs(folder, exist_ok=True)
@@ -360,10 +388,7 @@ def main():
         return
     with tempfile.TemporaryDirectory() as folder:
         text = text_of(modules(folder))
-    if "--check" not in sys.argv:
-        open(TARGET, "w").write(text)
-    elif open(TARGET).read() != text:
-        sys.exit("backends/vulkan/spirv.inc is not what its shaders give: run backends/vulkan/shaders/generate.py")
+    open(TARGET, "w").write(text)
 
 
 main()
