@@ -9,7 +9,7 @@ const std = @import("std");
 const images = "tests/golden/digits_heldout.npy";
 /// Of the 445 digits of that file, as every front end must see them.
 const heldout = "d510b0168d69a4964c87ba2d9b200a100c9dd37baf625a5a619b73b8e9fb4a4f  heldout/logits\n";
-const backends = [_][]const u8{ "ref", "cpu" };
+const backends = [_][]const u8{ "ref", "cpu", "vulkan" };
 /// All that take no other input than their own and are quick on the reference.
 const programs = [_][]const u8{
     "attention", "digits", "empty",   "hello", "mandelbrot",  "matmul", "nbody",
@@ -22,6 +22,7 @@ const Suite = struct {
     environ: *std.process.Environ.Map,
     out: *std.Io.Writer,
     expected: []const u8 = "",
+    backends: []const []const u8 = backends[0..2],
     passed: usize = 0,
     failed: usize = 0,
     skipped: usize = 0,
@@ -69,10 +70,19 @@ const Suite = struct {
 
     /// A front end that is a program: its words, then backend, images and programs.
     fn check(suite: *Suite, name: []const u8, words: []const []const u8) !void {
-        for (backends) |backend| {
+        for (suite.backends) |backend| {
             const argv = try std.mem.concat(suite.gpa, []const u8, &.{ words, &.{ backend, images }, &programs });
             try suite.compare(name, backend, suite.run(argv));
         }
+    }
+
+    /// The backend vulkan, where there is a device.
+    fn look_for_vulkan(suite: *Suite) !void {
+        const command = suite.environ.get("ADEAD_BIN") orelse return;
+        const done = suite.run(&.{ command, "run", "hex/programs/empty.hex", "--backend", backends[2] });
+        if (done.code == 0) suite.backends = &backends;
+        if (done.code == 4) try suite.skip("vulkan", "there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers)");
+        if (done.code != 0 and done.code != 4) try suite.compare("open", backends[2], done);
     }
 
     fn check_built(suite: *Suite, name: []const u8, variable: []const u8) !void {
@@ -83,7 +93,7 @@ const Suite = struct {
     /// The command prints the digests of the outputs behind what the program writes.
     fn check_command(suite: *Suite) !void {
         const command = suite.environ.get("ADEAD_BIN") orelse return suite.skip("cli", "it was not built");
-        for (backends) |backend| {
+        for (suite.backends) |backend| {
             var text: std.Io.Writer.Allocating = .init(suite.gpa);
             var code: u8 = 0;
             var err: []const u8 = "";
@@ -174,6 +184,7 @@ pub fn main(init: std.process.Init) !u8 {
     const golden = try std.Io.Dir.cwd().readFileAlloc(init.io, "tests/golden/digests.txt", gpa, .limited(1 << 20));
     var suite: Suite = .{ .gpa = gpa, .io = init.io, .environ = init.environ_map, .out = out };
     suite.expected = try expectation(gpa, golden);
+    try suite.look_for_vulkan();
     try suite.check_built("c", "ADEAD_FRONTEND_C");
     try suite.check_built("cpp", "ADEAD_FRONTEND_CPP");
     try suite.check_built("zig", "ADEAD_FRONTEND_ZIG");

@@ -260,7 +260,7 @@ def build_sdist(sdist_directory, config_settings=None):
     for root, prefix, folders in ((HERE, base, OWN_FOLDERS), (ROOT, f"{base}/csrc", C_FOLDERS)):
         for folder in folders:
             for file in sorted((root / folder).rglob("*")):
-                suffixes = {".py", ".pyi", ".typed", ".c", ".h", ".def", ".lock"}
+                suffixes = {".py", ".pyi", ".typed", ".c", ".h", ".def", ".inc", ".lock"}
                 if file.is_file() and (file.suffix in suffixes or file.name == "py.typed"):
                     members.append((f"{prefix}/{file.relative_to(root).as_posix()}", file.read_bytes()))
     path = Path(sdist_directory) / f"{base}.tar.gz"

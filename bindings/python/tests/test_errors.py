@@ -178,7 +178,7 @@ CASES = {
     # runtimes
     "unknown backend": (lambda: adead.Runtime("abacus"), RuntimeError, "BACKEND_UNKNOWN", "abacus"),
     "absent backend": (lambda: adead.Runtime("cuda"), RuntimeError, "BACKEND_UNAVAILABLE", ""),
-    "seed class": (lambda: adead.ADeadRuntime("Vulkan"), RuntimeError, "BACKEND_UNAVAILABLE", ""),
+    "seed class": (lambda: adead.ADeadRuntime("CUDA"), RuntimeError, "BACKEND_UNAVAILABLE", ""),
     "backend number": (lambda: adead.Runtime(3), TypeError, "TYPE_MISMATCH", "int"),
     "backend NUL": (lambda: adead.Runtime("cpu\0x"), ValueError, "INVALID_ARGUMENT", "NUL"),
     "threads": (lambda: adead.Runtime(threads=5000), ValueError, "INVALID_ARGUMENT", "4096"),

@@ -38,7 +38,7 @@ fn runtimes() {
         "unknown backend" BACKEND_UNKNOWN => Runtime::builder().backend("abacus").build();
         "unknown variant" BACKEND_UNAVAILABLE => Runtime::builder().backend("cpu:abacus").build();
         "absent backend" BACKEND_UNAVAILABLE => adead::ADeadRuntime::new(adead::Backend::Cuda);
-        "another absent backend" BACKEND_UNAVAILABLE => adead::ADeadRuntime::new(adead::Backend::Vulkan);
+        "an absent device" BACKEND_UNAVAILABLE => Runtime::builder().backend("vulkan:no such device").build();
         "NUL in a backend's name" INVALID_ARGUMENT => Runtime::builder().backend("cpu\0").build();
         "empty variant" BACKEND_UNKNOWN => Runtime::builder().backend("cpu:").build();
         "too many threads" INVALID_ARGUMENT => Runtime::builder().threads(5000).build();
