@@ -33,8 +33,10 @@ static adead_status open_machine(adead_instance *instance, const adead_code *cod
     adead_runtime *runtime = instance->program->runtime;
     adead_status   status = adead_runtime_open(runtime, 0, &instance->device, &instance->reference_device, failure);
     if (status != ADEAD_OK) return status;
-    return adead_machine_create(code, limits, runtime->backend, instance->device, runtime->reference,
-                                instance->reference_device, &runtime->host, &instance->machine, failure);
+    status = adead_machine_create(code, limits, runtime->backend, instance->device, runtime->reference,
+                                  instance->reference_device, &runtime->host, &instance->machine, failure);
+    if (status == ADEAD_OK) adead_machine_enable_shaders(instance->machine);
+    return status;
 }
 
 int adead_instance_create(adead_program *program, const adead_limits *limits, adead_instance **out)

@@ -166,7 +166,7 @@ void adead_machine_destroy(adead_machine *machine)
     const adead_image *image = machine->code->analysis.image;
     if (machine->tasks) close_tasks(machine);
     adead_channels_release(machine);
-    adead_shaders_release(machine);
+    if (machine->shaders) machine->release_shaders(machine);
     give(machine, machine->tasks, machine->limits.tasks * sizeof *machine->tasks);
     for (uint32_t i = 0; machine->inputs && i < image->input_count; i++)
         give(machine, machine->inputs[i].copy, machine->inputs[i].bytes);

@@ -130,6 +130,9 @@ struct adead_machine {
     adead_output_state      *outputs;
     adead_loaded_shader     *shaders; /* room for ADEAD_SHADERS_MAX, NULL until the first is loaded */
     uint32_t                 shader_count;
+    /* Of shaders.c; NULL: nobody called adead_machine_enable_shaders, or the backend has no shaders. */
+    adead_exit             (*run_shaders)(adead_task *task);
+    void                   (*release_shaders)(struct adead_machine *machine);
 
     adead_machine_trace      trace;
     void                    *trace_context;
@@ -178,9 +181,6 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
                                  adead_failure *failure);
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                    adead_failure *failure);
-
-/* shaders.c */
-void adead_shaders_release(adead_machine *machine);
 
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);

@@ -10,7 +10,7 @@
 static adead_status cannot(const adead_backend *backend, adead_status code, adead_failure *failure)
 {
     adead_fail(failure, code, ADEAD_NO_OFFSET, "the backend %s does not run shaders", backend->name);
-    adead_hint(failure, "shaders run on the backend vulkan alone (--backend vulkan)");
+    adead_hint(failure, "use --backend vulkan");
     return code;
 }
 
@@ -37,6 +37,7 @@ adead_status adead_machine_load_shader(adead_machine *machine, const char *name,
         return adead_fail(failure, ADEAD_INVALID_ARGUMENT, ADEAD_NO_OFFSET, "a shader's name has 1 to %d bytes, not %llu",
                           ADEAD_SHADER_NAME_MAX, (unsigned long long)length);
     if (!backend->load_shader) return cannot(backend, ADEAD_BACKEND_UNSUPPORTED, failure);
+    adead_machine_enable_shaders(machine);
     if (!machine->shaders)
         machine->shaders = machine->host.allocate(machine->host.context, ADEAD_SHADERS_MAX * sizeof *machine->shaders);
     if (!machine->shaders)
@@ -55,13 +56,11 @@ adead_status adead_machine_load_shader(adead_machine *machine, const char *name,
     return ADEAD_OK;
 }
 
-void adead_shaders_release(adead_machine *machine)
+static void release_shaders(adead_machine *machine)
 {
-    if (!machine->shaders) return;
     for (uint32_t i = 0; i < machine->shader_count; i++)
         machine->backend->free_shader(machine->device, machine->shaders[i].shader);
     machine->host.release(machine->host.context, machine->shaders, ADEAD_SHADERS_MAX * sizeof *machine->shaders);
-    machine->shaders = NULL;
 }
 
 /* ---- Checking ---- */
@@ -181,14 +180,12 @@ static adead_status compute(adead_task *task, const adead_instruction *in, adead
     return threads ? machine->backend->dispatch_compute(machine->device, shader->shader, &dispatch, failure) : ADEAD_OK;
 }
 
-adead_exit adead_do_vulkan(adead_task *task)
+static adead_exit run_shaders(adead_task *task)
 {
     adead_machine    *machine = task->machine;
     adead_failure    *failure = &machine->failure;
     adead_instruction in = adead_task_instruction(task);
     adead_status      status = ADEAD_OK;
-    if (!machine->backend->load_shader)
-        return adead_task_trap(task, cannot(machine->backend, ADEAD_BACKEND_UNAVAILABLE, failure));
     switch (in.op) {
     case ADEAD_OP_VK_SHADER:
         status = name_shader(task, adead_word(&in, 0), adead_word(&in, 1), adead_word(&in, 2), failure);
@@ -201,4 +198,18 @@ adead_exit adead_do_vulkan(adead_task *task)
     default: break; /* INIT: the device is open */
     }
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
+}
+
+void adead_machine_enable_shaders(adead_machine *machine)
+{
+    if (!machine->backend->load_shader) return;
+    machine->run_shaders = run_shaders;
+    machine->release_shaders = release_shaders;
+}
+
+adead_exit adead_do_vulkan(adead_task *task)
+{
+    adead_machine *machine = task->machine;
+    if (machine->run_shaders) return machine->run_shaders(task);
+    return adead_task_trap(task, cannot(machine->backend, ADEAD_BACKEND_UNAVAILABLE, &machine->failure));
 }

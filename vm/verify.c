@@ -221,6 +221,15 @@ static adead_status check_port_axis(const adead_instruction *in, const adead_por
     return ADEAD_OK;
 }
 
+/* A number or a size of vk.shader, vk.bind or vk.push. */
+static adead_status check_shader_operand(const adead_instruction *in, uint32_t word, uint32_t value, adead_failure *failure)
+{
+    bool good = in->op == ADEAD_OP_VK_BIND ? value < ADEAD_SHADER_BINDINGS
+                : in->op == ADEAD_OP_VK_PUSH ? value % 4 == 0 && value <= ADEAD_SHADER_PUSH_BYTES
+                : word == 0 ? value < ADEAD_SHADERS_MAX : value != 0 && value <= ADEAD_SHADER_NAME_MAX;
+    return good ? ADEAD_OK : bad_operand(in, word, value, "a shader cannot have that (docs/vulkan.md)", failure);
+}
+
 /* One case per operand kind: a new kind without a case here does not compile (-Wswitch). */
 static adead_status check_operand(adead_analysis *an, const adead_function *fn, const adead_instruction *in,
                                   adead_operand_kind kind, uint32_t word, adead_failure *failure)
@@ -246,16 +255,10 @@ static adead_status check_operand(adead_analysis *an, const adead_function *fn, 
     case ADEAD_KIND_DIM:
         return ADEAD_OK;
     case ADEAD_KIND_BYTES: /* whole elements: checked with the tensor operation */
-        if (in->op == ADEAD_OP_VK_SHADER && (value == 0 || value > ADEAD_SHADER_NAME_MAX))
-            return bad_operand(in, word, value, "a shader's name has 1 to 64 bytes", failure);
-        if (in->op == ADEAD_OP_VK_PUSH && (value % 4 != 0 || value > ADEAD_SHADER_PUSH_BYTES))
-            return bad_operand(in, word, value, "push constants are at most 128 bytes, and a multiple of 4", failure);
+        if (in->op >= ADEAD_OP_VK_SHADER && in->op <= ADEAD_OP_VK_PUSH) return check_shader_operand(in, word, value, failure);
         return ADEAD_OK;
     case ADEAD_KIND_COUNT:
-        if (in->op == ADEAD_OP_VK_SHADER && value >= ADEAD_SHADERS_MAX)
-            return bad_operand(in, word, value, "there are 64 shaders", failure);
-        if (in->op == ADEAD_OP_VK_BIND && value >= ADEAD_SHADER_BINDINGS)
-            return bad_operand(in, word, value, "there are 16 bindings", failure);
+        if (in->op >= ADEAD_OP_VK_SHADER && in->op <= ADEAD_OP_VK_PUSH) return check_shader_operand(in, word, value, failure);
         if ((in->op == ADEAD_OP_GLOBAL_GET || in->op == ADEAD_OP_GLOBAL_SET) && value >= 256)
             return bad_operand(in, word, value, "there are 256 globals", failure);
         return ADEAD_OK;

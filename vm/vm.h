@@ -66,6 +66,9 @@ const adead_signature *adead_machine_signature(const adead_machine *machine, uin
 
 enum { ADEAD_SHADERS_MAX = 64, ADEAD_SHADER_NAME_MAX = 64 };
 
+/* Lets programs run shaders, on a backend that offers it: a step of its own, so that what never does so is smaller. */
+void adead_machine_enable_shaders(adead_machine *machine);
+
 /* Gives the program a compute shader under a name, in place of the one that had it; it stays until the machine ends. `entry`
  * is the name of its entry point. Errors: BACKEND_UNSUPPORTED, BAD_SHADER with the offset in the module, NO_MEMORY,
  * INVALID_ARGUMENT (the name, or more than ADEAD_SHADERS_MAX), INVALID_STATE (running). */

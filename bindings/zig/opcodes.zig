@@ -688,7 +688,7 @@ pub const Status = enum(c_int) {
     bad_digest = 206,
     /// the content is larger than the format or the limits allow
     too_large = 207,
-    /// the shader is no SPIR-V module that can be run here
+    /// the shader is no SPIR-V module that can run here
     bad_shader = 208,
     /// no instruction has this opcode
     unknown_opcode = 300,
@@ -764,9 +764,9 @@ pub const Status = enum(c_int) {
     foreign_failed = 417,
     /// the run departs from the recorded one
     replay_mismatch = 418,
-    /// no shader was loaded under the name that the program uses
+    /// no shader of that name was loaded
     shader_missing = 419,
-    /// what is bound to a shader, or the size of its dispatch, does not fit it
+    /// the dispatch does not fit its shader
     shader_mismatch = 420,
     /// the backend is not there: no such hardware, driver or build
     backend_unavailable = 500,
@@ -827,7 +827,7 @@ pub const Error = error{
     BadDigest,
     /// the content is larger than the format or the limits allow
     TooLarge,
-    /// the shader is no SPIR-V module that can be run here
+    /// the shader is no SPIR-V module that can run here
     BadShader,
     /// no instruction has this opcode
     UnknownOpcode,
@@ -903,9 +903,9 @@ pub const Error = error{
     ForeignFailed,
     /// the run departs from the recorded one
     ReplayMismatch,
-    /// no shader was loaded under the name that the program uses
+    /// no shader of that name was loaded
     ShaderMissing,
-    /// what is bound to a shader, or the size of its dispatch, does not fit it
+    /// the dispatch does not fit its shader
     ShaderMismatch,
     /// the backend is not there: no such hardware, driver or build
     BackendUnavailable,

@@ -67,7 +67,7 @@ typedef enum adead_status {
     ADEAD_BAD_TEXT = 205, /* a line of the text form cannot be read */
     ADEAD_BAD_DIGEST = 206, /* the content does not match the SHA-256 it carries */
     ADEAD_TOO_LARGE = 207, /* the content is larger than the format or the limits allow */
-    ADEAD_BAD_SHADER = 208, /* the shader is no SPIR-V module that can be run here */
+    ADEAD_BAD_SHADER = 208, /* the shader is no SPIR-V module that can run here */
     ADEAD_UNKNOWN_OPCODE = 300, /* no instruction has this opcode */
     ADEAD_WRONG_OPERAND_COUNT = 301, /* the instruction has a wrong number of operands */
     ADEAD_REGISTER_RANGE = 302, /* a register lies outside the function's frame */
@@ -105,8 +105,8 @@ typedef enum adead_status {
     ADEAD_MISSING_INPUT = 416, /* an input has neither a value nor a default */
     ADEAD_FOREIGN_FAILED = 417, /* a foreign function failed */
     ADEAD_REPLAY_MISMATCH = 418, /* the run departs from the recorded one */
-    ADEAD_SHADER_MISSING = 419, /* no shader was loaded under the name that the program uses */
-    ADEAD_SHADER_MISMATCH = 420, /* what is bound to a shader, or the size of its dispatch, does not fit it */
+    ADEAD_SHADER_MISSING = 419, /* no shader of that name was loaded */
+    ADEAD_SHADER_MISMATCH = 420, /* the dispatch does not fit its shader */
     ADEAD_BACKEND_UNAVAILABLE = 500, /* the backend is not there: no such hardware, driver or build */
     ADEAD_BACKEND_UNSUPPORTED = 501, /* the backend cannot do this operation */
     ADEAD_BACKEND_FAILED = 502, /* the backend reported a failure */

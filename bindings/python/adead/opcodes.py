@@ -673,7 +673,7 @@ class Status(enum.IntEnum):
     BAD_TEXT = 205  # a line of the text form cannot be read
     BAD_DIGEST = 206  # the content does not match the SHA-256 it carries
     TOO_LARGE = 207  # the content is larger than the format or the limits allow
-    BAD_SHADER = 208  # the shader is no SPIR-V module that can be run here
+    BAD_SHADER = 208  # the shader is no SPIR-V module that can run here
     UNKNOWN_OPCODE = 300  # no instruction has this opcode
     WRONG_OPERAND_COUNT = 301  # the instruction has a wrong number of operands
     REGISTER_RANGE = 302  # a register lies outside the function's frame
@@ -711,8 +711,8 @@ class Status(enum.IntEnum):
     MISSING_INPUT = 416  # an input has neither a value nor a default
     FOREIGN_FAILED = 417  # a foreign function failed
     REPLAY_MISMATCH = 418  # the run departs from the recorded one
-    SHADER_MISSING = 419  # no shader was loaded under the name that the program uses
-    SHADER_MISMATCH = 420  # what is bound to a shader, or the size of its dispatch, does not fit it
+    SHADER_MISSING = 419  # no shader of that name was loaded
+    SHADER_MISMATCH = 420  # the dispatch does not fit its shader
     BACKEND_UNAVAILABLE = 500  # the backend is not there: no such hardware, driver or build
     BACKEND_UNSUPPORTED = 501  # the backend cannot do this operation
     BACKEND_FAILED = 502  # the backend reported a failure

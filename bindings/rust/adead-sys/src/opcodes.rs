@@ -696,7 +696,7 @@ pub mod status {
     pub const BAD_DIGEST: i32 = 206;
     /// the content is larger than the format or the limits allow
     pub const TOO_LARGE: i32 = 207;
-    /// the shader is no SPIR-V module that can be run here
+    /// the shader is no SPIR-V module that can run here
     pub const BAD_SHADER: i32 = 208;
     /// no instruction has this opcode
     pub const UNKNOWN_OPCODE: i32 = 300;
@@ -772,9 +772,9 @@ pub mod status {
     pub const FOREIGN_FAILED: i32 = 417;
     /// the run departs from the recorded one
     pub const REPLAY_MISMATCH: i32 = 418;
-    /// no shader was loaded under the name that the program uses
+    /// no shader of that name was loaded
     pub const SHADER_MISSING: i32 = 419;
-    /// what is bound to a shader, or the size of its dispatch, does not fit it
+    /// the dispatch does not fit its shader
     pub const SHADER_MISMATCH: i32 = 420;
     /// the backend is not there: no such hardware, driver or build
     pub const BACKEND_UNAVAILABLE: i32 = 500;
