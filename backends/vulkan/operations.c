@@ -255,26 +255,41 @@ static void push_product(const product *p, adead_vk_push *push)
     push->scalar = p->scalar;
 }
 
-/* How a workgroup's tile is divided: threads side by side and in all, groups of four rows and of four columns of each. */
+/* How a workgroup's tile is divided: threads side by side and in all, groups of rows and of columns of each, and how many
+ * terms are in shared memory at once. */
 typedef struct tiling { uint32_t threads_x, threads, row_groups, column_groups, depth; } tiling;
 
-static tiling tiling_of(const product *p)
+/* Rows and columns in the groups of matmul.comp. */
+static uint32_t group_of(const work *w, const product *p)
 {
-    static const tiling large = {16, 128, 2, 2, 16}, small = {8, 64, 1, 1, 16}, flat = {32, 64, 1, 1, 16};
-    if (p->m <= 8) return flat;
-    return p->m <= 32 || p->n <= 32 ? small : large;
+    bool wide = adead_vk_facts_of(w->device)->fma == ADEAD_VK_WIDE && p->type != ELEMENT_I8;
+    return wide ? PRODUCT_GROUP_WIDE : PRODUCT_GROUP;
+}
+
+/* Eight by eight elements to a thread, where there are so many. */
+static tiling tiling_of(const work *w, const product *p)
+{
+    static const tiling plain[] = {{16, 256, 2, 2, 16}, {8, 64, 2, 2, 16}, {8, 64, 1, 1, 16}, {32, 64, 1, 1, 16}};
+    static const tiling wide[] = {{16, 256, 1, 1, 32}, {8, 64, 1, 1, 32}, {4, 16, 1, 1, 32}, {8, 8, 1, 1, 32}};
+    const adead_vk_facts *facts = adead_vk_facts_of(w->device);
+    bool                  roomy = facts->max_group_threads >= 256 && facts->max_group_bytes >= 32768;
+    const tiling         *list = group_of(w, p) == PRODUCT_GROUP ? plain : wide;
+    if (p->m <= 8) return list[3];
+    if (p->m <= 32 || p->n <= 32) return list[2];
+    return roomy && p->m >= 128 && p->n >= 128 && (list == wide || p->m * p->n >= 1 << 20) ? list[0] : list[1];
 }
 
 /* As many tiles at once as a grid has. */
 static adead_status run_tiles(const work *w, const product *given)
 {
     bool              bytes = given->type == ELEMENT_I8;
-    tiling            t = tiling_of(given);
+    tiling            t = tiling_of(w, given);
+    uint32_t          group = group_of(w, given);
     adead_vk_dispatch d = {.shader = bytes ? ADEAD_VK_SHADER_matmul_i8 : ADEAD_VK_SHADER_matmul, .written = 8,
                            .constants = {t.threads, given->type, t.threads_x, t.row_groups, t.column_groups, t.depth},
                            .ranges = {given->a, given->b, given->bias, given->c}};
-    uint64_t          tile_rows = 4 * t.row_groups * (t.threads / t.threads_x);
-    uint64_t          tile_columns = 4 * t.column_groups * t.threads_x;
+    uint64_t          tile_rows = (uint64_t)group * t.row_groups * (t.threads / t.threads_x);
+    uint64_t          tile_columns = (uint64_t)group * t.column_groups * t.threads_x;
     uint64_t          most_rows = tile_rows * GROUPS_MAX, most_columns = tile_columns * GROUPS_MAX;
     for (uint64_t batch = 0; batch < given->batch; batch += GROUPS_MAX)
         for (uint64_t row = 0; row < given->m; row += most_rows)

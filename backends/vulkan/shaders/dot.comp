@@ -1,6 +1,7 @@
 #version 450
 // Products whose result is small: a thread computes the sum of one block of 256 terms of one element of c. With more than
-// one block, these go to binding 3 as an array [block][matrix][row][column], and a second dispatch adds them in ascending order.
+// one block, these go to binding 3 as an array [block][matrix][row][column], and a second dispatch adds them in ascending
+// order.
 // Constants: 3 threads, 4 type of a and b (numbers.h), 5: 0 c itself (one block), 1 sums of blocks, 2 their addition (of
 // binding 0). Grid: threads for batch m n (blocks). Bindings: 0 a or sums, 1 b, 2 bias, 3 c or sums.
 // Dims: PRODUCT_ of numbers.h.

@@ -67,6 +67,10 @@
 #define PRODUCT_C_FIRST 14
 #define PRODUCT_BATCH 15
 
+/* Rows and columns that matmul's threads take together, on the path WIDE and else. */
+#define PRODUCT_GROUP_WIDE 8
+#define PRODUCT_GROUP 4
+
 /* Flags. */
 #define PRODUCT_BIAS 1
 #define PRODUCT_RELU 2
