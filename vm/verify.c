@@ -222,7 +222,7 @@ static adead_status check_port_axis(const adead_instruction *in, const adead_por
 }
 
 /* A number or a size of vk.shader, vk.bind or vk.push. */
-static adead_status check_shader_operand(const adead_instruction *in, uint32_t word, uint32_t value, adead_failure *failure)
+static adead_status check_shader(const adead_instruction *in, uint32_t word, uint32_t value, adead_failure *failure)
 {
     bool good = in->op == ADEAD_OP_VK_BIND ? value < ADEAD_SHADER_BINDINGS
                 : in->op == ADEAD_OP_VK_PUSH ? value % 4 == 0 && value <= ADEAD_SHADER_PUSH_BYTES
@@ -255,10 +255,10 @@ static adead_status check_operand(adead_analysis *an, const adead_function *fn, 
     case ADEAD_KIND_DIM:
         return ADEAD_OK;
     case ADEAD_KIND_BYTES: /* whole elements: checked with the tensor operation */
-        if (in->op >= ADEAD_OP_VK_SHADER && in->op <= ADEAD_OP_VK_PUSH) return check_shader_operand(in, word, value, failure);
+        if (in->op >= ADEAD_OP_VK_SHADER && in->op <= ADEAD_OP_VK_PUSH) return check_shader(in, word, value, failure);
         return ADEAD_OK;
     case ADEAD_KIND_COUNT:
-        if (in->op >= ADEAD_OP_VK_SHADER && in->op <= ADEAD_OP_VK_PUSH) return check_shader_operand(in, word, value, failure);
+        if (in->op >= ADEAD_OP_VK_SHADER && in->op <= ADEAD_OP_VK_PUSH) return check_shader(in, word, value, failure);
         if ((in->op == ADEAD_OP_GLOBAL_GET || in->op == ADEAD_OP_GLOBAL_SET) && value >= 256)
             return bad_operand(in, word, value, "there are 256 globals", failure);
         return ADEAD_OK;

@@ -81,7 +81,8 @@ const Suite = struct {
         const command = suite.environ.get("ADEAD_BIN") orelse return;
         const done = suite.run(&.{ command, "run", "hex/programs/empty.hex", "--backend", backends[2] });
         if (done.code == 0) suite.backends = &backends;
-        if (done.code == 4) try suite.skip("vulkan", "there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers)");
+        const absent = "there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers)";
+        if (done.code == 4) try suite.skip("vulkan", absent);
         if (done.code != 0 and done.code != 4) try suite.compare("open", backends[2], done);
     }
 
