@@ -230,6 +230,30 @@ static void all_small_matmul(void)
         }
 }
 
+/* Sums of two products that lie next to the middle between two numbers: so near that a sum in f64 lies in the middle, and
+ * rounds to the other one. Scaled, so that the results are subnormal, and in the middle of the range. */
+static void all_double_roundings(void)
+{
+    static const float scales[] = {0x1p-75f, 0x1p-75f, 0x1p-20f, 1.0f}, firsts[] = {0x1p22f, 0x1p23f, 0x1p23f, 0x1p23f};
+    for (unsigned i = 0; i < ADEAD_COUNT(scales); i++)
+        for (uint64_t m = 1; m <= 33; m += 8) {
+            uint64_t  n = 40 - m;
+            test_case test = {.op = {.kind = ADEAD_TENSOR_MATMUL, .dims = {m, n, 2}}};
+            test.bytes[0] = bench.bytes[0];
+            test.bytes[1] = bench.bytes[1];
+            for (uint64_t r = 0; r < m; r++) { /* in halves of the last digit: 2 (first + 1 + r) + (1 + e) (1 - e) */
+                adead_store_f32(test.bytes[0] + 8 * r, (firsts[i] + 1.0f + (float)r) * scales[i]);
+                adead_store_f32(test.bytes[0] + 8 * r + 4, 0x1.000002p0f * scales[i]);
+            }
+            for (uint64_t c = 0; c < n; c++) {
+                adead_store_f32(test.bytes[1] + 4 * c, 2.0f * scales[i]);
+                adead_store_f32(test.bytes[1] + 4 * (n + c), 0x1.fffffcp-1f * scales[i]);
+            }
+            covered[ADEAD_TENSOR_MATMUL]++;
+            if (!panel_agrees(&bench, &test, "double roundings")) return;
+        }
+}
+
 /* Rows and matrices apart, side by side, and (of what is read) the same again and again, or overlapping. */
 static void all_strided(void)
 {
@@ -328,6 +352,7 @@ static void rows(void) { on_all(all_rows); }
 static void transpose(void) { on_all(all_transpose); }
 static void matmul(void) { on_all(all_matmul); }
 static void small_matmul(void) { on_all(all_small_matmul); }
+static void double_roundings(void) { on_all(all_double_roundings); }
 static void strided(void) { on_all(all_strided); }
 static void narrow_matmul(void) { on_all(all_narrow_matmul); }
 static void attention(void) { on_all(all_attention); }
@@ -341,5 +366,5 @@ static void every_operation_has_a_case(void)
 }
 
 TEST_MAIN("operations",
-          T(elementwise) T(rows) T(transpose) T(matmul) T(small_matmul) T(strided) T(narrow_matmul) T(attention)
-              T(embedding_and_ffn) T(bad_embedding) T(every_operation_has_a_case))
+          T(elementwise) T(rows) T(transpose) T(matmul) T(small_matmul) T(double_roundings) T(strided)
+              T(narrow_matmul) T(attention) T(embedding_and_ffn) T(bad_embedding) T(every_operation_has_a_case))

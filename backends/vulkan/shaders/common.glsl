@@ -194,8 +194,11 @@ float sqrt_integers(float a)
     }
     precise float first = sqrt(float(p)) * 8192.0; // 2^13
     uint root = uint(first);
-    int rest = int((p << 26) - root * root);
-    precise float more = floor(float(rest) / (2.0 * float(root)));
+    uvec2 square;
+    umulExtended(root, root, square.y, square.x);
+    square = subtract_64(uvec2(p << 26, p >> 6), square); // far beyond 32 bits where the root is some units off
+    int rest = int((square.y << 24) | (square.x >> 8));
+    precise float more = floor(float(rest) / (float(root) * 0.0078125)); // 256 / 2
     root += uint(int(more));
     rest = int((p << 26) - root * root);
     [[unroll]] for (int i = 0; i < 2; i++) {
