@@ -644,7 +644,7 @@ pub const Tests = struct {
         }
         run.addArg("--env=ASAN_OPTIONS=allocator_may_return_null=1");
         run.addArg("--env=UBSAN_OPTIONS=print_stacktrace=1");
-        run.addArg("--env=ADEAD_CACHE_DIR="); // tests leave nothing in the user's home
+        run.addArg("--env=ADEAD_CACHE_DIR=.zig-cache/adead"); // tests leave nothing in the user's home
         if (t.needsCommand()) {
             if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
             run.addPrefixedArtifactArg("--env=ADEAD_LIBRARY=", t.shared);

@@ -7,6 +7,8 @@
 
 #include "cache.h"
 
+#include "spirv.h"
+
 #include "vm/base/base.h"
 #include "vm/base/sha256.h"
 
@@ -57,8 +59,9 @@ static bool file_name(const adead_vk *device, const char *name, char path[PATH_R
     if (!folder(path)) return false;
     for (unsigned i = 0; i < VK_UUID_SIZE; i++) snprintf(uuid + 2 * i, 3, "%02x", p->cache_uuid[i]);
     size_t used = strlen(path);
-    return snprintf(path + used, PATH_ROOM - used, "/vulkan-%s-%s-%x-%x-%x-%s", name, ADEAD_VERSION, p->vendor, p->device,
-                    p->driver_version, uuid) < (int)(PATH_ROOM - used);
+    return snprintf(path + used, PATH_ROOM - used, "/vulkan-%s-%s-%llx-%x-%x-%x-%s", name, ADEAD_VERSION,
+                    (unsigned long long)adead_vk_spirv_fingerprint(), p->vendor, p->device, p->driver_version,
+                    uuid) < (int)(PATH_ROOM - used);
 }
 
 static void digest_of(const void *data, size_t size, uint8_t digest[DIGEST])

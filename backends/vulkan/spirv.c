@@ -17,6 +17,13 @@ enum { OP_TYPE_VOID = 19, OP_DECORATE = 71, NO_CONTRACTION = 42 };
 
 static uint8_t packed_byte(uint32_t at) { return (uint8_t)(packed[at / 8] >> at % 8 * 8); }
 
+uint64_t adead_vk_spirv_fingerprint(void)
+{
+    uint64_t hash = ADEAD_COUNT(packed);
+    for (unsigned i = 0; i < ADEAD_COUNT(packed); i++) hash = (hash ^ packed[i]) * 0x100000001B3u;
+    return hash;
+}
+
 static void expand(uint8_t *to)
 {
     uint32_t flags = 1;

@@ -11,5 +11,7 @@ uint32_t adead_vk_spirv_words(uint32_t module);
 uint32_t adead_vk_spirv_room(void);
 /* Gives the module's words, and how many they are. */
 uint32_t adead_vk_spirv_get(uint32_t module, uint8_t *room, uint32_t *words);
+/* A number that changes with the modules. */
+uint64_t adead_vk_spirv_fingerprint(void);
 
 #endif

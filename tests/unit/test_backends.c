@@ -169,6 +169,7 @@ static void steady_state(void)
         for (unsigned o = 0; o < 4; o++) op.operands[o] = (adead_slice){m, 4096 * o, 1024};
         if (!b->supports || b->supports(device, &op)) {
             CHECK_EQ(b->run(device, &op, NULL), ADEAD_OK);
+            if (b->sync) CHECK_EQ(b->sync(device, NULL), ADEAD_OK); /* what it used can be used again then */
             uint64_t calls = counting.calls;
             CHECK_EQ(b->run(device, &op, NULL), ADEAD_OK);
             CHECK_EQ(counting.calls, calls);
