@@ -200,7 +200,6 @@ static adead_status try_line(probe *p, const subject *s, uint32_t path, bool *ex
     adead_status      status = ADEAD_OK;
     if (function) { /* the shader of its operation */
         d.shader = ADEAD_VK_SHADER_map;
-        d.constants[2] = 0;
         d.ranges[1] = p->ranges[3];
         d.written = 1 << 1;
     }

@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-enum { THREADS_LEAST = 128, SHARED_LEAST = 16384 };
-
 const adead_vk_facts *adead_vk_facts_of(const adead_vk *device) { return &device->facts; }
 
 static bool has_extension(const adead_vk *device, const char *name)

@@ -502,8 +502,7 @@ static adead_status run_operation(const work *w)
     }
 }
 
-/* The last operand is the one that is written: -1 without any. */
-static int written_operand(adead_tensor_kind kind)
+uint32_t adead_vk_operands(adead_tensor_kind kind)
 {
     static const uint8_t counts[ADEAD_TENSOR_COUNT] = {
 #define IN(type, extent) +1
@@ -518,13 +517,13 @@ static int written_operand(adead_tensor_kind kind)
 #undef SAME
 #undef IN
     };
-    return kind < ADEAD_TENSOR_COUNT ? counts[kind] - 1 : -1;
+    return kind < ADEAD_TENSOR_COUNT ? counts[kind] : 0;
 }
 
 adead_status adead_vk_operate(adead_vk *device, const adead_tensor_op *op, adead_failure *failure)
 {
     work         w = {.device = device, .op = op, .failure = failure};
-    int          written = written_operand(op->kind);
+    int          written = (int)adead_vk_operands(op->kind) - 1; /* -1: there is no such operation */
     adead_status status = ADEAD_OK;
     if (op->kind == ADEAD_TENSOR_COPY) return adead_vk_copy(device, op->operands[1], op->operands[0], failure);
     if (op->kind == ADEAD_TENSOR_FILL) return run_fill(&w);

@@ -24,7 +24,8 @@ typedef enum adead_vk_path {
     ADEAD_VK_INTEGERS /* in integers of 32 bits */
 } adead_vk_path;
 
-/* Specialisation constants 0 to 2 are the paths of fma, div and sqrt, in every shader; the shader's own follow from 3 on. */
+/* A pipeline is made for the paths of fma, div and sqrt, numbered 0 to 2, and for the shader's own constants, from 3 on. The
+ * path of fma, and constant 4 (what the shader is), choose the module; the others are its specialisation constants. */
 enum { ADEAD_VK_CONSTANTS = 8, ADEAD_VK_FIRST_CONSTANT = 3 };
 
 /* Storage buffers: set 0, bindings 0 to 5. */

@@ -9,21 +9,6 @@
 
 #include <stdio.h>
 
-/* How many operands each operation has; the last one is written. */
-static const uint8_t operand_counts[ADEAD_TENSOR_COUNT] = {
-#define IN(type, extent) +1
-#define SAME(type, extent) +1
-#define BIAS(type, extent) +1
-#define OUT(type, extent) +1
-#define TENSOR(name, dims, scalars, work, flops, formula, operands) 0 operands,
-#include "vm/tensor.def"
-#undef TENSOR
-#undef OUT
-#undef BIAS
-#undef SAME
-#undef IN
-};
-
 static void fill_facts(const adead_vk_physical *p, adead_backend_facts *facts)
 {
     memset(facts, 0, sizeof *facts);
@@ -135,7 +120,8 @@ static adead_status vulkan_run(adead_device *opaque, const adead_tensor_op *give
 {
     adead_vk          *device = (adead_vk *)opaque;
     adead_tensor_op    op = *given;
-    uint32_t           count = operand_counts[op.kind];
+    uint32_t           count = adead_vk_operands(op.kind);
+    if (count == 0) return adead_vk_operate(device, &op, failure); /* which says that there is no such operation */
     const adead_slice *result = &given->operands[count - 1];
     if (result->bytes == 0) return ADEAD_OK;
     adead_status status = bring(device, &op, count, given->operands, failure);

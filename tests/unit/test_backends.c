@@ -53,6 +53,21 @@ static void unknown_variants(void)
 /* A kind that is none of the operations reaches a backend only by a mistake of the caller: an error, not a jump. */
 static void unknown_operations(void)
 {
+    for (unsigned i = 0; i < adead_backends_count; i++) {
+        const adead_backend *b = adead_backends[i];
+        adead_status         status;
+        adead_device        *device = open_on(b, NULL, &adead_host_default, &status);
+        if (status == ADEAD_BACKEND_UNAVAILABLE) continue;
+        CHECK_EQ(status, ADEAD_OK);
+        adead_tensor_op op = {.kind = ADEAD_TENSOR_COUNT, .dims = {1, 1, 1}};
+        CHECK_EQ(b->run(device, &op, NULL), ADEAD_BACKEND_UNSUPPORTED);
+        b->close(device);
+    }
+}
+
+/* A variant that is opened by name says what it is, and refuses as well. */
+static void a_named_variant(void)
+{
     const adead_backend *cpu = adead_backend_find("cpu", 3);
     adead_status         status;
     adead_device        *device = open_on(cpu, "scalar", &adead_host_default, &status);
@@ -180,4 +195,5 @@ static void steady_state(void)
     }
 }
 
-TEST_MAIN("backends", T(registry) T(unknown_variants) T(unknown_operations) T(memory) T(failing_host) T(steady_state))
+TEST_MAIN("backends", T(registry) T(unknown_variants) T(unknown_operations) T(a_named_variant)
+                      T(memory) T(failing_host) T(steady_state))
