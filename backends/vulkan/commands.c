@@ -149,6 +149,19 @@ static void fill_set(adead_vk *device, VkDescriptorSet set, const adead_vk_dispa
     device->call.vkUpdateDescriptorSets(device->device, ADEAD_VK_BINDINGS, writes, 0, NULL);
 }
 
+void adead_vk_record(adead_vk *device, VkPipeline pipeline, VkPipelineLayout layout, VkDescriptorSet set, const void *push,
+                     uint32_t push_bytes, const uint32_t groups[3])
+{
+    VkCommandBuffer commands = device->frame->commands;
+    if (pipeline != device->bound) device->call.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+    device->bound = pipeline;
+    device->call.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &set, 0, NULL);
+    if (push_bytes)
+        device->call.vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_bytes, push);
+    device->call.vkCmdDispatch(commands, groups[0], groups[1], groups[2]);
+    device->dispatches++;
+}
+
 adead_status adead_vk_run(adead_vk *device, const adead_vk_dispatch *d, adead_failure *failure)
 {
     adead_vk_memory *uses[ADEAD_VK_BINDINGS];
@@ -169,16 +182,10 @@ adead_status adead_vk_run(adead_vk *device, const adead_vk_dispatch *d, adead_fa
     if (!status && full) status = adead_vk_submit(device, failure);
     if (!status) status = adead_vk_prepare(device, uses, writes, count, failure);
     if (status) return status;
-    VkCommandBuffer commands = device->frame->commands;
     VkDescriptorSet set = device->frame->sets[device->frame->sets_used++];
     adead_vk_push   push = d->push;
     fill_set(device, set, d, &push);
-    if (pipeline != device->bound) device->call.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
-    device->bound = pipeline;
-    device->call.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, device->layout, 0, 1, &set, 0, NULL);
-    device->call.vkCmdPushConstants(commands, device->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, &push);
-    device->call.vkCmdDispatch(commands, d->groups[0], d->groups[1], d->groups[2]);
-    device->dispatches++;
+    adead_vk_record(device, pipeline, device->layout, set, &push, sizeof push, d->groups);
     return ADEAD_OK;
 }
 
@@ -278,48 +285,39 @@ adead_status adead_vk_write(adead_vk *device, adead_vk_range to, const void *fro
 static VkResult open_frames(adead_vk *device)
 {
     VkCommandBuffer             commands[ADEAD_VK_FRAMES];
-    VkDescriptorSetLayout       layouts[ADEAD_VK_FRAME_SETS];
     VkCommandBufferAllocateInfo buffers = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                            .commandPool = device->command_pool, .commandBufferCount = ADEAD_VK_FRAMES};
-    VkDescriptorSetAllocateInfo sets = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-                                        .descriptorPool = device->set_pool, .descriptorSetCount = ADEAD_VK_FRAME_SETS,
-                                        .pSetLayouts = layouts};
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VkResult          result = device->call.vkAllocateCommandBuffers(device->device, &buffers, commands);
-    for (uint32_t i = 0; i < ADEAD_VK_FRAME_SETS; i++) layouts[i] = device->set_layout;
     for (uint32_t i = 0; i < ADEAD_VK_FRAMES && result == VK_SUCCESS; i++) {
         adead_vk_frame *frame = &device->frames[i];
         frame->commands = commands[i];
+        frame->sets = device->frames[0].sets + i * ADEAD_VK_FRAME_SETS;
         result = device->call.vkCreateFence(device->device, &fence, NULL, &frame->fence);
-        if (result == VK_SUCCESS) result = device->call.vkAllocateDescriptorSets(device->device, &sets, frame->sets);
     }
     return result;
 }
 
 adead_status adead_vk_commands_open(adead_vk *device, adead_failure *failure)
 {
-    VkCommandPoolCreateInfo    commands = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                           .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
-                                           .queueFamilyIndex = device->physical->family};
-    VkDescriptorPoolSize       size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                       ADEAD_VK_FRAMES * ADEAD_VK_FRAME_SETS * ADEAD_VK_BINDINGS};
-    VkDescriptorPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-                                       .maxSets = ADEAD_VK_FRAMES * ADEAD_VK_FRAME_SETS, .poolSizeCount = 1,
-                                       .pPoolSizes = &size};
-    size_t sets = ADEAD_VK_FRAMES * ADEAD_VK_FRAME_SETS * sizeof(VkDescriptorSet);
+    VkCommandPoolCreateInfo commands = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                        .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                        .queueFamilyIndex = device->physical->family};
+    size_t sets = ADEAD_VK_SETS_MAX * sizeof(VkDescriptorSet);
     device->frames[0].sets = device->host.allocate(device->host.context, sets);
     if (!device->frames[0].sets) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for commands");
-    for (uint32_t i = 1; i < ADEAD_VK_FRAMES; i++) device->frames[i].sets = device->frames[0].sets + i * ADEAD_VK_FRAME_SETS;
     device->recording = 1;
     VkResult result = device->call.vkCreateCommandPool(device->device, &commands, NULL, &device->command_pool);
-    if (result == VK_SUCCESS) result = device->call.vkCreateDescriptorPool(device->device, &pool, NULL, &device->set_pool);
+    if (result == VK_SUCCESS)
+        result = adead_vk_make_sets(device, device->set_layout, ADEAD_VK_BINDINGS, ADEAD_VK_SETS_MAX, &device->set_pool,
+                                    device->frames[0].sets);
     if (result == VK_SUCCESS) result = open_frames(device);
     return result == VK_SUCCESS ? ADEAD_OK : adead_vk_check(device, result, "prepare commands", failure);
 }
 
 void adead_vk_commands_close(adead_vk *device)
 {
-    size_t sets = ADEAD_VK_FRAMES * ADEAD_VK_FRAME_SETS * sizeof(VkDescriptorSet);
+    size_t sets = ADEAD_VK_SETS_MAX * sizeof(VkDescriptorSet);
     for (uint32_t i = 0; i < ADEAD_VK_FRAMES; i++)
         if (device->frames[i].fence) device->call.vkDestroyFence(device->device, device->frames[i].fence, NULL);
     if (device->set_pool) device->call.vkDestroyDescriptorPool(device->device, device->set_pool, NULL);

@@ -14,6 +14,7 @@
 enum {
     ADEAD_VK_FRAMES = 2,         /* one is recorded while the other runs */
     ADEAD_VK_FRAME_SETS = 256,   /* dispatches of one submission */
+    ADEAD_VK_SETS_MAX = ADEAD_VK_FRAMES * ADEAD_VK_FRAME_SETS, /* that adead_vk_make_sets makes at once */
     ADEAD_VK_PIPELINE_SLOTS = 1024,
     ADEAD_VK_STAGING = 4 << 20   /* bytes of a frame that go to or from memory which the host cannot see */
 };
@@ -45,6 +46,9 @@ typedef struct adead_vk_memory {
     uint64_t                written, read;  /* the last step (commands.c) that did */
     struct adead_vk_memory *next;           /* in the list of those that wait to be given back, or of scratch */
 } adead_vk_memory;
+
+/* Records of one size of which those that are given back are used again. */
+typedef struct adead_vk_records { void *spare; size_t size; } adead_vk_records;
 
 /* ---- Commands ---- */
 
@@ -83,8 +87,7 @@ struct adead_vk {
     adead_vk_memory *scratch;    /* of the operation that is recorded */
     adead_vk_block  *staging;    /* NULL where memory is seen by the host */
     uint64_t         staged;     /* bytes of the frame's part in use */
-    adead_vk_span   *spare_spans;    /* records to be used again */
-    adead_vk_memory *spare_memories;
+    adead_vk_records span_records, memory_records;
     adead_vk_memory *dummy;      /* bound where a shader has a binding that it does not use */
 
     /* pipelines.c */
@@ -125,7 +128,15 @@ static inline bool adead_vk_idle(const adead_vk *device, const adead_vk_memory *
     return memory->last_use <= device->done;
 }
 
-/* pipelines.c */
+/* pipelines.c. What own and users' pipelines have in common: layouts for the storage buffers of the bits of `bindings` in
+ * set 0 and for so many bytes of push constants; `count` sets of such a layout out of a pool of their own; a pipeline. What
+ * was made before a failure is the caller's to destroy. */
+VkResult adead_vk_make_layouts(adead_vk *device, uint32_t bindings, uint32_t push_bytes, VkDescriptorSetLayout *set_layout,
+                               VkPipelineLayout *layout);
+VkResult adead_vk_make_sets(adead_vk *device, VkDescriptorSetLayout set_layout, uint32_t bindings, uint32_t count,
+                            VkDescriptorPool *pool, VkDescriptorSet *sets);
+VkResult adead_vk_make_pipeline(adead_vk *device, VkPipelineLayout layout, const uint32_t *words, size_t bytes,
+                                const char *entry, const VkSpecializationInfo *constants, VkPipeline *pipeline);
 adead_status adead_vk_pipelines_open(adead_vk *device, adead_failure *failure);
 void         adead_vk_pipelines_close(adead_vk *device);
 adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, const uint32_t constants[ADEAD_VK_CONSTANTS],
@@ -138,6 +149,9 @@ void         adead_vk_commands_close(adead_vk *device);
 adead_status adead_vk_submit(adead_vk *device, adead_failure *failure);
 /* The same, and waits until all of it has run. */
 adead_status adead_vk_wait(adead_vk *device, adead_failure *failure);
+/* Records a dispatch that was prepared; `push_bytes` may be 0. */
+void         adead_vk_record(adead_vk *device, VkPipeline pipeline, VkPipelineLayout layout, VkDescriptorSet set,
+                             const void *push, uint32_t push_bytes, const uint32_t groups[3]);
 /* Makes what is recorded next see what was written, where it has to; `uses` are all memories that it reads or writes. */
 adead_status adead_vk_prepare(adead_vk *device, adead_vk_memory *const *uses, const bool *writes, uint32_t count,
                               adead_failure *failure);

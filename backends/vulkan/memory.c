@@ -17,34 +17,27 @@ static adead_status no_memory(adead_failure *failure, uint64_t bytes)
 
 /* ---- Records of spans and memories: kept and used again, so that a program in its stride allocates nothing ---- */
 
-static adead_vk_span *span_new(adead_vk *device)
+static void *record_new(adead_vk *device, adead_vk_records *records)
 {
-    adead_vk_span *span = device->spare_spans;
-    if (!span) return device->host.allocate(device->host.context, sizeof *span);
-    device->spare_spans = span->next;
-    memset(span, 0, sizeof *span);
-    return span;
+    void *record = records->spare;
+    if (!record) return device->host.allocate(device->host.context, records->size);
+    memcpy(&records->spare, record, sizeof records->spare); /* a spare one begins with the address of the next */
+    return memset(record, 0, records->size);
 }
 
-static void span_free(adead_vk *device, adead_vk_span *span)
+static void record_free(adead_vk_records *records, void *record)
 {
-    span->next = device->spare_spans;
-    device->spare_spans = span;
+    memcpy(record, &records->spare, sizeof records->spare);
+    records->spare = record;
 }
 
-static adead_vk_memory *record_new(adead_vk *device)
+static void records_close(adead_vk *device, adead_vk_records *records)
 {
-    adead_vk_memory *memory = device->spare_memories;
-    if (!memory) return device->host.allocate(device->host.context, sizeof *memory);
-    device->spare_memories = memory->next;
-    memset(memory, 0, sizeof *memory);
-    return memory;
-}
-
-static void record_free(adead_vk *device, adead_vk_memory *memory)
-{
-    memory->next = device->spare_memories;
-    device->spare_memories = memory;
+    while (records->spare) {
+        void *record = records->spare;
+        memcpy(&records->spare, record, sizeof records->spare);
+        device->host.release(device->host.context, record, records->size);
+    }
 }
 
 /* ---- Types of memory ---- */
@@ -82,7 +75,7 @@ static void block_free(adead_vk *device, adead_vk_block *block)
 {
     for (adead_vk_span *span = block->spans, *next; span; span = next) {
         next = span->next;
-        span_free(device, span);
+        record_free(&device->span_records, span);
     }
     if (block->buffer) device->call.vkDestroyBuffer(device->device, block->buffer, NULL);
     if (block->memory) device->call.vkFreeMemory(device->device, block->memory, NULL); /* unmaps it */
@@ -116,7 +109,7 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
 {
     adead_host      host = device->host;
     adead_vk_block *block = host.allocate(host.context, sizeof *block);
-    adead_vk_span  *span = block ? span_new(device) : NULL;
+    adead_vk_span  *span = block ? record_new(device, &device->span_records) : NULL;
     if (!span) {
         if (block) host.release(host.context, block, sizeof *block);
         return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for the Vulkan backend's lists");
@@ -141,7 +134,7 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
 static bool span_take(adead_vk *device, adead_vk_span *span, uint64_t bytes)
 {
     if (span->bytes > bytes) {
-        adead_vk_span *rest = span_new(device);
+        adead_vk_span *rest = record_new(device, &device->span_records);
         if (!rest) return false;
         *rest = (adead_vk_span){.previous = span, .next = span->next, .offset = span->offset + bytes,
                                 .bytes = span->bytes - bytes};
@@ -160,7 +153,7 @@ static void span_join(adead_vk *device, adead_vk_span *span)
     span->bytes += next->bytes;
     span->next = next->next;
     if (span->next) span->next->previous = span;
-    span_free(device, next);
+    record_free(&device->span_records, next);
 }
 
 static void span_give(adead_vk *device, adead_vk_block *block, adead_vk_span *span)
@@ -209,13 +202,13 @@ static adead_status take(adead_vk *device, uint64_t bytes, adead_vk_memory *memo
 
 adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memory **out, adead_failure *failure)
 {
-    adead_vk_memory *memory = record_new(device);
+    adead_vk_memory *memory = record_new(device, &device->memory_records);
     if (!memory) return no_memory(failure, bytes);
     memory->memory.bytes = bytes;
     adead_status status = take(device, bytes, memory, failure);
     if (status == ADEAD_NO_MEMORY && device->freed && adead_vk_wait(device, NULL) == ADEAD_OK)
         status = take(device, bytes, memory, failure); /* what was waiting to be given back is there now */
-    if (status) record_free(device, memory);
+    if (status) record_free(&device->memory_records, memory);
     else *out = memory;
     return status;
 }
@@ -223,7 +216,7 @@ adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memo
 static void give_back(adead_vk *device, adead_vk_memory *memory)
 {
     span_give(device, memory->block, memory->span);
-    record_free(device, memory);
+    record_free(&device->memory_records, memory);
 }
 
 void adead_vk_memory_free(adead_vk *device, adead_vk_memory *memory)
@@ -275,6 +268,8 @@ void adead_vk_scratch_reset(adead_vk *device)
 adead_status adead_vk_memory_open(adead_vk *device, adead_failure *failure)
 {
     choose_types(device);
+    device->span_records.size = sizeof(adead_vk_span);
+    device->memory_records.size = sizeof(adead_vk_memory);
     device->alignment = adead_max_u64(device->physical->limits.minStorageBufferOffsetAlignment, ALIGNMENT_LEAST);
     adead_status status = ADEAD_OK;
     if (!device->facts.unified)
@@ -298,14 +293,6 @@ void adead_vk_memory_close(adead_vk *device)
         block_free(device, block);
     }
     if (device->staging) block_free(device, device->staging);
-    while (device->spare_spans) {
-        adead_vk_span *span = device->spare_spans;
-        device->spare_spans = span->next;
-        device->host.release(device->host.context, span, sizeof *span);
-    }
-    while (device->spare_memories) {
-        adead_vk_memory *memory = device->spare_memories;
-        device->spare_memories = memory->next;
-        device->host.release(device->host.context, memory, sizeof *memory);
-    }
+    records_close(device, &device->span_records);
+    records_close(device, &device->memory_records);
 }

@@ -77,51 +77,94 @@ static bool computes_in_f64(const uint32_t *words)
     return false;
 }
 
-static adead_status make_module(adead_vk *device, const adead_vk_pipeline *p, VkShaderModule *module, adead_failure *failure)
+/* The words of a module as this device takes it: `count` in `size` bytes of the host's memory. NULL: it has no more. */
+static uint32_t *module_words(adead_vk *device, uint32_t number, uint32_t *count, size_t *size)
 {
-    adead_host   host = device->host;
-    mode         modes[MODES_MAX];
-    uint32_t     what = p->constants[ADEAD_VK_FIRST_CONSTANT + 1];
-    uint32_t     number = adead_vk_spirv_find((adead_vk_shader)p->shader, what, (adead_vk_path)p->constants[0]);
-    adead_status status = ADEAD_OK;
-    if (number == UINT32_MAX)
-        return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET,
-                          "the Vulkan backend has no shader %u for operation %u", (unsigned)p->shader, (unsigned)what);
-    uint32_t  words = adead_vk_spirv_words(number);
-    size_t    room = 4 * ((size_t)words + 16 * MODES_MAX), size = 4 * (size_t)words + adead_vk_spirv_room();
-    uint32_t *from = host.allocate(host.context, size), *to = from ? host.allocate(host.context, room) : NULL;
-    if (!to) status = adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for a shader");
-    else {
+    adead_host host = device->host;
+    mode       modes[MODES_MAX];
+    uint32_t   words = adead_vk_spirv_words(number);
+    size_t     room = 4 * (size_t)words + adead_vk_spirv_room();
+    *size = 4 * ((size_t)words + 16 * MODES_MAX);
+    uint32_t  *from = host.allocate(host.context, room), *to = from ? host.allocate(host.context, *size) : NULL;
+    if (to) {
         words = adead_vk_spirv_get(number, (uint8_t *)(from + words), from);
-        uint32_t used = add_modes(to, from, words, modes, float_modes(device, computes_in_f64(from), modes));
-        VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = 4 * (size_t)used,
-                                         .pCode = to};
-        VkResult result = device->call.vkCreateShaderModule(device->device, &info, NULL, module);
-        if (result != VK_SUCCESS) status = adead_vk_check(device, result, "take a shader", failure);
+        *count = add_modes(to, from, words, modes, float_modes(device, computes_in_f64(from), modes));
     }
-    if (to) host.release(host.context, to, room);
-    if (from) host.release(host.context, from, size);
-    return status;
+    if (from) host.release(host.context, from, room);
+    return to;
 }
 
 /* ---- Pipelines ---- */
 
-static adead_status make_pipeline(adead_vk *device, adead_vk_pipeline *p, adead_failure *failure)
+VkResult adead_vk_make_layouts(adead_vk *device, uint32_t bindings, uint32_t push_bytes, VkDescriptorSetLayout *set_layout,
+                               VkPipelineLayout *layout)
+{
+    VkDescriptorSetLayoutBinding list[32];
+    uint32_t                     count = 0;
+    for (uint32_t i = 0; i < ADEAD_COUNT(list); i++)
+        if (bindings >> i & 1)
+            list[count++] = (VkDescriptorSetLayoutBinding){.binding = i, .descriptorCount = 1,
+                                                           .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                                           .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+    VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                           .bindingCount = count, .pBindings = list};
+    VkPushConstantRange        push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, push_bytes};
+    VkPipelineLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = 1,
+                                       .pSetLayouts = set_layout, .pushConstantRangeCount = push_bytes ? 1 : 0,
+                                       .pPushConstantRanges = &push};
+    VkResult result = device->call.vkCreateDescriptorSetLayout(device->device, &set, NULL, set_layout);
+    return result == VK_SUCCESS ? device->call.vkCreatePipelineLayout(device->device, &info, NULL, layout) : result;
+}
+
+VkResult adead_vk_make_sets(adead_vk *device, VkDescriptorSetLayout set_layout, uint32_t bindings, uint32_t count,
+                            VkDescriptorPool *pool, VkDescriptorSet *sets)
+{
+    VkDescriptorSetLayout      layouts[ADEAD_VK_SETS_MAX];
+    VkDescriptorPoolSize       size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, count * bindings};
+    VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = count,
+                                       .poolSizeCount = 1, .pPoolSizes = &size};
+    for (uint32_t i = 0; i < count; i++) layouts[i] = set_layout;
+    VkResult result = device->call.vkCreateDescriptorPool(device->device, &info, NULL, pool);
+    if (result != VK_SUCCESS) return result;
+    VkDescriptorSetAllocateInfo all = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, .descriptorPool = *pool,
+                                       .descriptorSetCount = count, .pSetLayouts = layouts};
+    return device->call.vkAllocateDescriptorSets(device->device, &all, sets);
+}
+
+VkResult adead_vk_make_pipeline(adead_vk *device, VkPipelineLayout layout, const uint32_t *words, size_t bytes,
+                                const char *entry, const VkSpecializationInfo *constants, VkPipeline *pipeline)
+{
+    VkShaderModule           module;
+    VkShaderModuleCreateInfo code = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = bytes,
+                                     .pCode = words};
+    VkResult                 result = device->call.vkCreateShaderModule(device->device, &code, NULL, &module);
+    if (result != VK_SUCCESS) return result;
+    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = layout};
+    info.stage = (VkPipelineShaderStageCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module, .pName = entry,
+                                                   .pSpecializationInfo = constants};
+    result = device->call.vkCreateComputePipelines(device->device, device->cache, 1, &info, NULL, pipeline);
+    device->call.vkDestroyShaderModule(device->device, module, NULL);
+    if (result != VK_SUCCESS) *pipeline = VK_NULL_HANDLE;
+    return result;
+}
+
+static adead_status make_own_pipeline(adead_vk *device, adead_vk_pipeline *p, adead_failure *failure)
 {
     VkSpecializationMapEntry entries[ADEAD_COUNT(p->constants)];
+    VkSpecializationInfo     constants = {ADEAD_COUNT(entries), entries, sizeof p->constants, p->constants};
     for (uint32_t i = 0; i < ADEAD_COUNT(entries); i++) entries[i] = (VkSpecializationMapEntry){i, 4 * i, 4};
-    VkShaderModule module;
-    adead_status   status = make_module(device, p, &module, failure);
-    if (status) return status;
-    VkSpecializationInfo        constants = {ADEAD_COUNT(entries), entries, sizeof p->constants, p->constants};
-    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = device->layout};
-    info.stage = (VkPipelineShaderStageCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                   .module = module, .pName = "main",
-                                                   .pSpecializationInfo = &constants};
-    VkResult result = device->call.vkCreateComputePipelines(device->device, device->cache, 1, &info, NULL, &p->pipeline);
-    device->call.vkDestroyShaderModule(device->device, module, NULL);
-    if (result != VK_SUCCESS) p->pipeline = VK_NULL_HANDLE;
+    uint32_t what = p->constants[ADEAD_VK_FIRST_CONSTANT + 1], count = 0;
+    uint32_t number = adead_vk_spirv_find((adead_vk_shader)p->shader, what, (adead_vk_path)p->constants[0]);
+    if (number == UINT32_MAX)
+        return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET,
+                          "the Vulkan backend has no shader %u for operation %u", (unsigned)p->shader, (unsigned)what);
+    size_t    size;
+    uint32_t *words = module_words(device, number, &count, &size);
+    if (!words) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for a shader");
+    VkResult result = adead_vk_make_pipeline(device, device->layout, words, 4 * (size_t)count, "main", &constants,
+                                             &p->pipeline);
+    device->host.release(device->host.context, words, size);
     return result == VK_SUCCESS ? ADEAD_OK : adead_vk_check(device, result, "compile a shader", failure);
 }
 
@@ -151,7 +194,7 @@ adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, con
         adead_vk_pipeline *p = &device->pipelines[hash % ADEAD_VK_PIPELINE_SLOTS];
         if (!p->pipeline) {
             *p = wanted;
-            adead_status status = make_pipeline(device, p, failure);
+            adead_status status = make_own_pipeline(device, p, failure);
             if (status) return status;
             device->pipeline_count++;
         } else if (p->shader != shader || memcmp(p->constants, wanted.constants, sizeof p->constants) != 0) {
@@ -166,22 +209,11 @@ adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, con
 
 adead_status adead_vk_pipelines_open(adead_vk *device, adead_failure *failure)
 {
-    VkDescriptorSetLayoutBinding bindings[ADEAD_VK_BINDINGS];
-    for (uint32_t i = 0; i < ADEAD_VK_BINDINGS; i++)
-        bindings[i] = (VkDescriptorSetLayoutBinding){.binding = i, .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                                     .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
-    VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-                                           .bindingCount = ADEAD_VK_BINDINGS, .pBindings = bindings};
-    VkPushConstantRange             push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(adead_vk_push)};
-    VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = 1,
-                                         .pSetLayouts = &device->set_layout, .pushConstantRangeCount = 1,
-                                         .pPushConstantRanges = &push};
     size_t table = ADEAD_VK_PIPELINE_SLOTS * sizeof *device->pipelines;
     device->pipelines = device->host.allocate(device->host.context, table);
     if (!device->pipelines) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for pipelines");
-    VkResult result = device->call.vkCreateDescriptorSetLayout(device->device, &set, NULL, &device->set_layout);
-    if (result == VK_SUCCESS)
-        result = device->call.vkCreatePipelineLayout(device->device, &layout, NULL, &device->layout);
+    VkResult result = adead_vk_make_layouts(device, (1 << ADEAD_VK_BINDINGS) - 1, sizeof(adead_vk_push), &device->set_layout,
+                                            &device->layout);
     if (result == VK_SUCCESS) result = adead_vk_cache_open(device);
     return result == VK_SUCCESS ? ADEAD_OK : adead_vk_check(device, result, "prepare pipelines", failure);
 }

@@ -11,7 +11,6 @@ enum { SETS = 64 };
 
 struct adead_device_shader {
     adead_shader_facts    facts;
-    VkShaderModule        module;
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout      layout;
     VkPipeline            pipeline;
@@ -114,55 +113,6 @@ static adead_status check_device(const adead_vk *device, adead_reflection *r, ad
 
 /* ---- Pipelines ---- */
 
-static VkResult make_layouts(adead_vk *device, adead_device_shader *shader)
-{
-    VkDescriptorSetLayoutBinding bindings[ADEAD_SHADER_BINDINGS];
-    uint32_t                     count = 0;
-    for (uint32_t i = 0; i < ADEAD_SHADER_BINDINGS; i++)
-        if (shader->facts.used >> i & 1)
-            bindings[count++] =
-                (VkDescriptorSetLayoutBinding){.binding = i, .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                               .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
-    VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-                                           .bindingCount = count, .pBindings = bindings};
-    VkPushConstantRange        push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, shader->facts.push_bytes};
-    VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = 1,
-                                         .pSetLayouts = &shader->set_layout,
-                                         .pushConstantRangeCount = shader->facts.push_bytes ? 1 : 0,
-                                         .pPushConstantRanges = &push};
-    VkResult result = device->call.vkCreateDescriptorSetLayout(device->device, &set, NULL, &shader->set_layout);
-    if (result != VK_SUCCESS) return result;
-    return device->call.vkCreatePipelineLayout(device->device, &layout, NULL, &shader->layout);
-}
-
-static VkResult make_sets(adead_vk *device, adead_device_shader *shader)
-{
-    VkDescriptorSetLayout       layouts[SETS];
-    VkDescriptorPoolSize        size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, SETS * ADEAD_SHADER_BINDINGS};
-    VkDescriptorPoolCreateInfo  pool = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = SETS,
-                                        .poolSizeCount = 1, .pPoolSizes = &size};
-    for (uint32_t i = 0; i < SETS; i++) layouts[i] = shader->set_layout;
-    VkResult result = device->call.vkCreateDescriptorPool(device->device, &pool, NULL, &shader->pool);
-    if (result != VK_SUCCESS) return result;
-    VkDescriptorSetAllocateInfo sets = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-                                        .descriptorPool = shader->pool, .descriptorSetCount = SETS, .pSetLayouts = layouts};
-    return device->call.vkAllocateDescriptorSets(device->device, &sets, shader->sets);
-}
-
-static VkResult make_pipeline(adead_vk *device, adead_device_shader *shader, const uint32_t *words, uint64_t size,
-                              const char *entry)
-{
-    VkShaderModuleCreateInfo module = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = (size_t)size,
-                                       .pCode = words};
-    VkResult result = device->call.vkCreateShaderModule(device->device, &module, NULL, &shader->module);
-    if (result != VK_SUCCESS) return result;
-    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = shader->layout};
-    info.stage = (VkPipelineShaderStageCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = shader->module,
-                                                   .pName = entry};
-    return device->call.vkCreateComputePipelines(device->device, device->cache, 1, &info, NULL, &shader->pipeline);
-}
-
 /* The driver wants words, and what the user gave may begin anywhere. */
 static adead_status make(adead_vk *device, adead_device_shader *shader, const void *spirv, uint64_t size, const char *entry,
                          adead_failure *failure)
@@ -170,9 +120,12 @@ static adead_status make(adead_vk *device, adead_device_shader *shader, const vo
     uint32_t *words = device->host.allocate(device->host.context, (size_t)size);
     if (!words) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for a shader");
     memcpy(words, spirv, (size_t)size);
-    VkResult result = make_layouts(device, shader);
-    if (result == VK_SUCCESS) result = make_sets(device, shader);
-    if (result == VK_SUCCESS) result = make_pipeline(device, shader, words, size, entry);
+    VkResult result = adead_vk_make_layouts(device, shader->facts.used, shader->facts.push_bytes, &shader->set_layout,
+                                            &shader->layout);
+    if (result == VK_SUCCESS)
+        result = adead_vk_make_sets(device, shader->set_layout, ADEAD_SHADER_BINDINGS, SETS, &shader->pool, shader->sets);
+    if (result == VK_SUCCESS)
+        result = adead_vk_make_pipeline(device, shader->layout, words, (size_t)size, entry, NULL, &shader->pipeline);
     device->host.release(device->host.context, words, (size_t)size);
     return adead_vk_check(device, result, "take the shader", failure);
 }
@@ -206,7 +159,6 @@ void adead_vk_free_shader(adead_device *opaque, adead_device_shader *shader)
     if (last > device->done) adead_vk_wait(device, NULL);
     if (device->bound == shader->pipeline) device->bound = VK_NULL_HANDLE;
     if (shader->pipeline) device->call.vkDestroyPipeline(device->device, shader->pipeline, NULL);
-    if (shader->module) device->call.vkDestroyShaderModule(device->device, shader->module, NULL);
     if (shader->pool) device->call.vkDestroyDescriptorPool(device->device, shader->pool, NULL);
     if (shader->layout) device->call.vkDestroyPipelineLayout(device->device, shader->layout, NULL);
     if (shader->set_layout) device->call.vkDestroyDescriptorSetLayout(device->device, shader->set_layout, NULL);
@@ -252,20 +204,11 @@ adead_status adead_vk_dispatch_compute(adead_device *opaque, adead_device_shader
     if (shader->used[shader->next] > device->done) status = adead_vk_wait(device, failure);
     if (!status) status = adead_vk_prepare(device, uses, writes, count, failure);
     if (status) return status;
-    VkCommandBuffer commands = device->frame->commands;
     VkDescriptorSet set = shader->sets[shader->next];
     shader->used[shader->next] = device->recording;
     shader->next = (shader->next + 1) % SETS;
     fill_set(device, shader, set, dispatch);
-    if (shader->pipeline != device->bound)
-        device->call.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, shader->pipeline);
-    device->bound = shader->pipeline;
-    device->call.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, shader->layout, 0, 1, &set, 0, NULL);
-    if (f->push_bytes)
-        device->call.vkCmdPushConstants(commands, shader->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, f->push_bytes,
-                                        dispatch->push);
-    device->call.vkCmdDispatch(commands, dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]);
-    device->dispatches++;
+    adead_vk_record(device, shader->pipeline, shader->layout, set, dispatch->push, f->push_bytes, dispatch->groups);
     return ADEAD_OK;
 }
 
