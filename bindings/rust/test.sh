@@ -69,14 +69,17 @@ fi
 check fetch cargo fetch --locked
 offline="--locked --offline"
 
-# The tests one by one: "test NAME ... ok".
-cargo test $offline --release --workspace --no-fail-fast >"$log" 2>&1
+# The tests one by one: "test NAME ... ok". One that printed a line "SKIP: REASON" did not run what it is for.
+cargo test $offline --release --workspace --no-fail-fast -- --show-output >"$log" 2>&1
 status=$?
+awk '/^---- .* stdout ----$/ { name = $2 } /^SKIP: / { print name " " substr($0, 7) }' "$log" >"$log.skips"
 while read -r kind name rest; do
     [ "$kind" = test ] || continue
     case $name in result:) continue ;; esac
     # A documentation test's name is "src/x.rs - item (line 7)", the rest of it in $rest.
     case $rest in
+    "... ok") reason=$(sed -n "s|^$name ||p" "$log.skips")
+        if [ -n "$reason" ]; then skip "$name" "$reason"; else pass "$name"; fi ;;
     *"... ok") what=$(echo "$name $rest" | sed 's/ \.\.\. ok$//; s/ - compile fail//; s/[ :()]\{1,\}/_/g') && pass "$what" ;;
     *"... FAILED") what=$(echo "$name $rest" | sed 's/ \.\.\. FAILED$//; s/[ :()]\{1,\}/_/g') && fail "$what" "see below" ;;
     *"... ignored"*) skip "$name" "ignored" ;;

@@ -27,7 +27,7 @@ test "a shader adds" {
     defer testing.allocator.free(spirv);
     var runtime = adead.Runtime.init(.{ .backend = "vulkan" }) catch |e| {
         try testing.expectEqual(error.BackendUnavailable, e);
-        return error.SkipZigTest;
+        return @import("root").skip("there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers)");
     };
     defer runtime.deinit();
     var shader = try adead.Shader.init(runtime, spirv, null);

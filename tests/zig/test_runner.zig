@@ -7,6 +7,13 @@ const adead = @import("adead");
 
 const suite = "zig";
 
+/// For tests: `return @import("root").skip("there is no ...")`, with what is missing here.
+pub fn skip(reason: []const u8) error{SkipZigTest} {
+    skip_reason = reason;
+    return error.SkipZigTest;
+}
+var skip_reason: []const u8 = "";
+
 pub fn main(init: std.process.Init) !u8 {
     var buffer: [4096]u8 = undefined;
     var stdout = std.Io.File.stdout().writerStreaming(init.io, &buffer);
@@ -38,7 +45,7 @@ pub fn main(init: std.process.Init) !u8 {
             }
         } else |err| if (err == error.SkipZigTest) {
             skipped += 1;
-            try out.print("SKIP {s}.{s}: cannot run: this machine lacks what it needs\n", .{ suite, name });
+            try out.print("SKIP {s}.{s}: {s}\n", .{ suite, name, skip_reason });
         } else {
             failed += 1;
             try out.print("FAIL {s}.{s}: {t}; the library's last failure: {f}\n", .{ suite, name, err, adead.last_error() });

@@ -435,7 +435,8 @@ fn functions_of_a_library() {
         if let Err(error) = instance.allow_foreign("m!cos", None) {
             // A system without libffi says so.
             assert_eq!(error.code(), Code::FOREIGN_UNAVAILABLE);
-            return assert!(!cfg!(all(target_os = "linux", target_arch = "x86_64")) || error.message().contains("libffi"));
+            assert!(!cfg!(all(target_os = "linux", target_arch = "x86_64")) || error.message().contains("libffi"));
+            return println!("SKIP: there is no libffi here (Debian: apt-get install libffi8)");
         }
         let missing = instance.allow_foreign("m!*", None).unwrap_err();
         assert!(missing.message().contains("no_such_function"), "{missing}");
