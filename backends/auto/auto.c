@@ -49,7 +49,7 @@ static adead_status auto_probe(const char *variant, adead_backend_facts *facts, 
     adead_failure    why = {0};
     adead_status     status = adead_auto_read_rules(variant, &rules, &why);
     memset(facts, 0, sizeof *facts);
-    if (!status && !rules.named && !adead_auto_accelerator_possible())
+    if (!status && !variant && !adead_auto_accelerator_possible())
         status = adead_fail(&why, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
                             "there is no graphics processor here, so that automatic choice is the backend cpu");
     for (uint32_t i = 0; rules.named && i < rules.count && !status; i++)

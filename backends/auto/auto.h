@@ -12,7 +12,12 @@
 /* From so many bytes of its largest operand on an operation is worth a trip to an accelerator: 1,048,576 numbers of f32. */
 #define ADEAD_AUTO_LARGE ((uint64_t)4 << 20)
 
-enum { ADEAD_AUTO_PLACES = 4, ADEAD_AUTO_PROCESSOR = 0, ADEAD_AUTO_ANYWHERE = 255, ADEAD_AUTO_DECISIONS = 256 };
+enum {
+    ADEAD_AUTO_PLACES = ADEAD_DECISION_CANDIDATES,
+    ADEAD_AUTO_PROCESSOR = 0,
+    ADEAD_AUTO_ANYWHERE = 255,
+    ADEAD_AUTO_DECISIONS = 256
+};
 
 /* Where operations may run, as the user put it. */
 typedef struct adead_auto_rules {

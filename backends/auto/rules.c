@@ -59,7 +59,8 @@ static adead_status read_place(adead_auto_rules *rules, const char *item, size_t
 {
     uint8_t place = candidate(rules, item + equals + 1, length - equals - 1);
     bool    found = false;
-    if (place == ADEAD_AUTO_ANYWHERE) return refuse(item, length, "names no backend that operations can be sent to", failure);
+    if (place == ADEAD_AUTO_ANYWHERE)
+        return refuse(item, length, "names no backend that operations can be sent to", failure);
     for (unsigned kind = 0; kind < ADEAD_TENSOR_COUNT; kind++) {
         if (!(equals == 1 && item[0] == '*') && !is_named(item, equals, kinds[kind])) continue;
         rules->forced[kind] = place;

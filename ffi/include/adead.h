@@ -171,7 +171,8 @@ typedef struct adead_instance adead_instance;
 typedef struct adead_runtime_options {
     uint32_t    size;    /* sizeof(adead_runtime_options) */
     uint32_t    threads; /* threads a backend may use; 0: one per core. Never changes a bit. */
-    /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2". A named backend that is absent fails. */
+    /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2", or "auto:RULES" (docs/placement.md). A named backend that
+     * is absent fails. */
     const char *backend;
     /* Host memory. allocate returns zeroed memory aligned to 16 bytes, or NULL; release gets the same size. Both NULL: the
      * library's own, by calloc or from the system. */
@@ -433,6 +434,30 @@ typedef struct adead_profile_row {
 ADEAD_API int adead_instance_set_profile(adead_instance *instance, int on);
 /* Rows of the last profiled run in descending order of time, by index from 0. INVALID_ARGUMENT past the end. */
 ADEAD_API int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profile_row *row);
+
+enum { ADEAD_DECISION_BACKENDS = 4, ADEAD_DECISION_DIMS = 10 };
+
+/* Where the backend `auto` let operations of one kind and size run, and why. Strings live as long as the library. */
+typedef struct adead_decision_row {
+    uint32_t    size;      /* sizeof(adead_decision_row) */
+    uint32_t    reserved;  /* 0 */
+    const char *operation; /* "MATMUL" */
+    const char *dim_names; /* "m n k": what the first of dims are */
+    uint64_t    dims[ADEAD_DECISION_DIMS];
+    const char *backend, *reason;
+    uint64_t    count, nanoseconds; /* how often it ran, and how long in all, copies included */
+    /* The backends it could have run on (NULL: no more), and the nanoseconds each would take once, copies included, by the
+     * costs measured on this machine; below 0 where nothing was measured. */
+    const char *candidates[ADEAD_DECISION_BACKENDS];
+    double      predicted[ADEAD_DECISION_BACKENDS];
+} adead_decision_row;
+
+/* Keeps the decisions of later runs. It waits for each operation, so that its time is its own. Errors:
+ * BACKEND_UNSUPPORTED (the runtime's backend was named, and chooses nothing), NO_MEMORY. */
+ADEAD_API int adead_instance_set_explain(adead_instance *instance, int on);
+/* Decisions since then in the order in which they were first taken, by index from 0; at most 256. INVALID_ARGUMENT past
+ * the end. */
+ADEAD_API int adead_instance_decision(adead_instance *instance, uint32_t index, adead_decision_row *row);
 
 ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
 

@@ -34,8 +34,8 @@ typedef struct subject {
     bool                 slow; /* tests give it fewer large cases */
 } subject;
 
-/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all without Vulkan, which has runs of its
- * own. */
+/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all without Vulkan, which has runs of
+ * its own. */
 static inline const char *only_subject(void) { return getenv("ADEAD_TEST_SUBJECT"); }
 
 static inline bool is_wanted(const char *name)
@@ -195,21 +195,21 @@ typedef struct test_case {
 /* Bytes in and out of a memory, wherever it lies. */
 static inline void put_bytes(const subject *s, adead_memory *memory, uint64_t at, const void *data, uint64_t bytes)
 {
-    if (memory->host) memcpy((char *)memory->host + at, data, (size_t)bytes);
+    if (!s->backend->upload) memcpy((char *)memory->host + at, data, (size_t)bytes);
     else if (s->backend->upload(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
 }
 
 static inline void get_bytes(const subject *s, adead_memory *memory, uint64_t at, void *data, uint64_t bytes)
 {
-    if (memory->host) memcpy(data, (char *)memory->host + at, (size_t)bytes);
+    if (!s->backend->download) memcpy(data, (char *)memory->host + at, (size_t)bytes);
     else if (s->backend->download(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
 }
 
 /* Under AddressSanitizer the bytes around an operand may not be touched while the operation runs; ALL lifts that again. */
-static inline void fence(const adead_slice *slice, bool all)
+static inline void fence(const subject *s, const adead_slice *slice, bool all)
 {
 #if defined(__SANITIZE_ADDRESS__)
-    if (!slice->memory || !slice->memory->host) return;
+    if (!slice->memory || s->backend->upload) return;
     char *memory = slice->memory->host;
     if (all) __asan_unpoison_memory_region(memory, (size_t)slice->memory->bytes);
     else {
@@ -217,7 +217,7 @@ static inline void fence(const adead_slice *slice, bool all)
         __asan_unpoison_memory_region(memory + slice->offset, (size_t)slice->bytes);
     }
 #else
-    (void)slice, (void)all;
+    (void)s, (void)slice, (void)all;
 #endif
 }
 
@@ -260,7 +260,7 @@ static inline void place_operands(const subject *s, const test_case *test, adead
         put_bytes(s, memory[i], place + bytes, around, 64);
         if (i != written) {
             if (test->bytes[i]) put_bytes(s, memory[i], place, test->bytes[i], bytes);
-        } else if (memory[i]->host) memset((char *)memory[i]->host + place, 0xA5, (size_t)bytes);
+        } else if (!s->backend->upload) memset((char *)memory[i]->host + place, 0xA5, (size_t)bytes);
         else {
             for (uint64_t at = 0; at < bytes; at += sizeof around)
                 put_bytes(s, memory[i], place + at, around, adead_min_u64(sizeof around, bytes - at));
@@ -282,10 +282,10 @@ static inline adead_status run_case(const subject *s, const test_case *test, uin
         exit(1);
     }
     place_operands(s, test, &op, memory);
-    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(&op.operands[i], false);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(s, &op.operands[i], false);
     adead_status status = s->backend->run(s->device, &op, &failure);
     if (status == ADEAD_OK && s->backend->sync) status = s->backend->sync(s->device, &failure);
-    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(&op.operands[i], true);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(s, &op.operands[i], true);
     get_bytes(s, op.operands[written].memory, op.operands[written].offset - 64, result, op.operands[written].bytes + 128);
     for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) {
         if (!memory[i]) continue;
