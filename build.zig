@@ -883,8 +883,8 @@ pub const Tests = struct {
         run.addFileArg(exe);
     }
 
-    /// The backend vulkan, on whatever device there is (Mesa's, in software, will do): all operations; and a
-    /// sample of them under the validation layer, as on a device with memory of its own.
+    /// The backend vulkan, on whatever device there is (Mesa's, in software, will do): all operations; a sample of them
+    /// under the validation layer, as on a device with memory of its own; and a sample here and on the processor at random.
     fn addVulkan(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
         const sources = [_][]const u8{
@@ -893,11 +893,14 @@ pub const Tests = struct {
             "tests/conformance/test_vectors.c",
             "tests/unit/test_user_shaders.c",
         };
-        for ([_][]const u8{ "vulkan", "validated" }) |how| {
-            for (sources) |source| {
+        for ([_][]const u8{ "vulkan", "validated", "placed" }) |how| {
+            const placed = std.mem.eql(u8, how, "placed");
+            for (sources[0..if (placed) 1 else sources.len]) |source| {
                 const name = b.fmt("{s}@{s}", .{ suiteName(source), how });
                 if (!t.wanted("vulkan", name)) continue;
-                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=vulkan" });
+                const subject = if (placed) "auto:vulkan,random=1" else "vulkan";
+                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), b.fmt("--env=ADEAD_TEST_SUBJECT={s}", .{subject}) });
+                if (placed) run.addArg("--env=ADEAD_TEST_SAMPLE=3");
                 if (std.mem.eql(u8, how, "validated"))
                     run.addArgs(&.{
                         "--env=ADEAD_VULKAN_VALIDATION=1",

@@ -27,7 +27,8 @@ static void dims_text(const adead_decision_row *row, char *text, size_t size)
 static void explain_text(adead_instance *instance)
 {
     adead_decision_row row;
-    fprintf(stderr, "%-8s %10s %12s  %-44s %s\n", "where", "times", "us each", "operation", "why; what it would take elsewhere");
+    fprintf(stderr, "%-8s %10s %12s  %-44s %s\n", "where", "times", "us each", "operation",
+            "why; what it would take elsewhere");
     for (uint32_t i = 0; next_row(instance, i, &row); i++) {
         char operation[160], dims[128];
         dims_text(&row, dims, sizeof dims);

@@ -16,8 +16,8 @@ int adead_instance_set_explain(adead_instance *instance, int on)
     ADEAD_FAILURE_NONE(failure);
     if (!backend->explain) {
         if (!on) return ADEAD_OK;
-        adead_fail(&failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "there is nothing to explain: everything runs on %s",
-                   backend->name);
+        adead_fail(&failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET,
+                   "there is nothing to explain: everything runs on %s", backend->name);
         adead_hint(&failure, "a runtime of the backend \"auto:cpu\" chooses between all there are");
         return adead_error_publish(ADEAD_BACKEND_UNSUPPORTED, &failure);
     }

@@ -9,7 +9,7 @@
 
 #include "vm/backend.h"
 
-/* From so many bytes of its largest operand on an operation is worth a trip to an accelerator: 1,048,576 numbers of f32. */
+/* From so many bytes of its largest operand on an operation is worth a trip to an accelerator: 1,048,576 f32 numbers. */
 #define ADEAD_AUTO_LARGE ((uint64_t)4 << 20)
 
 enum {
@@ -23,15 +23,15 @@ enum {
 typedef struct adead_auto_rules {
     const adead_backend *candidates[ADEAD_AUTO_PLACES]; /* [0] is the processor's */
     uint32_t             count;
-    bool                 named;                      /* the candidates were named: absence is an error, software is no flaw */
+    bool                 named;                      /* the candidates were: absence is an error, software no flaw */
     uint8_t              forced[ADEAD_TENSOR_COUNT]; /* a candidate, or ADEAD_AUTO_ANYWHERE */
     bool                 random;                     /* any candidate, by a sequence that begins with `seed` */
     uint64_t             seed;
 } adead_auto_rules;
 
 /* What is read is what follows "auto:", a list with commas: "vulkan" (a backend that may be taken, beside the processor),
- * "matmul=vulkan" (an operation's place), "*=vulkan" (every operation's), "random=7". NULL: automatic in all. Errors:
- * BACKEND_UNAVAILABLE with what is wrong. */
+ * "softmax=vulkan" (an operation's place), "matmul*=vulkan" (of all whose names begin so), "random=7". NULL: no rules.
+ * Of two rules for an operation the later one holds. Errors: BACKEND_UNAVAILABLE with what is wrong. */
 adead_status adead_auto_read_rules(const char *variant, adead_auto_rules *rules, adead_failure *failure);
 
 /* Could there be an accelerator? Says yes where it is not known; opens nothing. */

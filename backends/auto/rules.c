@@ -22,15 +22,15 @@ static const char *const kinds[ADEAD_TENSOR_COUNT] = {
 #undef TENSOR
 };
 
-/* Is the text of that length the name, but for lower case? */
+/* Is the text of that length the name, but for lower case? With a * at its end, how the name begins. */
 static bool is_named(const char *text, size_t length, const char *name)
 {
     size_t i = 0;
     for (; i < length && name[i]; i++) {
         char c = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
-        if (c != text[i]) return false;
+        if (c != text[i]) break;
     }
-    return i == length && !name[i];
+    return (i == length && !name[i]) || (i + 1 == length && text[i] == '*');
 }
 
 /* The candidate's number, which is made if there is room; ADEAD_AUTO_ANYWHERE if not, or if it is no backend to choose. */
@@ -50,7 +50,8 @@ static adead_status refuse(const char *item, size_t length, const char *what, ad
 {
     adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "\"%.*s\", after auto:, %s",
                (int)adead_min_u64(length, 60), item, what);
-    adead_hint(failure, "a backend's name (vulkan), an operation's place (matmul=vulkan, *=cpu), or random=NUMBER");
+    adead_hint(failure, "a backend's name (vulkan), an operation's place (softmax=vulkan, matmul*=vulkan, *=cpu), or "
+                        "random=NUMBER");
     return ADEAD_BACKEND_UNAVAILABLE;
 }
 
@@ -62,7 +63,7 @@ static adead_status read_place(adead_auto_rules *rules, const char *item, size_t
     if (place == ADEAD_AUTO_ANYWHERE)
         return refuse(item, length, "names no backend that operations can be sent to", failure);
     for (unsigned kind = 0; kind < ADEAD_TENSOR_COUNT; kind++) {
-        if (!(equals == 1 && item[0] == '*') && !is_named(item, equals, kinds[kind])) continue;
+        if (!is_named(item, equals, kinds[kind])) continue;
         rules->forced[kind] = place;
         found = true;
     }
