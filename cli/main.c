@@ -20,7 +20,8 @@ static int automatic_name(cli *c, char *room, size_t size, const char **name)
     const char *backend = argument(&c->args, OPTION_BACKEND), *rule;
     bool        automatic = !backend || strcmp(backend, "auto") == 0;
     if (!automatic && strncmp(backend, "auto:", 5) != 0)
-        return cli_usage(c, "--place and --explain are about automatic choice, and --backend %s leaves none", backend);
+        return cli_usage(c, "--backend %s leaves no choice to %s", backend,
+                         c->args.command == COMMAND_TUNE ? "measure for" : "place or explain");
     size_t used = (size_t)snprintf(room, size, "%s", automatic ? "auto:cpu" : backend);
     for (int i = 0; used < size && (rule = argument_at(&c->args, OPTION_PLACE, i)); i++)
         used += (size_t)snprintf(room + used, size - used, ",%s", rule);
@@ -34,7 +35,7 @@ static int backend_name(cli *c, char *room, size_t size, const char **name)
 {
     const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
     *name = backend;
-    if (argument(&c->args, OPTION_PLACE) || argument(&c->args, OPTION_EXPLAIN))
+    if (argument(&c->args, OPTION_PLACE) || argument(&c->args, OPTION_EXPLAIN) || c->args.command == COMMAND_TUNE)
         return device ? cli_usage(c, "--device %s: automatic choice takes the best devices", device)
                       : automatic_name(c, room, size, name);
     if (!device) return ADEAD_OK;

@@ -96,6 +96,14 @@ typedef struct adead_decision {
     } candidates[ADEAD_DECISION_CANDIDATES]; /* backend NULL: no more of them */
 } adead_decision;
 
+/* What a backend was found to do on this machine: nanoseconds to start an operation and wait for it; multiplications and
+ * additions, elements, and bytes copied, each a nanosecond (0: nothing is copied). */
+typedef struct adead_tune_line {
+    const char *backend;
+    double      start, product, product_i8, function, array, upload, download;
+} adead_tune_line;
+typedef void adead_tune_report(void *context, const adead_tune_line *line);
+
 /* c[m,n] = a[m,k] b[k,n], dense arrays in the host's memory that were checked, on the calling thread. False: the product is
  * not small, and nothing was done. */
 typedef bool adead_small_product(const float *a, const float *b, float *c, uint32_t m, uint32_t n, uint32_t k);
@@ -165,6 +173,9 @@ typedef struct adead_backend {
      * by index from 0; NULL past the end. It waits for each operation then, so that its time is its own. */
     adead_status (*explain)(adead_device *device, bool on, adead_failure *failure);
     const adead_decision *(*decision)(adead_device *device, uint32_t index);
+    /* Optional, with those (NULL: there is nothing to measure). Measures what operations cost on each of the backends it
+     * chooses between, for some seconds, and keeps it for later processes. */
+    adead_status (*tune)(adead_device *device, adead_tune_report *report, void *context, adead_failure *failure);
 
     /* Optional, all or none (NULL: users' own shaders cannot run here). Takes a SPIR-V module of untrusted bytes and says
      * what it needs; `entry` is the name of its entry point. Errors: BAD_SHADER with the offset in the module, NO_MEMORY,

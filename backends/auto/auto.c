@@ -1,9 +1,10 @@
 /* The backend `auto`: each operation where it should run, and buffers wherever the last one left them. All places give the
  * same bits, so this is a matter of time alone.
  *
- * The rule, as long as nothing is known of this machine: what has an operand that is on an accelerator alone runs there;
+ * The rule, as long as nothing was measured on this machine: what has an operand that is on an accelerator alone runs there;
  * else what has an operand of 4 MiB or more runs on the first accelerator there is, CUDA before Vulkan; else the processor
- * does it. Software that plays a graphics processor is not taken unless it is named.
+ * does it. Where costs were measured (costs.c), an operation runs where it takes the least time, copies included. Software
+ * that plays a graphics processor is not taken unless it is named.
  *
  * Accelerators are opened when the first operation is worth it.
  */
@@ -40,6 +41,7 @@ static adead_status look(adead_auto *device, adead_failure *failure)
     device->looked = true;
     for (uint32_t i = 1; i < device->rules.count && !status; i++)
         status = open_place(device, device->rules.candidates[i], failure);
+    if (!status && device->place_count > 1) adead_auto_load_costs(device);
     return status;
 }
 
@@ -84,8 +86,11 @@ static adead_status auto_open(const adead_device_options *options, adead_device 
     if (!device) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for the device of backend auto");
     *device = (adead_auto){.host = options->host, .threads = options->threads, .rules = rules, .random = rules.seed};
     device->plain = !rules.random;
-    for (unsigned kind = 0; kind < ADEAD_TENSOR_COUNT; kind++)
+    for (unsigned kind = 0; kind < ADEAD_TENSOR_COUNT; kind++) {
+        device->small[kind] = ADEAD_AUTO_LARGE;
         if (rules.forced[kind] != ADEAD_AUTO_ANYWHERE) device->plain = false;
+    }
+    device->quick = device->plain;
     status = open_place(device, rules.candidates[ADEAD_AUTO_PROCESSOR], failure);
     if (!status && rules.named) status = look(device, failure);
     if (status) auto_close((adead_device *)device);
@@ -113,14 +118,32 @@ static void auto_describe(adead_device *opaque, adead_backend_facts *facts)
 
 /* ---- Choice ---- */
 
-/* Everything at hand on the processor, and small. */
-static bool is_small(const adead_tensor_op *op)
+static uint32_t operands_of(adead_tensor_kind kind)
 {
-    for (unsigned i = 0; i < ADEAD_TENSOR_OPERANDS; i++) {
-        const adead_slice *slice = &op->operands[i];
-        if (slice->memory && (!slice->memory->host || slice->bytes >= ADEAD_AUTO_LARGE)) return false;
-    }
-    return true;
+    static const uint8_t counts[ADEAD_TENSOR_COUNT] = {
+#define IN(type, extent) +1
+#define SAME(type, extent) +1
+#define BIAS(type, extent) +1
+#define OUT(type, extent) +1
+#define TENSOR(name, dims, scalars, work, flops, formula, operands) 0 operands,
+#include "vm/tensor.def"
+#undef TENSOR
+#undef OUT
+#undef BIAS
+#undef SAME
+#undef IN
+    };
+    return counts[kind];
+}
+
+/* Where everything is at hand on the processor, and small: what the operation writes. Else NULL. */
+static const adead_slice *small_result(const adead_auto *device, const adead_tensor_op *op)
+{
+    uint64_t           small = device->small[op->kind];
+    const adead_slice *end = op->operands + operands_of(op->kind);
+    for (const adead_slice *slice = op->operands; slice < end; slice++)
+        if (slice->memory && (!slice->memory->host || slice->bytes >= small)) return NULL;
+    return end - 1;
 }
 
 /* A sequence that looks random, one number an operation. */
@@ -144,6 +167,19 @@ static uint32_t elsewhere(const adead_auto *device, const adead_tensor_op *op)
     return ADEAD_AUTO_PROCESSOR;
 }
 
+/* The place with the least predicted time; false: not all costs are known. */
+static bool cheapest(const adead_auto *device, const adead_tensor_op *op, uint32_t *place)
+{
+    double least = -1;
+    if (device->place_count == 1) return false;
+    for (uint32_t p = 0; p < device->place_count; p++) {
+        double time = device->places[p].lost ? -1 : adead_auto_predict(device, p, op, operands_of(op->kind));
+        if (time < 0 && !device->places[p].lost) return false;
+        if (time >= 0 && (least < 0 || time < least)) least = time, *place = p;
+    }
+    return least >= 0;
+}
+
 /* Where an operation is to run; *must: nowhere else. */
 static adead_status choose(adead_auto *device, const adead_tensor_op *op, uint32_t *place, bool *must, const char **why,
                            adead_failure *failure)
@@ -161,11 +197,15 @@ static adead_status choose(adead_auto *device, const adead_tensor_op *op, uint32
                           device->places[*place].backend->name);
     }
     *why = "small";
-    if (is_small(op)) return ADEAD_OK;
+    if (small_result(device, op)) return ADEAD_OK;
+    if (!device->looked) look(device, NULL);
+    if (cheapest(device, op, place)) {
+        *why = "it takes the least time";
+        return ADEAD_OK;
+    }
     *place = elsewhere(device, op);
     *why = "an operand is there";
     if (*place != ADEAD_AUTO_PROCESSOR) return ADEAD_OK;
-    if (!device->looked) look(device, NULL);
     *why = "no accelerator is here";
     for (*place = 1; *place < device->place_count; ++*place) {
         *why = "large";
@@ -177,24 +217,6 @@ static adead_status choose(adead_auto *device, const adead_tensor_op *op, uint32
 }
 
 /* ---- Operations ---- */
-
-static uint32_t operands_of(adead_tensor_kind kind)
-{
-    static const uint8_t counts[ADEAD_TENSOR_COUNT] = {
-#define IN(type, extent) +1
-#define SAME(type, extent) +1
-#define BIAS(type, extent) +1
-#define OUT(type, extent) +1
-#define TENSOR(name, dims, scalars, work, flops, formula, operands) 0 operands,
-#include "vm/tensor.def"
-#undef TENSOR
-#undef OUT
-#undef BIAS
-#undef SAME
-#undef IN
-    };
-    return counts[kind];
-}
 
 /* Runs it at a place: brings what it reads there, and leaves there what it writes. */
 static adead_status run_at(adead_auto *device, uint32_t place, const adead_tensor_op *given, adead_failure *failure)
@@ -252,7 +274,8 @@ static adead_status sync_place(adead_auto *device, uint32_t place, adead_failure
 }
 
 /* The record of decisions for this kind and size at that place; NULL: there is no room for another. */
-static adead_decision *record_of(adead_auto *device, const adead_tensor_op *op, const char *chosen, const char *why)
+static adead_decision *record_of(adead_auto *device, const adead_tensor_op *op, const char *chosen, const char *why,
+                                 const double predicted[ADEAD_AUTO_PLACES])
 {
     for (uint32_t i = 0; i < device->decision_count; i++) {
         adead_decision *d = &device->decisions[i];
@@ -265,7 +288,7 @@ static adead_decision *record_of(adead_auto *device, const adead_tensor_op *op, 
     memcpy(d->dims, op->dims, sizeof d->dims);
     for (uint32_t p = 0; p < device->place_count; p++) {
         d->candidates[p].backend = device->places[p].backend->name;
-        d->candidates[p].nanoseconds = -1;
+        d->candidates[p].nanoseconds = predicted[p];
     }
     return d;
 }
@@ -273,25 +296,16 @@ static adead_decision *record_of(adead_auto *device, const adead_tensor_op *op, 
 static adead_status run_explained(adead_auto *device, const adead_tensor_op *op, adead_failure *failure)
 {
     const char  *chosen = "", *why = "";
+    double       predicted[ADEAD_AUTO_PLACES] = {-1, -1, -1, -1};
+    for (uint32_t p = 0; p < device->place_count; p++)
+        predicted[p] = adead_auto_predict(device, p, op, operands_of(op->kind));
     uint64_t     since = adead_clock_ns();
     adead_status status = run_somewhere(device, op, &chosen, &why, failure);
     if (!status) status = sync_place(device, device->last, failure);
     if (status) return status;
-    adead_decision *d = record_of(device, op, chosen, why);
+    adead_decision *d = record_of(device, op, chosen, why, predicted);
     if (d) d->count++, d->nanoseconds += adead_clock_ns() - since;
     return ADEAD_OK;
-}
-
-/* On the processor, where everything is. */
-static adead_status run_small(adead_auto *device, const adead_tensor_op *op, adead_failure *failure)
-{
-    const adead_auto_place *processor = &device->places[ADEAD_AUTO_PROCESSOR];
-    adead_status            status = processor->backend->run(processor->device, op, failure);
-    if (ADEAD_LIKELY(device->place_count == 1)) return status;
-    const adead_slice *written = &op->operands[operands_of(op->kind) - 1];
-    adead_auto_memory *memory = written->memory ? adead_auto_memory_of(device, written->memory) : NULL;
-    if (memory) adead_auto_written(memory, ADEAD_AUTO_PROCESSOR);
-    return status;
 }
 
 static adead_status auto_run(adead_device *opaque, const adead_tensor_op *op, adead_failure *failure)
@@ -299,12 +313,16 @@ static adead_status auto_run(adead_device *opaque, const adead_tensor_op *op, ad
     adead_auto *device = (adead_auto *)opaque;
     if (op->kind >= ADEAD_TENSOR_COUNT)
         return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "there is no operation %d", (int)op->kind);
-    if (device->decisions) return run_explained(device, op, failure);
-    if (ADEAD_UNLIKELY(!device->plain || !is_small(op))) {
-        const char *chosen, *why;
-        return run_somewhere(device, op, &chosen, &why, failure);
+    const adead_slice *written = device->quick ? small_result(device, op) : NULL;
+    if (ADEAD_LIKELY(written)) {
+        const adead_auto_place *processor = &device->places[ADEAD_AUTO_PROCESSOR];
+        adead_auto_memory      *memory = written->memory ? adead_auto_memory_of(device, written->memory) : NULL;
+        if (memory) adead_auto_written(memory, ADEAD_AUTO_PROCESSOR);
+        return processor->backend->run(processor->device, op, failure);
     }
-    return run_small(device, op, failure);
+    if (device->decisions) return run_explained(device, op, failure);
+    const char *chosen, *why;
+    return run_somewhere(device, op, &chosen, &why, failure);
 }
 
 static adead_status auto_sync(adead_device *opaque, adead_failure *failure)
@@ -324,9 +342,11 @@ static adead_status auto_explain(adead_device *opaque, bool on, adead_failure *f
     if (!on) {
         device->host.release(device->host.context, device->decisions, bytes);
         device->decisions = NULL;
+        device->quick = device->plain;
         return ADEAD_OK;
     }
     device->decisions = device->host.allocate(device->host.context, bytes);
+    device->quick = device->plain && !device->decisions;
     if (device->decisions) return ADEAD_OK;
     return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory to keep decisions");
 }
@@ -335,6 +355,13 @@ static const adead_decision *auto_decision(adead_device *opaque, uint32_t index)
 {
     const adead_auto *device = (const adead_auto *)opaque;
     return index < device->decision_count ? &device->decisions[index] : NULL;
+}
+
+static adead_status auto_tune(adead_device *opaque, adead_tune_report *report, void *context, adead_failure *failure)
+{
+    adead_auto  *device = (adead_auto *)opaque;
+    adead_status status = device->looked ? ADEAD_OK : look(device, failure);
+    return status ? status : adead_auto_tune(device, report, context, failure);
 }
 
 /* ---- The table ---- */
@@ -386,4 +413,5 @@ const adead_backend adead_backend_auto = {
     .small_product = auto_small_product,
     .explain = auto_explain,
     .decision = auto_decision,
+    .tune = auto_tune,
 };

@@ -1,5 +1,6 @@
 /* The backend `auto`: the places where it lets operations run, and how it chooses between them. auto.c fills the backend
- * table and runs operations; rules.c reads what the user asks for; residency.c keeps a buffer's copies.
+ * table and runs operations; rules.c reads what the user asks for; residency.c keeps a buffer's copies; costs.c measures
+ * what operations cost.
  *
  * A *place* is an open device of another backend; the first is the processor, which is always there. A buffer has one value
  * and, of the places, those that have a valid copy of it. Since all places give the same bits, no choice changes a result.
@@ -43,14 +44,32 @@ typedef struct adead_auto_place {
     bool                 lost; /* it failed: nothing is sent there again */
 } adead_auto_place;
 
+/* Operations that cost alike, and what they cost at a place, in nanoseconds: to start one, for each step of its work, and
+ * for each byte copied there and back. */
+typedef enum adead_auto_class {
+    ADEAD_AUTO_PRODUCTS,
+    ADEAD_AUTO_PRODUCTS_I8,
+    ADEAD_AUTO_FUNCTIONS,
+    ADEAD_AUTO_ARRAYS,
+    ADEAD_AUTO_CLASSES
+} adead_auto_class;
+
+typedef struct adead_auto_costs {
+    uint64_t known; /* 1 or 0 */
+    double   start, step[ADEAD_AUTO_CLASSES], upload, download;
+} adead_auto_costs;
+
 typedef struct adead_auto {
     adead_host       host;
     uint32_t         threads;
     adead_auto_rules rules;
     adead_auto_place places[ADEAD_AUTO_PLACES]; /* open ones */
+    adead_auto_costs costs[ADEAD_AUTO_PLACES];
     uint32_t         place_count;
+    uint64_t         small[ADEAD_TENSOR_COUNT]; /* with less in each operand nothing but the processor is thought of */
     bool             looked;    /* for accelerators, where none was named */
     bool             plain;     /* no rule but size */
+    bool             quick;     /* and nobody asks */
     uint64_t         random;
     uint32_t         last;      /* where the last operation ran */
     adead_decision  *decisions; /* NULL: nobody asked */
@@ -79,5 +98,14 @@ adead_status adead_auto_bring(adead_auto *device, adead_auto_memory *memory, uin
                               adead_failure *failure);
 /* An operation wrote it there: other copies are no longer valid. */
 void adead_auto_written(adead_auto_memory *memory, uint32_t place);
+
+/* ---- costs.c ---- */
+
+/* Takes what an earlier process measured, if it was on this processor and these devices. */
+void adead_auto_load_costs(adead_auto *device);
+/* The time of an operation of so many operands at a place, copies included; below 0: not known. */
+double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op, uint32_t operands);
+/* Measures all places, for some seconds, tells of each, and keeps it. */
+adead_status adead_auto_tune(adead_auto *device, adead_tune_report *report, void *context, adead_failure *failure);
 
 #endif

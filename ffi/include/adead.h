@@ -459,6 +459,22 @@ ADEAD_API int adead_instance_set_explain(adead_instance *instance, int on);
  * the end. */
 ADEAD_API int adead_instance_decision(adead_instance *instance, uint32_t index, adead_decision_row *row);
 
+/* What a backend was found to do on this machine. */
+typedef struct adead_tune_row {
+    uint32_t    size;    /* sizeof(adead_tune_row), by the library */
+    uint32_t    reserved;
+    const char *backend; /* lives as long as the library */
+    double      start;   /* nanoseconds to start a small operation and wait for it */
+    double      product, product_i8; /* GFLOP/s, and 10^9 integer operations a second, of large products */
+    double      function, array;     /* 10^9 elements a second of gelu, and of an addition */
+    double      upload, download;    /* GB/s; 0: nothing is copied */
+} adead_tune_row;
+
+/* Measures for some seconds what operations cost on each backend that the runtime chooses between, calls `report` (may be
+ * NULL) for each, and keeps the numbers for later runtimes on this machine. Never needed: without it a rule decides. Errors:
+ * BACKEND_UNSUPPORTED (the runtime's backend was named, and chooses nothing), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_tune(adead_runtime *runtime, void (*report)(void *context, const adead_tune_row *row), void *context);
+
 ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
 
 /* ---- Operations on arrays -------------------------------------------------------------------------------------------- */

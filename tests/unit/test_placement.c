@@ -3,8 +3,12 @@
  * told to.
  */
 #include "backends/auto/auto.h"
+#include "backends/device_cache.h"
 #include "tests/harness/test.h"
 #include "vm/base/base.h"
+
+#include <dirent.h>
+#include <unistd.h>
 
 /* ---- An accelerator ---- */
 
@@ -351,6 +355,114 @@ static void the_processor_steps_in(void)
         }
 }
 
+/* With costs known, an operation runs where it takes the least time, copies included. */
+static void costs_decide(void)
+{
+    enum { LARGE = 1 << 20 };
+    adead_auto   *device = open_auto("ref");
+    adead_memory *a = memory_of(device, 4 * LARGE), *b = memory_of(device, 4 * LARGE);
+    for (uint32_t p = 0; p < 2; p++) {
+        device->costs[p] = (adead_auto_costs){.known = 1, .start = p ? 1000 : 10, .upload = 0.1, .download = 0.2};
+        for (int k = 0; k < ADEAD_AUTO_CLASSES; k++) device->costs[p].step[k] = p ? 0.01 : 0.2;
+    }
+    adead_tensor_op relu = {.kind = ADEAD_TENSOR_RELU, .dims = {LARGE}, .operands = {{a, 0, 4 * LARGE}, {b, 0, 4 * LARGE}}};
+    CHECK(adead_auto_predict(device, 0, &relu, 2) == 10 + 0.2 * LARGE);
+    CHECK(adead_auto_predict(device, 1, &relu, 2) == 1000 + 0.01 * LARGE + 0.1 * (4.0 * LARGE));
+    CHECK_EQ(run(device, ADEAD_TENSOR_RELU, LARGE, a, b, NULL), ADEAD_OK); /* copying it takes longer than doing it */
+    CHECK_EQ(mock.calls, 0);
+    device->costs[1].upload = 0.01;
+    CHECK_EQ(run(device, ADEAD_TENSOR_RELU, LARGE, a, b, NULL), ADEAD_OK);
+    CHECK_EQ(mock.runs, 1);
+    relu.operands[0].memory = b; /* which is on the accelerator alone now */
+    relu.operands[1].memory = a;
+    CHECK(adead_auto_predict(device, 0, &relu, 2) == 10 + 0.2 * LARGE + 0.2 * (4.0 * LARGE));
+    CHECK(adead_auto_predict(device, 1, &relu, 2) == 1000 + 0.01 * LARGE);
+    device->costs[1].download = 0; /* so that it is worth while to have it back for a few elements */
+    CHECK_EQ(run(device, ADEAD_TENSOR_RELU, 64, b, a, NULL), ADEAD_OK);
+    CHECK_EQ(mock.runs, 1);
+    CHECK_EQ(mock.downloads, 1);
+    device->costs[1].known = 0; /* without all of them the rule holds */
+    CHECK_EQ(run(device, ADEAD_TENSOR_RELU, LARGE, a, b, NULL), ADEAD_OK);
+    CHECK_EQ(mock.runs, 2);
+    CHECK(adead_auto_predict(device, 1, &relu, 2) < 0);
+    chooser()->free((adead_device *)device, a);
+    chooser()->free((adead_device *)device, b);
+    close_auto(device);
+}
+
+static void count_lines(void *context, const adead_tune_line *line)
+{
+    bool good = line->start > 0 && line->product > 0 && line->product_i8 > 0 && line->function > 0 && line->array > 0;
+    *(int *)context += good ? 1 : 100;
+}
+
+/* The only file of costs in a folder. */
+static void file_of_costs(const char *folder, char *name, size_t size)
+{
+    DIR *dir = opendir(folder);
+    name[0] = '\0';
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (strncmp(entry->d_name, "tune-", 5) == 0) snprintf(name, size, "%s", entry->d_name);
+    if (dir) closedir(dir);
+}
+
+static bool knows_costs(void)
+{
+    adead_auto *device = open_auto("ref");
+    bool        known = device->costs[0].known || device->costs[1].known;
+    close_auto(device);
+    return known;
+}
+
+/* What was measured is there for the next device; what cannot have been measured is not believed. */
+static void costs_are_kept(void)
+{
+    char folder[] = "/tmp/adead-placement-XXXXXX", name[256], path[512];
+    int  lines = 0;
+    CHECK(mkdtemp(folder));
+    CHECK_EQ(setenv("ADEAD_CACHE_DIR", folder, 1), 0);
+    CHECK(!knows_costs());
+    adead_auto *device = open_auto("ref");
+    CHECK_EQ(chooser()->tune((adead_device *)device, count_lines, &lines, NULL), ADEAD_OK);
+    CHECK_EQ(lines, 2);
+    CHECK(device->costs[0].upload == 0 && device->costs[1].upload > 0 && device->costs[1].download > 0);
+    adead_auto_costs measured = device->costs[0];
+    close_auto(device);
+    CHECK(knows_costs());
+    device = open_auto("ref");
+    CHECK(memcmp(&device->costs[0], &measured, sizeof measured) == 0);
+    close_auto(device);
+    file_of_costs(folder, name, sizeof name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    size_t   size = 0;
+    uint8_t *bytes = adead_cache_take(&adead_host_default, name, &size), *changed = malloc(size);
+    CHECK(bytes && changed);
+    for (size_t at = 0; at + 8 <= size; at += 8) { /* each number of it one that is none */
+        static const double wrong[] = {-1, 1e300, 0.0 / 0.0};
+        for (unsigned w = 0; w < ADEAD_COUNT(wrong); w++) {
+            memcpy(changed, bytes, size);
+            memcpy(changed + at, &wrong[w], 8);
+            adead_cache_store(name, changed, size);
+            device = open_auto("ref");
+            for (int p = 0; p < 2; p++)
+                for (int k = 0; device->costs[p].known && k < ADEAD_AUTO_CLASSES; k++)
+                    CHECK(device->costs[p].step[k] > 0 && device->costs[p].step[k] < 1e9, "at %d", (int)at);
+            close_auto(device);
+        }
+    }
+    adead_cache_store(name, bytes, size - 1);
+    CHECK(!knows_costs());
+    adead_cache_store(name, bytes, size);
+    CHECK(knows_costs());
+    CHECK_EQ(truncate(path, 100), 0);
+    CHECK(!knows_costs());
+    CHECK_EQ(remove(path), 0);
+    CHECK(!knows_costs());
+    CHECK_EQ(rmdir(folder), 0);
+    adead_host_default.release(adead_host_default.context, bytes, size);
+    free(changed);
+}
+
 /* Memory of the host's as operands: linear memory, arrays of the caller. */
 static void the_hosts_memory(void)
 {
@@ -367,4 +479,4 @@ static void the_hosts_memory(void)
 }
 
 TEST_MAIN("placement", T(rules) T(choices) T(no_placement_changes_a_bit) T(every_call_fails_once)
-                       T(the_processor_steps_in) T(the_hosts_memory))
+                       T(the_processor_steps_in) T(costs_decide) T(costs_are_kept) T(the_hosts_memory))

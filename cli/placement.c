@@ -1,5 +1,8 @@
-/* `adead run --explain`: where automatic choice let each operation run, and why; as text on stderr or in the document. */
+/* `adead run --explain`: where automatic choice let each operation run, and why; as text on stderr or in the document. And
+ * `adead tune`: measuring what it chooses by.
+ */
 #include "cli.h"
+#include "progress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,4 +85,49 @@ void cli_explain(cli *c, adead_instance *instance)
 {
     if (c->json) explain_json(c, instance);
     else explain_text(instance);
+}
+
+/* ---- tune ---- */
+
+static void report(void *context, const adead_tune_row *row)
+{
+    cli    *c = context;
+    buffer *b = &c->document;
+    json_open(b, NULL, '{');
+    json_string(b, "backend", row->backend);
+    json_number(b, "start_nanoseconds", row->start);
+    json_number(b, "product_gflops", row->product);
+    json_number(b, "product_i8_gops", row->product_i8);
+    json_number(b, "function_gelements", row->function);
+    json_number(b, "array_gelements", row->array);
+    if (row->upload > 0) json_number(b, "upload_gbytes", row->upload);
+    if (row->download > 0) json_number(b, "download_gbytes", row->download);
+    json_close(b, '}');
+    if (c->json) return;
+    progress_clear();
+    cli_print(c, "%-8s %10.2f %12.1f %12.1f %12.2f %12.2f", row->backend, row->start * 1e-3, row->product, row->product_i8,
+              row->function, row->array);
+    if (row->upload > 0) cli_print(c, " %10.2f %10.2f", row->upload, row->download);
+    cli_print(c, "\n");
+    cli_flush_stdout(c);
+}
+
+int command_tune(cli *c)
+{
+    adead_runtime *runtime;
+    int            status = cli_open_runtime(c, &runtime);
+    if (status != ADEAD_OK) return status;
+    json_open(&c->document, NULL, '{');
+    json_string(&c->document, "command", "tune");
+    json_open(&c->document, "backends", '[');
+    if (!c->json)
+        cli_print(c, "%-8s %10s %12s %12s %12s %12s %10s %10s\n%-8s %10s %12s %12s %12s %12s %10s %10s\n", "", "start",
+                  "matmul", "matmul_i8", "gelu", "add", "upload", "download", "backend", "us", "GFLOP/s", "Gop/s",
+                  "Gelement/s", "Gelement/s", "GB/s", "GB/s");
+    cli_flush_stdout(c);
+    status = adead_tune(runtime, report, c);
+    if (status != ADEAD_OK) cli_fail_library(c, NULL);
+    json_close(&c->document, ']');
+    adead_runtime_destroy(runtime);
+    return status;
 }

@@ -1,4 +1,4 @@
-/* What automatic choice decided: adead_instance_set_explain and the rows it leaves. */
+/* What automatic choice decided, and measuring what it decides by: adead_instance_set_explain, adead_tune. */
 #include "internal.h"
 
 #include "vm/tensor.h"
@@ -44,4 +44,39 @@ int adead_instance_decision(adead_instance *instance, uint32_t index, adead_deci
     }
     memcpy(row, &full, room);
     return ADEAD_OK;
+}
+
+/* ---- Measuring ---- */
+
+typedef struct listener { void (*report)(void *context, const adead_tune_row *row); void *context; } listener;
+
+static void pass_on(void *context, const adead_tune_line *line)
+{
+    const listener *to = context;
+    adead_tune_row  row = {.size = sizeof row, .backend = line->backend, .start = line->start, .product = line->product,
+                           .product_i8 = line->product_i8, .function = line->function, .array = line->array,
+                           .upload = line->upload, .download = line->download};
+    if (to->report) to->report(to->context, &row);
+}
+
+int adead_tune(adead_runtime *runtime, void (*report)(void *context, const adead_tune_row *row), void *context)
+{
+    if (!runtime) return adead_error_null("adead_tune", "runtime");
+    ADEAD_FAILURE_NONE(failure);
+    if (!runtime->backend->tune) {
+        adead_fail(&failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "there is nothing to choose: everything runs on %s",
+                   runtime->backend->name);
+        adead_hint(&failure, "a runtime of the backend \"auto:cpu\" chooses between all there are");
+        return adead_error_publish(ADEAD_BACKEND_UNSUPPORTED, &failure);
+    }
+    listener      to = {report, context};
+    adead_device *device, *reference_device;
+    adead_fpenv   fpenv = adead_fpenv_enter();
+    adead_status  status = adead_runtime_open(runtime, 0, &device, &reference_device, &failure);
+    if (status == ADEAD_OK) {
+        status = runtime->backend->tune(device, pass_on, &to, &failure);
+        adead_runtime_close(runtime, device, reference_device);
+    }
+    adead_fpenv_leave(fpenv);
+    return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }
