@@ -560,6 +560,32 @@ typedef struct adead_operation {
  * on error. */
 ADEAD_API int adead_compute(adead_runtime *runtime, const adead_operation *operation);
 
+/* ---- Pipelines ------------------------------------------------------------------------------------------------------- */
+/* Chains of operations on the rows of an f32 matrix, built once with their weights, then run on any number of rows. The
+ * weights and what passes from step to step stay in the device's memory. What can be one operation is one; the bits are
+ * those of the steps one after the other. A pipeline is used by one thread at a time. A step that cannot be added leaves the
+ * pipeline as it was. */
+
+typedef struct adead_pipeline adead_pipeline;
+
+enum { ADEAD_PIPELINE_SEPARATE = 1 }; /* every step by itself, for comparisons */
+
+/* Of rows with `columns` numbers. Errors: INVALID_ARGUMENT, NO_MEMORY, and those of opening the runtime's backend. */
+ADEAD_API int  adead_pipeline_create(adead_runtime *runtime, uint64_t columns, uint32_t flags, adead_pipeline **pipeline);
+ADEAD_API void adead_pipeline_destroy(adead_pipeline *pipeline);
+/* How many numbers a row of the result has, with the steps there are. */
+ADEAD_API uint64_t adead_pipeline_columns(const adead_pipeline *pipeline);
+/* rows = rows weights + bias. weights[now, columns], or [columns, now] with ADEAD_FLAG_TRANSPOSE_B, and bias[columns] (NULL:
+ * none) are copied. Errors, as of all steps: INVALID_ARGUMENT, NO_MEMORY, TOO_LARGE (more than 1024), BACKEND_FAILED. */
+ADEAD_API int adead_pipeline_matmul(adead_pipeline *pipeline, const float *weights, uint64_t columns, const float *bias,
+                                    uint32_t flags);
+/* Each row normalised, times gamma[now], plus beta[now]; both are copied. */
+ADEAD_API int adead_pipeline_layernorm(adead_pipeline *pipeline, const float *gamma, const float *beta, float epsilon);
+/* An operation on each number (ADEAD_COMPUTE_RELU to _ERF, or _SCALE by `scalar`), or ADEAD_COMPUTE_SOFTMAX of each row. */
+ADEAD_API int adead_pipeline_map(adead_pipeline *pipeline, uint32_t opcode, float scalar);
+/* y[rows, adead_pipeline_columns] of x[rows, columns]. Errors: OVERLAP (x and y share memory), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_pipeline_run(adead_pipeline *pipeline, const float *x, uint64_t rows, float *y);
+
 /* ---- The simple calls ----------------------------------------------------------------------------------------------- */
 /* One process-wide runtime. Calls before adead_init, or after adead_shutdown, fail with INVALID_STATE. All arrays are
  * f32, row-major, and may not overlap unless stated. Safe from several threads. */
