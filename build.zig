@@ -43,13 +43,25 @@ const machine_folders = [_]Folder{
     .{ .path = "hex" },
     .{ .path = "vm" },
 };
-/// What of the machine is compiled for speed; the rest (readers, assembler, verifier, ...) for size, unless in Debug.
+/// What is compiled for size, unless in Debug: the machine (readers, assembler, verifier, ...), the public interface, and what
+/// backends do to get others to compute.
+const cold_folders = [_][]const u8{ "opcodes", "vm", "alloc", "hex", "ffi", "backends/auto", "backends/cuda", "backends/vulkan" };
+/// What of those is compiled for speed, because every operation or instruction goes through it.
 const hot_files = [_][]const u8{
     "vm/threaded.c",
     "vm/switched.c",
     "vm/base/sha256.c",
     "vm/base/softfloat.c",
     "alloc/block.c",
+    "ffi/compute.c",
+    "ffi/devices.c",
+    "ffi/instance.c",
+    "ffi/foreign.c",
+    "ffi/libffi.c",
+    "ffi/record.c",
+    "ffi/simple.c",
+    "backends/auto/auto.c",
+    "backends/vulkan/commands.c",
 };
 const upper_folders = [_]Folder{
     .{ .path = "backends", .recursive = true },
@@ -254,8 +266,8 @@ fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Modu
 
 fn isCold(source: []const u8) bool {
     for (hot_files) |hot| if (std.mem.eql(u8, source, hot)) return false;
-    for (machine_folders) |folder| {
-        if (std.mem.startsWith(u8, source, folder.path) and source[folder.path.len] == '/') return true;
+    for (cold_folders) |folder| {
+        if (std.mem.startsWith(u8, source, folder) and source[folder.len] == '/') return true;
     }
     return false;
 }
