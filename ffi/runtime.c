@@ -181,7 +181,7 @@ void adead_runtime_destroy(adead_runtime *runtime)
 adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device,
                                 adead_device **reference_device, adead_failure *failure)
 {
-    adead_device_options options = {runtime->host, 1, NULL};
+    adead_device_options options = {.host = runtime->host, .threads = 1};
     *device = *reference_device = NULL;
     adead_status status = runtime->reference->open(&options, reference_device, failure);
     if (status != ADEAD_OK) return status;
@@ -224,7 +224,7 @@ static int describe_backend(const adead_backend *backend, const char *variant, u
     adead_fpenv  fpenv = adead_fpenv_enter();
     adead_status status = backend->probe(variant, &facts, &failure);
     if (status == ADEAD_OK) {
-        adead_device_options options = {adead_host_default, threads, variant};
+        adead_device_options options = {.host = adead_host_default, .threads = threads, .variant = variant};
         adead_device        *device = NULL;
         status = backend->open(&options, &device, &failure);
         if (status == ADEAD_OK) {

@@ -25,13 +25,18 @@ typedef struct adead_vk_report {
     adead_vk_finding findings[ADEAD_VK_FINDINGS_MAX];
 } adead_vk_report;
 
-/* Probes the device, or looks up how that went, and chooses its paths. BACKEND_FAILED if it does not conform. */
-adead_status adead_vk_attest(adead_vk *device, adead_failure *failure);
+/* Probes the device, or looks up how that went, tells it (options->probed), and chooses its paths. BACKEND_FAILED if it does
+ * not conform. */
+adead_status adead_vk_attest(adead_vk *device, const adead_device_options *options, adead_failure *failure);
 /* Probes it anyhow. `lie` is what the probe's shader is to compute as inexact devices do (0: nothing), which must come out:
  * for tests. */
 adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_report *report, adead_failure *failure);
 
-/* "fma"; "wide". */
+/* What adead_vk_attest does with the device's report. */
+void         adead_vk_attest_tell(const adead_vk_report *report, bool stored, const adead_device_options *options);
+adead_status adead_vk_attest_settle(adead_vk *device, adead_failure *failure);
+
+/* "fma"; "f64". */
 const char *adead_vk_probe_name(uint32_t what);
 const char *adead_vk_path_name(uint32_t path);
 
