@@ -66,6 +66,9 @@ enum {
 
 typedef struct adead_device adead_device;
 
+/* A probe tells at most so many lines. */
+enum { ADEAD_PROBE_ENTRIES_MAX = 64 };
+
 /* One line of what a probe compared with the reference: an operation by one of the paths on which the device computes it. */
 typedef struct adead_probe_entry {
     const char *operation, *path; /* "fma"; "native", "f64", "integers": they live as long as the library */
@@ -90,6 +93,9 @@ typedef struct adead_backend_facts {
     char reason[256];   /* why unavailable, or why this variant was chosen */
     bool available;
     bool attested;      /* the probe compared its results with the reference and found none different */
+    /* Of `describe`: bytes that the device's memory may hold for this process before the driver overcommits, and what it
+     * holds of them; 0: it does not say. */
+    uint64_t memory_budget, memory_used;
 } adead_backend_facts;
 
 /* c[m,n] = a[m,k] b[k,n], dense arrays in the host's memory that were checked, on the calling thread. False: the product is

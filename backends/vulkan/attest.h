@@ -17,7 +17,7 @@ typedef struct adead_vk_finding {
     uint32_t cases, mismatches; /* of functions, whose results are compared as a whole, either none or all differ */
 } adead_vk_finding;
 
-enum { ADEAD_VK_FINDINGS_MAX = 40 };
+enum { ADEAD_VK_FINDINGS_MAX = 40 }; /* of the ADEAD_PROBE_ENTRIES_MAX that may be told */
 
 typedef struct adead_vk_report {
     uint32_t         count, conforms;
