@@ -11,7 +11,7 @@ enum { CASES = ADEAD_PROBE_CASES, SPECIALS = 24 };
 
 /* ---- What is probed ---- */
 
-const adead_probe_subject adead_probe_subjects[] = {
+const adead_probe_subject adead_probe_subjects[ADEAD_PROBE_SUBJECTS] = {
     {ADEAD_PROBE_ADD, "add", 0},
     {ADEAD_PROBE_SUB, "sub", 0},
     {ADEAD_PROBE_MUL, "mul", 0},
@@ -35,8 +35,6 @@ const adead_probe_subject adead_probe_subjects[] = {
     {ADEAD_PROBE_GELU, "gelu", 0xB172A5B12FDCC963},
     {ADEAD_PROBE_GELU_TANH, "gelu_tanh", 0x8F24900E756E8AC9},
 };
-
-const unsigned adead_probe_subject_count = ADEAD_COUNT(adead_probe_subjects);
 
 const adead_probe_subject *adead_probe_subject_of(uint32_t what)
 {

@@ -39,14 +39,13 @@ typedef struct adead_probe_subject {
     uint64_t    digest; /* the first 8 bytes of the SHA-256 of a function's results, those of ref: unit/test_backends.c */
 } adead_probe_subject;
 
+enum { ADEAD_PROBE_SUBJECTS = 22, ADEAD_PROBE_CASES = 8192 };
+
 /* In an order in which what comes later is computed with what comes before. */
-extern const adead_probe_subject adead_probe_subjects[];
-extern const unsigned            adead_probe_subject_count;
+extern const adead_probe_subject adead_probe_subjects[ADEAD_PROBE_SUBJECTS];
 /* NULL if there is none of that number. */
 const adead_probe_subject *adead_probe_subject_of(uint32_t what);
 const char                *adead_probe_name(uint32_t what); /* "fma" */
-
-enum { ADEAD_PROBE_CASES = 8192 };
 
 /* ADEAD_PROBE_CASES words each. */
 void adead_probe_inputs(uint32_t what, uint32_t *a, uint32_t *b, uint32_t *c);

@@ -33,11 +33,13 @@ const char *adead_cu_probe_name(uint32_t what)
     return adead_probe_name(what);
 }
 
-static uint32_t line_count(void) { return adead_probe_subject_count + (uint32_t)ADEAD_COUNT(own); }
+enum { LINES = ADEAD_PROBE_SUBJECTS + ADEAD_COUNT(own) };
+
+_Static_assert(LINES <= ADEAD_CU_FINDINGS_MAX, "there is room for every line of the table");
 
 static uint32_t line_what(uint32_t line)
 {
-    return line < adead_probe_subject_count ? adead_probe_subjects[line].what : own[line - adead_probe_subject_count].what;
+    return line < ADEAD_PROBE_SUBJECTS ? adead_probe_subjects[line].what : own[line - ADEAD_PROBE_SUBJECTS].what;
 }
 
 /* ---- The probe ---- */
@@ -200,7 +202,7 @@ static adead_status run_probe(const probe *p, adead_cu_report *report)
 {
     adead_status status = ADEAD_OK;
     bool         exact = true;
-    for (uint32_t i = 0; i < line_count() && exact && !status; i++) {
+    for (uint32_t i = 0; i < LINES && exact && !status; i++) {
         adead_cu_finding *f = &report->findings[report->count++];
         f->what = line_what(i);
         status = f->what == ADEAD_CU_PROBED_SOFTMAX ? try_softmax(p, f)
@@ -233,8 +235,8 @@ adead_status adead_cu_attest_anew(adead_cu *device, adead_cu_report *report, ade
 /* A report from the disk is taken only if it could be one. */
 static bool makes_sense(const adead_cu_report *r)
 {
-    bool sense = r->conforms == 1 && r->count == line_count();
-    for (uint32_t i = 0; i < line_count() && sense; i++)
+    bool sense = r->conforms == 1 && r->count == LINES;
+    for (uint32_t i = 0; i < LINES && sense; i++)
         sense = r->findings[i].what == line_what(i) && r->findings[i].cases > 0 && r->findings[i].mismatches == 0;
     return sense;
 }
@@ -248,6 +250,16 @@ static void file_name(const adead_cu *device, char file[256])
              device->driver->version, (unsigned)device->physical->capability, uuid);
 }
 
+static void tell(const adead_cu_report *report, bool stored, const adead_device_options *options)
+{
+    for (uint32_t i = 0; i < report->count && options->probed; i++) {
+        const adead_cu_finding *f = &report->findings[i];
+        adead_probe_entry       entry = {.operation = adead_cu_probe_name(f->what), .path = "native", .cases = f->cases,
+                                         .mismatches = f->mismatches, .taken = f->mismatches == 0, .stored = stored};
+        options->probed(options->probed_context, &entry);
+    }
+}
+
 adead_status adead_cu_attest(adead_cu *device, const adead_device_options *options, adead_failure *failure)
 {
     adead_cu_report *report = &device->report;
@@ -259,7 +271,7 @@ adead_status adead_cu_attest(adead_cu *device, const adead_device_options *optio
         if (status) return status;
         if (report->conforms) adead_cache_store(file, report, sizeof *report);
     }
-    (void)options;
+    tell(report, stored, options);
     if (report->conforms) return ADEAD_OK;
     const adead_cu_finding *last = &report->findings[report->count - 1];
     adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET,

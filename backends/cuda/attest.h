@@ -28,7 +28,7 @@ typedef struct adead_cu_report {
 
 struct adead_cu;
 
-/* Probes the device, or looks up how that went. BACKEND_FAILED if it does not conform. */
+/* Probes the device, or looks up how that went, and tells it (options->probed). BACKEND_FAILED if it does not conform. */
 adead_status adead_cu_attest(struct adead_cu *device, const adead_device_options *options, adead_failure *failure);
 /* Probes it anyhow. */
 adead_status adead_cu_attest_anew(struct adead_cu *device, adead_cu_report *report, adead_failure *failure);

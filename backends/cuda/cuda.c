@@ -196,6 +196,32 @@ static adead_status cuda_sync(adead_device *opaque, adead_failure *failure)
     return status;
 }
 
+/* ---- Time ---- */
+
+static bool cuda_set_timed(adead_device *opaque, bool on)
+{
+    adead_cu *device = (adead_cu *)opaque;
+    device->timed = false;
+    if (!on || adead_cu_enter(device, NULL) != ADEAD_OK) return false;
+    const adead_cu_driver *driver = device->driver;
+    bool made = (device->from || driver->cuEventCreate(&device->from, 0) == 0) &&
+                (device->to || driver->cuEventCreate(&device->to, 0) == 0);
+    adead_cu_leave(device);
+    device->begun = false;
+    return device->timed = made;
+}
+
+static uint64_t cuda_last_duration(adead_device *opaque)
+{
+    adead_cu *device = (adead_cu *)opaque;
+    float     milliseconds = 0.0f;
+    if (!device->begun || adead_cu_enter(device, NULL) != ADEAD_OK) return 0;
+    device->begun = false;
+    bool measured = device->driver->cuEventElapsedTime(&milliseconds, device->from, device->to) == 0;
+    adead_cu_leave(device);
+    return measured ? (uint64_t)((double)milliseconds * 1e6) : 0;
+}
+
 const adead_backend adead_backend_cuda = {
     .interface = ADEAD_BACKEND_INTERFACE,
     .size = sizeof(adead_backend),
@@ -211,4 +237,6 @@ const adead_backend adead_backend_cuda = {
     .run = cuda_run,
     .sync = cuda_sync,
     .describe = cuda_describe,
+    .set_timed = cuda_set_timed,
+    .last_duration = cuda_last_duration,
 };

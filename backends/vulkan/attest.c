@@ -16,6 +16,8 @@ _Static_assert(PROBE_FMA == (int)ADEAD_PROBE_FMA && PROBE_TO_INT == (int)ADEAD_P
                    FUNCTION_SIGMOID == (int)ADEAD_PROBE_SIGMOID && FUNCTION_ERF == (int)ADEAD_PROBE_ERF,
                "the shaders' numbers are those of the cases");
 
+_Static_assert(ADEAD_PROBE_SUBJECTS + 4 <= ADEAD_VK_FINDINGS_MAX, "there is room for every line of the table");
+
 const char *adead_vk_path_name(uint32_t path)
 {
     return path == ADEAD_VK_NATIVE ? "native" : path == ADEAD_VK_WIDE ? "f64" : "integers";
@@ -89,7 +91,7 @@ static adead_status run_probe(probe *p, adead_failure *failure)
         adead_status status = adead_vk_scratch(p->device, 4 * CASES, &p->ranges[i], failure);
         if (status) return status;
     }
-    for (unsigned i = 0; i < adead_probe_subject_count && exact; i++) {
+    for (unsigned i = 0; i < ADEAD_PROBE_SUBJECTS && exact; i++) {
         adead_status status = try_subject(p, &adead_probe_subjects[i], &exact, failure);
         if (status) return status;
     }
@@ -113,23 +115,49 @@ adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_repor
     return status;
 }
 
-/* A report from the disk is taken only if it could be one. */
-static bool makes_sense(const adead_vk *device, const adead_vk_report *r)
+/* The path that is tried after that one; the same where there is no other. */
+static uint32_t next_path(const adead_vk *device, uint32_t what, uint32_t path)
 {
-    return r->count >= adead_probe_subject_count && r->count <= ADEAD_VK_FINDINGS_MAX && r->conforms == 1 &&
-           r->fma <= ADEAD_VK_INTEGERS && (r->fma != ADEAD_VK_WIDE || device->float64) &&
-           (r->div == ADEAD_VK_NATIVE || r->div == ADEAD_VK_INTEGERS) &&
-           (r->sqrt == ADEAD_VK_NATIVE || r->sqrt == ADEAD_VK_INTEGERS);
+    if (what != PROBE_FMA && what != PROBE_DIV && what != PROBE_SQRT) return path;
+    return what == PROBE_FMA && path == ADEAD_VK_NATIVE && device->float64 ? ADEAD_VK_WIDE : ADEAD_VK_INTEGERS;
 }
 
-adead_status adead_vk_attest(adead_vk *device, adead_failure *failure)
+/* A report from the disk is taken only if it could be one: every subject in turn, by paths that differ and then one that
+ * does not, which is the one chosen. */
+static bool makes_sense(const adead_vk *device, const adead_vk_report *r)
 {
-    adead_vk_report *report = &device->report;
-    if (!adead_vk_cache_load(device, "probe", report, sizeof *report) || !makes_sense(device, report)) {
-        adead_status status = adead_vk_attest_anew(device, 0, report, failure);
-        if (status) return status;
-        if (report->conforms) adead_vk_cache_store(device, "probe", report, sizeof *report);
+    uint32_t at = 0;
+    if (r->conforms != 1 || r->count > ADEAD_VK_FINDINGS_MAX) return false;
+    for (unsigned i = 0; i < ADEAD_PROBE_SUBJECTS; i++) {
+        uint32_t what = adead_probe_subjects[i].what, path = ADEAD_VK_NATIVE;
+        for (;; path = next_path(device, what, path)) {
+            if (at == r->count) return false;
+            const adead_vk_finding *f = &r->findings[at++];
+            if (f->what != what || f->path != path || f->cases != CASES || f->mismatches > CASES) return false;
+            if (f->mismatches == 0) break;
+            if (next_path(device, what, path) == path) return false;
+        }
+        const uint32_t *chosen = what == PROBE_FMA ? &r->fma : what == PROBE_DIV ? &r->div
+                               : what == PROBE_SQRT ? &r->sqrt : &path;
+        if (*chosen != path) return false;
     }
+    return at == r->count;
+}
+
+void adead_vk_attest_tell(const adead_vk_report *report, bool stored, const adead_device_options *options)
+{
+    for (uint32_t i = 0; i < report->count && options->probed; i++) {
+        const adead_vk_finding *f = &report->findings[i];
+        adead_probe_entry       entry = {.operation = adead_probe_name(f->what), .path = adead_vk_path_name(f->path),
+                                         .cases = f->cases, .mismatches = f->mismatches, .taken = f->mismatches == 0,
+                                         .stored = stored};
+        options->probed(options->probed_context, &entry);
+    }
+}
+
+adead_status adead_vk_attest_settle(adead_vk *device, adead_failure *failure)
+{
+    const adead_vk_report *report = &device->report;
     device->facts.fma = (adead_vk_path)report->fma;
     device->facts.div = (adead_vk_path)report->div;
     device->facts.sqrt = (adead_vk_path)report->sqrt;
@@ -141,4 +169,17 @@ adead_status adead_vk_attest(adead_vk *device, adead_failure *failure)
                adead_vk_path_name(last->path));
     adead_hint(failure, "its results would not have the bits that adead promises; use another backend");
     return ADEAD_BACKEND_FAILED;
+}
+
+adead_status adead_vk_attest(adead_vk *device, const adead_device_options *options, adead_failure *failure)
+{
+    adead_vk_report *report = &device->report;
+    bool             stored = adead_vk_cache_load(device, "probe", report, sizeof *report) && makes_sense(device, report);
+    if (!stored) {
+        adead_status status = adead_vk_attest_anew(device, 0, report, failure);
+        if (status) return status;
+        if (report->conforms) adead_vk_cache_store(device, "probe", report, sizeof *report);
+    }
+    adead_vk_attest_tell(report, stored, options);
+    return adead_vk_attest_settle(device, failure);
 }
