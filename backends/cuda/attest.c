@@ -35,7 +35,7 @@ const char *adead_cu_probe_name(uint32_t what)
 
 enum { LINES = ADEAD_PROBE_SUBJECTS + ADEAD_COUNT(own) };
 
-_Static_assert(LINES <= ADEAD_CU_FINDINGS_MAX, "there is room for every line of the table");
+_Static_assert((int)LINES <= (int)ADEAD_CU_FINDINGS_MAX, "there is room for every line of the table");
 
 static uint32_t line_what(uint32_t line)
 {

@@ -71,8 +71,10 @@ static void cuda_describe(adead_device *opaque, adead_backend_facts *facts)
     const adead_cu *device = (adead_cu *)opaque;
     fill_facts(device->physical, 1 + adead_cu_split_count(device), facts);
     facts->attested = true; /* an open device is one that passed */
-    int used = snprintf(facts->reason, sizeof facts->reason, "by the probe: all arithmetic is the device's own; driver %d.%d",
-                        device->driver->version / 1000, device->driver->version % 1000 / 10);
+    int version = device->driver->version;
+    int used = snprintf(facts->reason, sizeof facts->reason,
+                        "by the probe: all arithmetic is the device's own; driver %d.%d", version / 1000,
+                        version % 1000 / 10);
     if (device->compile_ns)
         snprintf(facts->reason + used, sizeof facts->reason - (size_t)used, "; it compiled kernels for %.2f s",
                  (double)device->compile_ns / 1e9);

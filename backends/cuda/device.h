@@ -1,5 +1,5 @@
-/* The CUDA backend's own vocabulary: an open device, its memory, and how work is given to it. cuda.c fills the backend table;
- * loader.c opens the driver; device.c opens a device; memory.c divides its memory; stream.c launches kernels and copies
+/* The CUDA backend's own vocabulary: an open device, its memory, and how work is given to it. cuda.c fills the backend
+ * table; loader.c opens the driver; device.c opens a device; memory.c divides its memory; stream.c launches kernels and copies
  * bytes; operations.c turns tensor operations into launches; split.c divides them among several devices; attest.c proves
  * the device's arithmetic. The kernels are in kernels/, packed in ptx.c.
  *

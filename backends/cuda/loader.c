@@ -81,7 +81,7 @@ static adead_cu_result describe(const adead_cu_driver *d, int number, adead_cu_p
     if (p->capability < ADEAD_CU_CAPABILITY_LEAST)
         snprintf(p->lacking, sizeof p->lacking, "compute capability 7.5, having %d.%d", major, minor);
     else if (mode == ADEAD_CU_MODE_PROHIBITED)
-        snprintf(p->lacking, sizeof p->lacking, "permission: its compute mode is \"prohibited\" (nvidia-smi -c 0 changes it)");
+        snprintf(p->lacking, sizeof p->lacking, "permission: its compute mode is prohibited (nvidia-smi -c 0 changes it)");
     else if (strncmp(p->name, software_name, sizeof software_name - 1) == 0 && !software_allowed())
         snprintf(p->lacking, sizeof p->lacking, "hardware: it is for tests, which set ADEAD_CUDA_SOFTWARE=1");
     return result;

@@ -73,7 +73,7 @@ typedef struct adead_cu_uuid { uint8_t bytes[16]; } adead_cu_uuid;
     CALL(cuModuleLoadDataEx, (adead_cu_module *module, const void *image, unsigned count, int *options, void **values)) \
     CALL(cuModuleUnload, (adead_cu_module module))                                                                    \
     CALL(cuModuleGetFunction, (adead_cu_function *function, adead_cu_module module, const char *name))                \
-    CALL(cuLaunchKernel, (adead_cu_function function, unsigned x, unsigned y, unsigned z, unsigned block_x,           \
+    CALL(cuLaunchKernel, (adead_cu_function function, unsigned x, unsigned y, unsigned z, unsigned block_x,             \
                           unsigned block_y, unsigned block_z, unsigned shared, adead_cu_stream stream, void **parameters, \
                           void **extra))
 

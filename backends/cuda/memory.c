@@ -3,8 +3,8 @@
 
 #include "vm/base/base.h"
 
-/* A block that is free as a whole is kept, unless it is larger than KEPT_BYTES, until memory is short. Addresses are multiples
- * of 256, as the driver's own. */
+/* A block that is free as a whole is kept, unless it is larger than KEPT_BYTES, until memory is short. Addresses are
+ * multiples of 256, as the driver's own. */
 enum { BLOCK_BYTES = 32 << 20, KEPT_BYTES = 128 << 20, ALIGNMENT = 256, RESERVED_PART = 64 };
 
 static adead_status no_memory(adead_failure *failure, uint64_t bytes)

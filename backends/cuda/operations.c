@@ -396,8 +396,9 @@ static adead_status run_attention(const work *w)
     uint64_t         rows = rows_at_once(seq, 4 * seq);
     uint64_t         fit = SCRATCH_LIMIT / adead_max_u64(4 * seq * rows, 1);
     uint64_t         together = rows < seq ? 1 : adead_max_u64(adead_min_u64(fit, heads), 1);
+    float            scale = 1.0f / sqrtf((float)dim);
     adead_cu_product first = {.n = seq, .k = dim, .a_row = columns, .a_step = 1, .b_column = columns, .b_step = 1,
-                              .c_row = seq, .a_batch = dim, .b_batch = dim, .scalar = adead_f32_bits(1.0f / sqrtf((float)dim)),
+                              .c_row = seq, .a_batch = dim, .b_batch = dim, .scalar = adead_f32_bits(scale),
                               .flags = ADEAD_CU_SCALED | (w->op->flags & ADEAD_CAUSAL ? ADEAD_CU_CAUSAL : 0)};
     adead_cu_product second = {.n = dim, .k = seq, .a_row = seq, .a_step = 1, .b_column = 1, .b_step = columns,
                                .c_row = columns, .b_batch = dim, .c_batch = dim};

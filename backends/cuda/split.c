@@ -111,7 +111,8 @@ static void drop(adead_cu_split *s, other *o, mirror **link)
 
 /* A part of the first device's memory as the other one has it; copied if it has not, or has another version. The other
  * device's context is current. */
-static adead_status mirror_of(adead_cu *device, other *o, const adead_slice *slice, adead_slice *copy, adead_failure *failure)
+static adead_status mirror_of(adead_cu *device, other *o, const adead_slice *slice, adead_slice *copy,
+                              adead_failure *failure)
 {
     adead_cu_split        *s = device->split;
     const adead_cu_memory *memory = (const adead_cu_memory *)slice->memory;
