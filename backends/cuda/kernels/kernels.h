@@ -13,10 +13,12 @@
 /* TEXT(name, from): one PTX module, for devices of compute capability `from` (75, 80) and above. Of the texts that have a
  * kernel the last one listed that the device can run is to be taken: those of 80 hold faster twins, with the same argument,
  * threads and grid. Loaded when first needed: a text is compiled by the driver. */
-#define ADEAD_CU_TEXTS(TEXT)                                                                                       \
-    TEXT(functions, 75) TEXT(pairs, 75) TEXT(halves, 75) TEXT(quantized, 75) TEXT(rows, 75) TEXT(moves, 75)        \
-    TEXT(probe, 75) TEXT(thin_f32, 75) TEXT(thin_f16, 75) TEXT(thin_bf16, 75) TEXT(sums, 75) TEXT(product_f32, 75) \
-    TEXT(product_f16, 75) TEXT(product_bf16, 75) TEXT(product_i8, 75) TEXT(product_f32_80, 80) TEXT(product_i8_80, 80)
+#define ADEAD_CU_TEXTS(TEXT)                                                                                        \
+    TEXT(functions, 75) TEXT(pairs, 75) TEXT(halves, 75) TEXT(quantized, 75) TEXT(rows, 75) TEXT(moves, 75)         \
+    TEXT(probe, 75) TEXT(product_f32_128, 75) TEXT(product_f16_128, 75) TEXT(product_bf16_128, 75)                  \
+    TEXT(product_f32_128_80, 80) TEXT(product_f32_64, 75) TEXT(product_f16_64, 75) TEXT(product_bf16_64, 75)        \
+    TEXT(product_f32_64_80, 80) TEXT(thin_f32, 75) TEXT(thin_f16, 75) TEXT(thin_bf16, 75) TEXT(sums, 75)            \
+    TEXT(pack_i8, 75) TEXT(product_i8, 75) TEXT(product_i8_80, 80)
 
 /* KERNEL(name, argument struct adead_cu_ARGUMENT, threads of a block). */
 #define ADEAD_CU_KERNELS(KERNEL)                                                                                    \
@@ -32,9 +34,9 @@
     KERNEL(rows_max, rows, 128) KERNEL(rows_argmax, rows, 128) KERNEL(rows_quantize_scale, rows, 128)               \
     KERNEL(transpose, transpose, 256) KERNEL(embedding, embedding, 256) KERNEL(check_ids, check_ids, 256)           \
     KERNEL(probe, probe, 128)                                                                                       \
-    KERNEL(product_f32_128, product, 256) KERNEL(product_f32_64, product, 128)                                      \
-    KERNEL(product_f16_128, product, 256) KERNEL(product_f16_64, product, 128)                                      \
-    KERNEL(product_bf16_128, product, 256) KERNEL(product_bf16_64, product, 128)                                    \
+    KERNEL(product_f32_128, product, 256) KERNEL(product_f32_64, product, 64)                                      \
+    KERNEL(product_f16_128, product, 256) KERNEL(product_f16_64, product, 64)                                      \
+    KERNEL(product_bf16_128, product, 256) KERNEL(product_bf16_64, product, 64)                                    \
     KERNEL(thin_f32_1, product, 256) KERNEL(thin_f32_4, product, 256) KERNEL(thin_f32_8, product, 256)              \
     KERNEL(thin_f16_1, product, 256) KERNEL(thin_f16_4, product, 256) KERNEL(thin_f16_8, product, 256)              \
     KERNEL(thin_bf16_1, product, 256) KERNEL(thin_bf16_4, product, 256) KERNEL(thin_bf16_8, product, 256)           \
