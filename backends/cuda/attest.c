@@ -176,7 +176,7 @@ static adead_status try_product(const probe *p, adead_cu_finding *f)
     return status;
 }
 
-const uint64_t adead_cu_probe_softmax_digest = 0;
+const uint64_t adead_cu_probe_softmax_digest = 0x8BAF9AC86CFD01A6;
 
 void adead_cu_probe_softmax(uint32_t *words)
 {

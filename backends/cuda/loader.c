@@ -103,9 +103,10 @@ static uint32_t choose_numbers(const adead_cu_driver *driver, const adead_choice
                                const adead_cu_physical **chosen, adead_failure *failure)
 {
     uint32_t count = 0;
-    for (const char *at = wanted; *at; at += *at == '+') {
+    for (const char *at = wanted, *next; at; at = next) {
         char   one[8];
         size_t length = strcspn(at, "+");
+        next = at[length] ? at + length + 1 : NULL;
         snprintf(one, sizeof one, "%.*s", (int)adead_min_u64(length, 7), at);
         uint32_t number = adead_choose("CUDA", list, driver->count, one, failure);
         if (number == UINT32_MAX) return 0;
@@ -116,7 +117,6 @@ static uint32_t choose_numbers(const adead_cu_driver *driver, const adead_choice
             return 0;
         }
         chosen[count++] = &driver->physical[number];
-        at += length;
     }
     return count;
 }
@@ -161,21 +161,23 @@ static void *open_library(void)
     return NULL;
 }
 
+static adead_status too_old(int version)
+{
+    adead_fail(&shared.failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
+               "the CUDA driver is too old: it is of version %d.%d, and %d.%d or later is needed", version / 1000,
+               version % 1000 / 10, ADEAD_CU_VERSION_LEAST / 1000, ADEAD_CU_VERSION_LEAST % 1000 / 10);
+    adead_hint(&shared.failure, "install a newer driver from NVIDIA");
+    return ADEAD_BACKEND_UNAVAILABLE;
+}
+
 static adead_status make_driver(adead_cu_driver *driver)
 {
     void *library = open_library();
     if (!library) return ADEAD_BACKEND_UNAVAILABLE;
     void *symbol = adead_library_symbol(library, "cuDriverGetVersion"); /* before what an old one lacks */
     if (symbol) memcpy(&driver->cuDriverGetVersion, &symbol, sizeof symbol);
-    int known = symbol && driver->cuDriverGetVersion(&driver->version) == 0;
-    if (known && driver->version < ADEAD_CU_VERSION_LEAST) {
-        adead_fail(&shared.failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
-                   "the CUDA driver is too old: it is of version %d.%d, and %d.%d or later is needed",
-                   driver->version / 1000, driver->version % 1000 / 10, ADEAD_CU_VERSION_LEAST / 1000,
-                   ADEAD_CU_VERSION_LEAST % 1000 / 10);
-        adead_hint(&shared.failure, "install a newer driver from NVIDIA");
-        return ADEAD_BACKEND_UNAVAILABLE;
-    }
+    bool known = symbol && driver->cuDriverGetVersion(&driver->version) == 0;
+    if (known && driver->version < ADEAD_CU_VERSION_LEAST) return too_old(driver->version);
 #define CALL(name, parameters)                                                                   \
     symbol = adead_library_symbol(library, #name);                                               \
     if (!symbol) return unavailable("the CUDA driver's library has no function", #name);         \
@@ -188,8 +190,9 @@ static adead_status make_driver(adead_cu_driver *driver)
         return unavailable("the CUDA driver's library is not of the version of the system's part of it",
                            "restart the machine, or install both anew");
     if (result) return broken("be initialised", result);
-    if (!known) return broken("say its version", driver->cuDriverGetVersion(&driver->version));
-    return list_devices(driver);
+    result = driver->cuDriverGetVersion(&driver->version);
+    if (result) return broken("say its version", result);
+    return driver->version < ADEAD_CU_VERSION_LEAST ? too_old(driver->version) : list_devices(driver);
 }
 
 const adead_cu_driver *adead_cu_driver_get(adead_failure *failure)

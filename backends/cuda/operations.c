@@ -237,9 +237,10 @@ static adead_status run_thin(const work *w, const adead_cu_product *given, uint6
     uint64_t        blocks = parts(g.n, THIN_COLUMNS), wanted = 2 * w->device->physical->multiprocessors;
     uint64_t        most = adead_min_u64(parts(g.k, THIN_TERMS), BATCH_MAX);
     uint64_t        splits = adead_max_u64(adead_min_u64(parts(wanted, blocks * batch), most), 1);
-    if (4 * g.m * g.n * batch > SCRATCH_LIMIT / parts(g.k, 256)) splits = 1;
-    g.split_terms = parts(parts(g.k, splits), THIN_TERMS) * THIN_TERMS;
-    g.splits = (uint32_t)adead_max_u64(parts(g.k, g.split_terms), 1);
+    if (splits > 1 && 4 * g.m * g.n * batch <= SCRATCH_LIMIT / parts(g.k, 256)) {
+        g.split_terms = parts(parts(g.k, splits), THIN_TERMS) * THIN_TERMS;
+        g.splits = (uint32_t)parts(g.k, g.split_terms);
+    }
     return g.splits > 1 ? run_split(w, kernel, blocks, &g, batch, type)
                         : launch_product(w, kernel, blocks, &g, batch, element_bytes(type));
 }

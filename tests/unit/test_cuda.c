@@ -23,6 +23,7 @@ int main(void)
 }
 #else
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -381,10 +382,12 @@ static void lied_to(void) { refused(NULL, ADEAD_BACKEND_FAILED, "does not confor
 /* A driver whose arithmetic is inexact is found out, whichever instruction it is, and nothing is kept of it. */
 static void a_lie_is_found_out(void)
 {
-    static const char *const lies[] = {"fma", "add", "sub", "mul", "div", "sqrt"};
+    static const struct { const char *lie, *found; } lies[] = {
+        {"fma", "fma"}, {"ftz", "add"}, {"div", "div"}, {"sqrt", "sqrt"}};
     for (unsigned i = 0; i < ADEAD_COUNT(lies); i++) {
         char settings[200];
-        snprintf(settings, sizeof settings, "ADEAD_CACHE_DIR= ADEAD_SOFTCUDA_LIE=%s EXPECTED_LIAR=%s", lies[i], lies[i]);
+        snprintf(settings, sizeof settings, "ADEAD_CACHE_DIR= ADEAD_SOFTCUDA_LIE=%s EXPECTED_LIAR=%s", lies[i].lie,
+                 lies[i].found);
         APART(settings, lied_to);
     }
 }
@@ -424,7 +427,7 @@ static adead_status scenario(adead_cu *device, float results[4][600], adead_fail
     return status;
 }
 
-static float expected[4][600];
+static float (*expected)[600]; /* shared with processes */
 
 static void run_scenario(void)
 {
@@ -457,9 +460,8 @@ static void fail_once(void)
             continue;
         }
         CHECK(status == ADEAD_OK, "after a failure: %s", failure.message);
-        run_scenario();
-        if (test_state.bad) return;
         CHECK(memcmp(results, expected, sizeof results) == 0);
+        if (turn == 0) break;
     }
     if (!harmed) test_state.skip = true;
 }
@@ -473,6 +475,9 @@ static const char *const call_names[] = {
 static void every_call_fails_once(void)
 {
     unsigned runs = 0;
+    expected = mmap(NULL, 4 * sizeof *expected, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(expected != MAP_FAILED);
+    APART("", run_scenario);
     for (unsigned i = 0; i < ADEAD_COUNT(call_names); i++) {
         for (unsigned n = 1; n < 100; n += TEST_FORKS_ALONE && n > 3 ? 5 : 1) { /* under sanitizers not all of many */
             char settings[120];
