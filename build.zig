@@ -585,6 +585,7 @@ pub const Tests = struct {
     cc: ?SystemCompiler,
     runner: *Compile = undefined,
     sanitized_library: ?LazyPath = null,
+    soft_cuda: ?LazyPath = null,
 
     /// The folders of suites below tests/, those that take longest first.
     const folders = [_][]const u8{ "conformance", "golden", "cli", "unit" };
@@ -611,6 +612,7 @@ pub const Tests = struct {
         t.addThreadSanitized(all);
         t.addQemu(all);
         t.addVulkan(all);
+        t.addCuda(all);
         t.addMutations(all, false);
         t.addSizes(all);
         t.addStatic(all);
@@ -628,6 +630,7 @@ pub const Tests = struct {
         const mutate = t.start("mutate", "Build deliberate faults into the backend cpu; the tests must find each");
         t.addMutations(mutate, true);
 
+        t.addGpu(t.start("gpu", "Run the CUDA suites on this machine's own device"));
         if (t.softCuda()) |library| {
             const step = b.step("softcuda", "Build the software CUDA driver into zig-out/softcuda, to be named in ADEAD_CUDA_DRIVER");
             step.dependOn(&b.addInstallFile(library, "softcuda/libcuda.so.1").step);
@@ -649,6 +652,7 @@ pub const Tests = struct {
         run.addArg("--env=ASAN_OPTIONS=allocator_may_return_null=1");
         run.addArg("--env=UBSAN_OPTIONS=print_stacktrace=1");
         run.addArg("--env=ADEAD_CACHE_DIR=.zig-cache/adead"); // tests leave nothing in the user's home
+        run.addArg("--env=ADEAD_CUDA_DRIVER=/no/such/driver"); // and use no GPU but where it is said
         if (t.needsCommand()) {
             if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
             run.addPrefixedArtifactArg("--env=ADEAD_LIBRARY=", t.shared);
@@ -656,6 +660,7 @@ pub const Tests = struct {
             const foreign = cModule(b, t.setting, &.{"tests/foreign/library.c"});
             const library = b.addLibrary(.{ .name = "foreign", .linkage = .dynamic, .root_module = foreign });
             run.addPrefixedArtifactArg("--env=ADEAD_FOREIGN_LIBRARY=", library);
+            if (t.softCuda()) |driver| run.addPrefixedFileArg("--env=ADEAD_SOFTCUDA_LIBRARY=", driver);
         }
         b.step(name, description).dependOn(&run.step);
         return run;
@@ -913,13 +918,53 @@ pub const Tests = struct {
         }
     }
 
-    /// The software CUDA driver, libcuda.so.1, for suites to name in ADEAD_CUDA_DRIVER; null where it cannot be built.
-    fn softCuda(t: *Tests) ?LazyPath {
+    const cuda_sources = [_][]const u8{
+        "tests/conformance/test_operations.c",
+        "tests/conformance/test_attention.c",
+        "tests/conformance/test_vectors.c",
+        "tests/golden/test_golden.c",
+    };
+
+    /// The backend cuda on the software driver: all operations on a device of compute capability 7.5, and of those with faster
+    /// kernels for others a sample.
+    fn addCuda(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
-        if (t.setting.target.result.os.tag != .linux) return null;
+        for ([_][]const u8{ "75", "80", "90" }) |capability| {
+            const first = std.mem.eql(u8, capability, "75");
+            for (cuda_sources) |source| {
+                const name = b.fmt("{s}@cuda{s}", .{ suiteName(source), if (first) "" else capability });
+                const golden = std.mem.startsWith(u8, source, "tests/golden");
+                if (!t.wanted("cuda", name) or (golden and !first)) continue;
+                const library = t.softCuda() orelse {
+                    t.skip(run, name, "cannot run: the software CUDA driver is for Linux");
+                    continue;
+                };
+                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=cuda", "--env=ADEAD_CUDA_SOFTWARE=1" });
+                run.addPrefixedFileArg("--env=ADEAD_CUDA_DRIVER=", library);
+                run.addArg(b.fmt("--env=ADEAD_SOFTCUDA_CC={s}", .{capability}));
+                if (!first) run.addArg("--env=ADEAD_TEST_SAMPLE=7");
+                run.addFileArg(t.suiteExe(t.setting, source, t.static));
+            }
+        }
+    }
+
+    /// The same on this machine's own device.
+    fn addGpu(t: *Tests, run: *Build.Step.Run) void {
+        for (cuda_sources) |source| {
+            run.addArgs(&.{ t.b.fmt("suite:{s}@gpu", .{suiteName(source)}), "--env=ADEAD_TEST_SUBJECT=cuda" });
+            run.addArg("--env=ADEAD_CUDA_DRIVER=");
+            run.addFileArg(t.suiteExe(t.setting, source, t.static));
+        }
+    }
+
+    /// The software CUDA driver, libcuda.so.1, for suites to name in ADEAD_CUDA_DRIVER; null where it cannot be built.
+    pub fn softCuda(t: *Tests) ?LazyPath {
+        const b = t.b;
+        if (t.setting.target.result.os.tag != .linux or t.soft_cuda != null) return t.soft_cuda;
         const module = cModule(b, t.setting, softCudaSources(b));
         const library = b.addLibrary(.{ .name = "cuda", .linkage = .dynamic, .root_module = module });
-        return b.addWriteFiles().addCopyFile(library.getEmittedBin(), "libcuda.so.1");
+        t.soft_cuda = b.addWriteFiles().addCopyFile(library.getEmittedBin(), "libcuda.so.1");
+        return t.soft_cuda;
     }
 
     fn softCudaSources(b: *Build) []const []const u8 {

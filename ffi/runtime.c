@@ -36,13 +36,6 @@ void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32])
 
 /* ---- Choosing a backend ---- */
 
-/* Names this interface knows that a build may not have: asking for one is no mistake in the name, the backend is absent. */
-static const char *absent_backend(const char *name, size_t length)
-{
-    if (length == 4 && memcmp(name, "cuda", 4) == 0) return "CUDA";
-    return NULL;
-}
-
 static adead_status unknown_backend(const char *name, adead_failure *failure)
 {
     adead_fail(failure, ADEAD_BACKEND_UNKNOWN, ADEAD_NO_OFFSET, "no backend is called \"%.60s\"", name);
@@ -63,11 +56,7 @@ static adead_status use_named(adead_runtime *runtime, const char *name, adead_fa
     const char *colon = strchr(name, ':');
     size_t      length = colon ? (size_t)(colon - name) : strlen(name);
     runtime->backend = adead_backend_find(name, length);
-    if (!runtime->backend) {
-        const char *absent = absent_backend(name, length);
-        if (!absent) return unknown_backend(name, failure);
-        return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "this build has no %s backend", absent);
-    }
+    if (!runtime->backend) return unknown_backend(name, failure);
     if (colon) {
         size_t size = strlen(colon + 1);
         if (size == 0 || size > ADEAD_VARIANT_MAX) return unknown_backend(name, failure);

@@ -123,6 +123,10 @@ pub fn addFrontends(t: *Tests, run: *Build.Step.Run) void {
         run.addPrefixedArtifactArg(b.fmt("--env=ADEAD_FRONTEND_{s}=", .{name}), exe);
     }
     if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
+    if (t.softCuda()) |library| {
+        run.addArg("--env=ADEAD_CUDA_SOFTWARE=1");
+        run.addPrefixedFileArg("--env=ADEAD_CUDA_DRIVER=", library);
+    }
     run.addArtifactArg(b.addExecutable(.{ .name = "frontends", .root_module = b.createModule(.{
         .root_source_file = b.path("tests/frontends/frontends.zig"),
         .target = b.graph.host,

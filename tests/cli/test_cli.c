@@ -375,8 +375,8 @@ static void traps_and_limits(void)
 
 static void backends(void)
 {
-    FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend cuda");
-    CHECK(strstr(err, "this build has no CUDA backend"), "%s", err);
+    FAILS(4, "BACKEND_UNAVAILABLE", "ADEAD_CUDA_DRIVER=/none $A run hello.hex --backend cuda");
+    CHECK(strstr(err, "there is no CUDA driver"), "%s", err);
     FAILS(4, "BACKEND_UNAVAILABLE", "VK_ICD_FILENAMES=/none VK_DRIVER_FILES=/none $A run hello.hex --backend vulkan");
     FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend vulkan --device 'no such device'");
     FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend cpu --device abacus");

@@ -34,8 +34,8 @@ typedef struct subject {
     bool                 slow; /* tests give it fewer large cases */
 } subject;
 
-/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all but vulkan, which has runs of its
- * own. */
+/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all but vulkan and cuda, which have
+ * runs of their own. */
 static inline const char *only_subject(void) { return getenv("ADEAD_TEST_SUBJECT"); }
 
 static inline bool is_wanted(const char *name)
@@ -46,8 +46,10 @@ static inline bool is_wanted(const char *name)
 }
 
 /* Where the one backend that was asked for is not there. */
-#define SKIP_ABSENT(there) \
-    if (only_subject() && !(there)) SKIP("there is no %s here (Debian: apt-get install mesa-vulkan-drivers)", only_subject())
+#define SKIP_ABSENT(there)                                                                      \
+    if (only_subject() && !(there))                                                             \
+        SKIP("there is no %s here%s", only_subject(),                                           \
+             strcmp(only_subject(), "vulkan") == 0 ? " (Debian: apt-get install mesa-vulkan-drivers)" : "")
 
 /* Opens "cpu" or "cpu:avx2". False when it is not wanted or unavailable; anything else that goes wrong ends the suite. */
 static inline bool open_subject_with(const char *name, uint32_t threads, subject *out)

@@ -91,9 +91,16 @@ static void add_configurations(configuration list[CONFIGURATIONS_MAX], unsigned 
     }
 }
 
-/* Every available backend and variant, each with one thread and with three; `ref` with one thread is the first. */
+/* Every available backend and variant, each with one thread and with three; `ref` with one thread is the first. Or the one
+ * that the environment variable ADEAD_TEST_SUBJECT names, with one. */
 static unsigned configurations(configuration list[CONFIGURATIONS_MAX])
 {
+    const char *only = getenv("ADEAD_TEST_SUBJECT");
+    if (only) {
+        list[0] = (configuration){.threads = 1};
+        snprintf(list[0].backend, sizeof list[0].backend, "%s", only);
+        return 1;
+    }
     static const char *const variants[] = {
 #define KERNELS(name, text, processor, needs) "cpu:" #name,
 #include "backends/cpu/kernels.def"
