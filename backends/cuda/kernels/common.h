@@ -24,7 +24,7 @@ typedef uint8_t  u8;
 typedef float    f32;
 typedef u32      vector __attribute__((ext_vector_type(4)));
 
-/* Vectors only for memory: this compiler's back end fails on some that go on from a branch. */
+/* Vectors only where nothing else will do: this compiler's back end fails on some that go on from a branch. */
 typedef struct words { u32 at[4]; } words;
 typedef struct four { f32 at[4]; } four;
 
@@ -116,23 +116,48 @@ INLINE vector vector_of(words w) { return (vector){w.at[0], w.at[1], w.at[2], w.
 INLINE four floats_of(words w) { return (four){{float_of(w.at[0]), float_of(w.at[1]), float_of(w.at[2]), float_of(w.at[3])}}; }
 INLINE words bits_of_four(four v) { return (words){{bits_of(v.at[0]), bits_of(v.at[1]), bits_of(v.at[2]), bits_of(v.at[3])}}; }
 
+/* 16 bytes; the address is a multiple of 16. */
+INLINE words load_whole(u64 address)
+{
+    words w;
+    __asm__ volatile("ld.global.v4.b32 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(w.at[0]), "=r"(w.at[1]), "=r"(w.at[2]), "=r"(w.at[3]) : "l"(address) : "memory");
+    return w;
+}
+
+INLINE void store_whole(u64 address, words w)
+{
+    __asm__ volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};"
+                     ::"l"(address), "r"(w.at[0]), "r"(w.at[1]), "r"(w.at[2]), "r"(w.at[3]) : "memory");
+}
+
+/* One word if `inside`, without a branch. */
+INLINE u32 load_if(bool inside, u64 address, u32 otherwise)
+{
+    u32 word;
+    __asm__ volatile("{ .reg .pred in; setp.ne.b32 in, %2, 0; mov.b32 %0, %3; @in ld.global.b32 %0, [%1]; }"
+                     : "=&r"(word) : "l"(address), "r"((u32)inside), "r"(otherwise) : "memory");
+    return word;
+}
+
+INLINE void store_if(bool inside, u64 address, u32 word)
+{
+    __asm__ volatile("{ .reg .pred in; setp.ne.b32 in, %1, 0; @in st.global.b32 [%0], %2; }"
+                     ::"l"(address), "r"((u32)inside), "r"(word) : "memory");
+}
+
 INLINE words load_words(u64 address, u32 count)
 {
-    words w = {{0, 0, 0, 0}};
-    if (count == 4 && address % 16 == 0) return words_of(AT(vector, address));
-    UNROLL for (u32 i = 0; i < 4; i++)
-        if (i < count) w.at[i] = AT(u32, address + 4 * i);
+    words w;
+    if (count == 4 && address % 16 == 0) return load_whole(address);
+    UNROLL for (u32 i = 0; i < 4; i++) w.at[i] = load_if(i < count, address + 4 * i, 0);
     return w;
 }
 
 INLINE void store_words(u64 address, u32 count, words w)
 {
-    if (count == 4 && address % 16 == 0) {
-        AT(vector, address) = vector_of(w);
-        return;
-    }
-    UNROLL for (u32 i = 0; i < 4; i++)
-        if (i < count) AT(u32, address + 4 * i) = w.at[i];
+    if (count == 4 && address % 16 == 0) store_whole(address, w);
+    else UNROLL for (u32 i = 0; i < 4; i++) store_if(i < count, address + 4 * i, w.at[i]);
 }
 
 INLINE four load_four(u64 address, u32 count) { return floats_of(load_words(address, count)); }

@@ -20,11 +20,10 @@ from pack import lines_of, squeezed, varint
 FLAGS = ["-x", "c", "-std=gnu23", "-target", "nvptx64-cuda-none", "-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall",
          "-Wextra", "-Werror", "-Wno-unused-command-line-argument", "-Xclang", "-fcuda-short-ptr", "-mllvm",
          "-nvptx-short-ptr", "-I" + ROOT]
-ELEMENTS = {"f32": 0, "f16": 1, "bf16": 2}
+ELEMENTS = {"f32": 0, "half": 1}
 # Thread blocks that a multiprocessor is to have room for: what limits the registers of a thread.
-RESIDENT = {"product_f32_128": 2, "product_f16_128": 2, "product_bf16_128": 2, "product_f32_64": 5, "product_f16_64": 5,
-            "product_bf16_64": 5, "product_i8": 2, "thin_f32_1": 3, "thin_f16_1": 3, "thin_bf16_1": 3, "thin_f32_4": 3,
-            "thin_f16_4": 3, "thin_bf16_4": 3, "thin_f32_8": 2, "thin_f16_8": 2, "thin_bf16_8": 2}
+RESIDENT = {"product_f32_128": 2, "product_half_128": 2, "product_f32_64": 4, "product_half_64": 4, "product_i8": 2,
+            "thin_f32_1": 3, "thin_half_1": 3, "thin_f32_4": 2}
 
 
 def texts():
@@ -42,7 +41,7 @@ def kernels():
 
 def source_of(name):
     """The source of a text and the macros it is compiled with."""
-    found = re.fullmatch(r"(product|thin)_(f32|f16|bf16)(?:_(128|64))?(_80)?", name)
+    found = re.fullmatch(r"(product|thin)_(f32|half)(?:_(128|64))?(_80)?", name)
     if not found:
         return name.removesuffix("_80"), ["-DASYNC"] if name.endswith("_80") else []
     macros = [f"-DELEMENT={ELEMENTS[found[2]]}"]
@@ -91,16 +90,18 @@ def bounds_of(kernel):
 
 # ---- Packing: ptx.c takes it apart ----
 #
-# Registers become bytes above 127: the next one of its class that was not seen yet, or how far back from the last new one
-# it is. What remains is ASCII.
+# A text is a list of lines, each the number of a shape and what its places hold. Shapes are lines whose registers, numbers
+# and hexadecimal digits of floats are bytes above 127. A register is 0 if it is the next one of its class that was not seen
+# yet, or else 1 and how far back it is from the newest; a number is doubled, and 1 less twice its size if it is negative.
 
 CLASSES = ["%p", "%rs", "%r", "%rd", "%f", "%fd", "%h"]
 REGISTER = re.compile(r"(%(?:p|rs|rd|r|fd|f|h))([0-9]+)\b")
-NEXT, BACK, BEGIN = 0x80, 0x88, 0x90
+PLACE = re.compile(REGISTER.pattern + r"|\b0f([0-9A-F]{8})\b|(?<![\w.$%])(-?[0-9]+)\b|(?<=\$L__BB)([0-9]+)|(?<=_)([0-9]+)\b")
+NUMBER, FLOAT = 0x88, 0x89
 
 
 def renumbered(text):
-    """Registers of each function numbered from 1 on in the order of the text."""
+    """Registers of each function numbered from 1 on in the order of the text; its argument is called `args`."""
     out = []
     for part in re.split(r"(?=\.visible \.entry)", text):
         seen = {}
@@ -108,37 +109,56 @@ def renumbered(text):
         def number(found):
             names = seen.setdefault(found[1], {})
             return found[1] + str(names.setdefault(found[2], len(names) + 1))
-        out.append(REGISTER.sub(number, part))
+        out.append(REGISTER.sub(number, re.sub(r"\b\w+_param_0\b", "args", part)))
     return "".join(out)
 
 
-def coded(text):
-    out, last, at = bytearray(), {}, 0
-    for found in re.finditer(r"\.visible \.entry|" + REGISTER.pattern, text):
-        out += text[at:found.start()].encode("ascii")
+def shape_of(line, newest):
+    """A line's shape and the numbers in its places."""
+    shape, values, at = "", [], 0
+    for found in PLACE.finditer(line):
+        shape += line[at:found.start()]
         at = found.end()
-        if found[1] is None:
-            out += bytes([BEGIN]) + found[0].encode()
-            last = {}
-            continue
-        kind, number = CLASSES.index(found[1]), int(found[2])
-        newest = last.get(kind, 0)
-        if number == newest + 1:
-            out.append(NEXT + kind)
-            last[kind] = number
+        if found[1]:
+            kind, number = CLASSES.index(found[1]), int(found[2])
+            last = newest.get(kind, 0)
+            assert number <= last + 1
+            values.append(last - number + 1)
+            newest[kind] = max(last, number)
+            shape += chr(0x80 + kind)
+        elif found[3]:
+            values.append(int(found[3], 16))
+            shape += "0f" + chr(FLOAT)
         else:
-            assert number <= newest
-            out += bytes([BACK + kind]) + varint(newest - number)
-    return bytes(out + text[at:].encode("ascii"))
+            number = int(found[4] or found[5] or found[6])
+            values.append(2 * number if number >= 0 else -2 * number - 1)
+            shape += chr(NUMBER)
+    return shape + line[at:], values
 
 
 def stream_of(made):
-    """All texts, coded, one after the other, and where each begins."""
-    stream, places = bytearray(), []
+    """The shapes, each ending with a zero, and another zero; then the lines of all texts, each ending with a shape of 0; and
+    where each text begins."""
+    lines = []
     for _, _, text in made:
+        newest, listed = {}, []
+        for line in text.split("\n")[:-1]:
+            if line.startswith(".v"):
+                newest.clear()
+            listed.append(shape_of(line, newest))
+        lines.append(listed)
+    counts = {}
+    for shape in (shape for listed in lines for shape, _ in listed):
+        counts[shape] = counts.get(shape, 0) + 1
+    shapes = sorted(counts, key=lambda shape: (counts[shape] < 16, shape if counts[shape] < 16 else "", -counts[shape], shape))
+    numbers = {shape: number for number, shape in enumerate(shapes, 1)}
+    stream, places = bytearray(b"".join(shape.encode("latin-1") + b"\0" for shape in shapes) + b"\0"), []
+    for listed in lines:
         places.append(len(stream))
-        stream += coded(text) + b"\0"
-    return bytes(stream), places
+        for shape, values in listed:
+            stream += varint(numbers[shape]) + b"".join(varint(value) for value in values)
+        stream.append(0)
+    return bytes(stream), places, len(shapes)
 
 
 def made_texts(compiler):
@@ -148,8 +168,9 @@ def made_texts(compiler):
         return [(name, capability, job.result()) for name, capability, job in jobs]
 
 
-def head_of(made, stream, places):
-    """ptx.inc up to what is packed."""
+def head_of(made):
+    """ptx.inc up to what is packed, and that."""
+    stream, places, shapes = stream_of(made)
     lines = [f"/* Generated from kernels/ by kernels/generate.py with Zig {pinned()}: do not edit. */", "",
              "/* Bytes of each text with its ending zero, and where it begins. */", "static const text texts[] = {"]
     lines += [f"    {{{len(text) + 1}, {place}}}, /* {name} */" for (name, _, text), place in zip(made, places)]
@@ -158,11 +179,11 @@ def head_of(made, stream, places):
         has = [number for number, (_, _, text) in enumerate(made) if f".entry {kernel}(" in text]
         assert has, kernel + " is in no text"
         lines.append(f'    {{"{kernel}", {{{", ".join(str(n) for n in (has + has)[:2])}}}}},')
-    lines += ["};", "", f"enum {{ STREAM = {len(stream)} }};", ""]
+    lines += ["};", "", f"enum {{ STREAM = {len(stream)}, SHAPES = {shapes} }};", ""]
     digest = hashlib.sha256(stream).hexdigest()
     lines += [f"/* {sum(len(text) for _, _, text in made)} bytes of PTX, from a stream with the SHA-256", f" * {digest}. */",
               "static const uint64_t packed[] = {"]
-    return lines
+    return lines, stream
 
 
 def kept():
@@ -226,9 +247,8 @@ def check():
     if compiler is None:
         report("ptx", [("SKIP", name, f"cannot run: there is no Zig {pinned()} here") for name in ("texts", "instructions")])
     made = made_texts(compiler)
-    stream, places = stream_of(made)
-    committed = open(TARGET).read()
-    same = committed.startswith("\n".join(head_of(made, stream, places)) + "\n") and kept() == stream
+    head, stream = head_of(made)
+    same = open(TARGET).read().startswith("\n".join(head) + "\n") and kept() == stream
     wrong = [f"{name}: {line}" for name, _, text in made for line in offences(text)]
     report("ptx", [("PASS", "texts", "") if same else
                    ("FAIL", "texts", "ptx.inc is not what its kernels give: run backends/cuda/kernels/generate.py"),
@@ -249,10 +269,10 @@ def main():
             open(os.path.join(folder, name + ".ptx"), "w").write(text)
             print(name, len(text))
         return
-    stream, places = stream_of(made)
+    head, stream = head_of(made)
     packed = squeezed(stream)
     print(f"{len(stream)} bytes packed to {len(packed)}")
-    open(TARGET, "w").write("\n".join(head_of(made, stream, places) + lines_of(packed) + ["};"]) + "\n")
+    open(TARGET, "w").write("\n".join(head + lines_of(packed) + ["};"]) + "\n")
 
 
 main()

@@ -13,12 +13,11 @@
 /* TEXT(name, from): one PTX module, for devices of compute capability `from` (75, 80) and above. Of the texts that have a
  * kernel the last one listed that the device can run is to be taken: those of 80 hold faster twins, with the same argument,
  * threads and grid. Loaded when first needed: a text is compiled by the driver. */
-#define ADEAD_CU_TEXTS(TEXT)                                                                                        \
-    TEXT(functions, 75) TEXT(pairs, 75) TEXT(halves, 75) TEXT(quantized, 75) TEXT(rows, 75) TEXT(moves, 75)         \
-    TEXT(probe, 75) TEXT(product_f32_128, 75) TEXT(product_f16_128, 75) TEXT(product_bf16_128, 75)                  \
-    TEXT(product_f32_128_80, 80) TEXT(product_f32_64, 75) TEXT(product_f16_64, 75) TEXT(product_bf16_64, 75)        \
-    TEXT(product_f32_64_80, 80) TEXT(thin_f32, 75) TEXT(thin_f16, 75) TEXT(thin_bf16, 75) TEXT(sums, 75)            \
-    TEXT(pack_i8, 75) TEXT(product_i8, 75) TEXT(product_i8_80, 80)
+#define ADEAD_CU_TEXTS(TEXT)                                                                                   \
+    TEXT(functions, 75) TEXT(pairs, 75) TEXT(halves, 75) TEXT(quantized, 75) TEXT(rows, 75) TEXT(moves, 75)    \
+    TEXT(probe, 75) TEXT(product_f32_128, 75) TEXT(product_half_128, 75) TEXT(product_f32_128_80, 80)          \
+    TEXT(product_f32_64, 75) TEXT(product_half_64, 75) TEXT(product_f32_64_80, 80) TEXT(thin_f32, 75)          \
+    TEXT(thin_half, 75) TEXT(sums, 75) TEXT(pack_i8, 75) TEXT(product_i8, 75) TEXT(product_i8_80, 80)
 
 /* KERNEL(name, argument struct adead_cu_ARGUMENT, threads of a block). */
 #define ADEAD_CU_KERNELS(KERNEL)                                                                                    \
@@ -35,11 +34,9 @@
     KERNEL(transpose, transpose, 256) KERNEL(embedding, embedding, 256) KERNEL(check_ids, check_ids, 256)           \
     KERNEL(probe, probe, 128)                                                                                       \
     KERNEL(product_f32_128, product, 256) KERNEL(product_f32_64, product, 64)                                      \
-    KERNEL(product_f16_128, product, 256) KERNEL(product_f16_64, product, 64)                                      \
-    KERNEL(product_bf16_128, product, 256) KERNEL(product_bf16_64, product, 64)                                    \
+    KERNEL(product_half_128, product, 256) KERNEL(product_half_64, product, 64)                                     \
     KERNEL(thin_f32_1, product, 256) KERNEL(thin_f32_4, product, 256) KERNEL(thin_f32_8, product, 256)              \
-    KERNEL(thin_f16_1, product, 256) KERNEL(thin_f16_4, product, 256) KERNEL(thin_f16_8, product, 256)              \
-    KERNEL(thin_bf16_1, product, 256) KERNEL(thin_bf16_4, product, 256) KERNEL(thin_bf16_8, product, 256)           \
+    KERNEL(thin_half_1, product, 256) KERNEL(thin_half_4, product, 256) KERNEL(thin_half_8, product, 256)           \
     KERNEL(sums, sums, 256)                                                                                         \
     KERNEL(pack_i8, pack, 256) KERNEL(product_i8, product, 256)
 
@@ -114,6 +111,8 @@ enum {
  * up; flags, c_row, c_column and c_batch do not count. For product_* split_terms is 256, splits = blocks. For thin_* it is
  * a multiple of 2048 that makes enough thread blocks.
  *
+ * TYPE is f32, or half: f16, or bf16 with the flag. c is f32.
+ *
  * product_TYPE_128: grid x = (m + 127) / 128 * ((n + 127) / 128), y = splits, z = batch; c_column = 1. 128 x 128 tiles.
  * product_TYPE_64: the same with 64 x 64 tiles: where 128 x 128 do not fill the device.
  * thin_TYPE_R: for m <= R rows of 1, 4, 8: grid x = (n + 31) / 32, y = splits, z = batch. Where n is small, swap: (a b)^T =
@@ -137,7 +136,8 @@ enum {
     ADEAD_CU_SCALED = 1, /* times the scalar; then */
     ADEAD_CU_CAUSAL = 2, /* plus +0, or -infinity where a column is not to be looked at; then */
     ADEAD_CU_BIAS = 4,   /* plus the bias; then */
-    ADEAD_CU_RELU = 8
+    ADEAD_CU_RELU = 8,
+    ADEAD_CU_BF16 = 16 /* what kernels of halves read is bf16 */
 };
 
 /* sums: the second step of split products, with the same struct and `a` = the sums of blocks. Grid: x = (m * n + 255) / 256,

@@ -6,17 +6,13 @@
 #include "common.h"
 
 #define F32 0
-#define F16 1
-#define BF16 2
+#define HALF 1
 
 #if ELEMENT == F32
 #define NAMED(prefix, suffix) prefix##_f32_##suffix
 enum { ELEMENT_BYTES = 4 };
-#elif ELEMENT == F16
-#define NAMED(prefix, suffix) prefix##_f16_##suffix
-enum { ELEMENT_BYTES = 2 };
 #else
-#define NAMED(prefix, suffix) prefix##_bf16_##suffix
+#define NAMED(prefix, suffix) prefix##_half_##suffix
 enum { ELEMENT_BYTES = 2 };
 #endif
 
@@ -24,16 +20,29 @@ enum { ELEMENT_BYTES = 2 };
 #define PAD_A float_of(0x80000000u)
 #define PAD_B float_of(0)
 
-INLINE f32 widened(u16 h) { return ELEMENT == F16 ? widen_half(h) : widen_brain(h); }
+INLINE f32 widened(const adead_cu_product *g, u16 h)
+{
+    return g->flags & ADEAD_CU_BF16 ? float_of((u32)h << 16) : widen_half(h);
+}
 
-INLINE f32 load(u64 address) { return ELEMENT == F32 ? AT(f32, address) : widened(AT(u16, address)); }
+/* One element if `inside`, without a branch. */
+INLINE f32 load_or(const adead_cu_product *g, bool inside, u64 address, f32 otherwise)
+{
+    if (ELEMENT == F32) return float_of(load_if(inside, address, bits_of(otherwise)));
+    u16 h;
+    __asm__ volatile("{ .reg .pred in; setp.ne.b32 in, %2, 0; mov.b16 %0, 0; @in ld.global.b16 %0, [%1]; }"
+                     : "=&h"(h) : "l"(address), "r"((u32)inside) : "memory");
+    return inside ? widened(g, h) : otherwise;
+}
 
 /* Four elements side by side, the address being a multiple of their size. */
-INLINE four load_side_by_side(u64 address)
+INLINE four load_side_by_side(const adead_cu_product *g, u64 address)
 {
-    if (ELEMENT == F32) return floats_of(words_of(AT(vector, address)));
-    u64 h = AT(u64, address);
-    return (four){{widened((u16)h), widened((u16)(h >> 16)), widened((u16)(h >> 32)), widened((u16)(h >> 48))}};
+    if (ELEMENT == F32) return floats_of(load_whole(address));
+    four v;
+    u64  h = AT(u64, address);
+    UNROLL for (int i = 0; i < 4; i++) v.at[i] = widened(g, (u16)(h >> 16 * i));
+    return v;
 }
 
 /* The terms that a thread block adds up. */

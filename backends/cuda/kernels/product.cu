@@ -90,18 +90,18 @@ INLINE void fetch(operand *o, tile *to, u64 k, u64 count)
 
 #else
 
-INLINE void fetch(operand *o, u64 k, u64 count, four v[PIECES])
+INLINE void fetch(const adead_cu_product *g, operand *o, u64 k, u64 count, four v[PIECES])
 {
     if (o->whole && k + DEPTH <= count) {
-        UNROLL for (u32 p = 0; p < PIECES; p++) v[p] = load_side_by_side(o->piece + p * between_pieces(o));
+        UNROLL for (u32 p = 0; p < PIECES; p++) v[p] = load_side_by_side(g, o->piece + p * between_pieces(o));
     } else {
         u32 thread = THREAD, terms = (u32)least(count - k, DEPTH);
         FORGET(thread);
         UNROLL for (u32 e = 0; e < 4 * PIECES; e++) {
             u32 x = piece_x(o->deep, thread, e / 4) + (o->deep ? 0 : e % 4);
             u32 l = piece_l(o->deep, thread, e / 4) + (o->deep ? e % 4 : 0);
-            bool inside = x < o->limit && l < terms;
-            v[e / 4].at[e % 4] = inside ? load(o->from + o->outer * x + o->step * (k + l)) : o->pad;
+            u64 from = o->from + o->outer * x + o->step * (k + l);
+            v[e / 4].at[e % 4] = load_or(g, x < o->limit && l < terms, from, o->pad);
         }
     }
     o->piece += DEPTH * o->step;
@@ -146,6 +146,34 @@ INLINE u32 own_row(u32 thread)
 
 INLINE u32 own_column(u32 thread) { return thread / 32 % (TILE / 64) * 64 + 4 * (thread >> 1 & 7); }
 
+/* What is done with the sums of a block once they are added to the total: nothing, but for the last block. Without a
+ * branch: a factor of 1, a summand of -0 and a comparison with a NaN change nothing. */
+typedef struct finish { f32 factor, floor, bias[8]; bool causal; } finish;
+
+INLINE finish finish_of(const adead_cu_product *g, bool last, u64 column)
+{
+    finish f;
+    u32    flags = last ? g->flags : 0;
+    f.factor = flags & ADEAD_CU_SCALED ? float_of(g->scalar) : 1.0f;
+    f.floor = float_of(flags & ADEAD_CU_RELU ? 0 : 0x7FC00000u);
+    f.causal = flags & ADEAD_CU_CAUSAL;
+    UNROLL for (u32 j = 0; j < 8; j++) {
+        u64 c = column + j / 4 * 32 + j % 4;
+        f.bias[j] = float_of(load_if(flags & ADEAD_CU_BIAS && c < g->n, g->bias + 4 * g->bias_column * c, 0x80000000u));
+    }
+    return f;
+}
+
+/* `seen`: how many columns from the thread's first on its row may look at. */
+INLINE f32 finished_sum(const finish *f, f32 sum, i32 seen, u32 j)
+{
+    f32 mask = (i32)(j / 4 * 32 + j % 4) < seen ? 0.0f : float_of(0xFF800000u);
+    sum = sum * f->factor;
+    sum = sum + (f->causal ? mask : PAD_A);
+    sum = sum + f->bias[j];
+    return canonical(sum <= f->floor ? 0.0f : sum);
+}
+
 /* The end of a block: its sums go to c, added to those that are there; then the next one begins. */
 INLINE void end_block(const adead_cu_product *g, u32 number, bool last, u64 first_row, u64 first_column, sums *s)
 {
@@ -154,23 +182,46 @@ INLINE void end_block(const adead_cu_product *g, u32 number, bool last, u64 firs
     u64  from = split ? place_of_sum(g, GROUP_Y * (g->split_terms / BLOCK) + number, 0, 0) : g->c + 4 * GROUP_Z * g->c_batch;
     u32  thread = THREAD;
     FORGET(thread);
-    u64 row = first_row + own_row(thread), column = first_column + own_column(thread);
-    u64 to = from + 4 * (row * c_row + column);
+    u64    row = first_row + own_row(thread), column = first_column + own_column(thread);
+    u64    to = from + 4 * (row * c_row + column);
+    i32    columns = column < g->n ? (i32)least(g->n - column, 64) : 0;
+    bool   quick = ((c_row | g->n) % 4 | to % 16) == 0;
+    finish f = finish_of(g, last && !split, column);
     UNROLL for (u32 i = 0; i < 8; i++) {
-        UNROLL for (u32 j = 0; j < 2; j++) {
-            u64  c = column + 32 * j;
-            u32  count = row < g->m && c < g->n ? (u32)least(g->n - c, 4) : 0;
-            four total = {{PAD_A, PAD_A, PAD_A, PAD_A}};
-            if (number > 0 && !split) total = load_four(to + 128 * j, count);
-            UNROLL for (u32 e = 0; e < 4; e++) {
-                f32 *sum = &s->at[i][4 * j + e];
-                total.at[e] = total.at[e] + *sum;
-                *sum = 0.0f;
+        i32 here = row < g->m ? columns : 0;
+        u64 looks = g->first_row + row + 1;
+        i32 seen = looks > column ? (i32)least(looks - column, 64) : 0;
+        f32 total[8];
+        UNROLL for (u32 j = 0; j < 8; j++) total[j] = PAD_A;
+        if (number > 0 && !split) {
+            if (quick) {
+                UNROLL for (i32 j = 0; j < 2; j++)
+                    if (32 * j < here) {
+                        four t = floats_of(load_whole(to + 128 * j));
+                        UNROLL for (u32 e = 0; e < 4; e++) total[4 * j + e] = t.at[e];
+                    }
+            } else {
+                UNROLL for (i32 j = 0; j < 8; j++) {
+                    i32 c = j / 4 * 32 + j % 4;
+                    total[j] = float_of(load_if(c < here, to + 4 * c, 0));
+                }
             }
-            if (last && !split)
-                UNROLL for (u32 e = 0; e < 4; e++)
-                    total.at[e] = finished(g, row, c + e, total.at[e], e < count ? bias_at(g, 0, c + e) : 0.0f);
-            store_four(to + 128 * j, count, total);
+        }
+        UNROLL for (u32 j = 0; j < 8; j++) {
+            total[j] = finished_sum(&f, total[j] + s->at[i][j], seen, j);
+            s->at[i][j] = 0.0f;
+        }
+        if (quick) {
+            UNROLL for (i32 j = 0; j < 2; j++)
+                if (32 * j < here) {
+                    const f32 *t = &total[4 * j];
+                    store_whole(to + 128 * j, (words){{bits_of(t[0]), bits_of(t[1]), bits_of(t[2]), bits_of(t[3])}});
+                }
+        } else {
+            UNROLL for (i32 j = 0; j < 8; j++) {
+                i32 c = j / 4 * 32 + j % 4;
+                store_if(c < here, to + 4 * c, bits_of(total[j]));
+            }
         }
         row += i == 3 ? 13 : 1;
         to += 4 * c_row * (i == 3 ? 13 : 1);
@@ -217,8 +268,8 @@ KERNEL CONCATENATED(product, TILE)(adead_cu_product g)
     ROLLED for (u32 i = 0; i <= count; i++) {
         four va[PIECES], vb[PIECES];
         if (i < count) {
-            fetch(&a, DEPTH * (u64)i, length, va);
-            fetch(&b, DEPTH * (u64)i, length, vb);
+            fetch(&g, &a, DEPTH * (u64)i, length, va);
+            fetch(&g, &b, DEPTH * (u64)i, length, vb);
         }
         if (i > 0) add_tile(&s, &tiles_a[(i - 1) % STAGES], &tiles_b[(i - 1) % STAGES], y, x);
         if (i < count) {

@@ -123,8 +123,8 @@ KERNEL product_i8(adead_cu_product g)
     ROLLED for (u32 i = 0; i <= count; i++) {
         words wa = {{0}}, wb = {{0}};
         if (i < count) {
-            wa = words_of(AT(vector, from_a + DEPTH * (u64)i));
-            wb = words_of(AT(vector, from_b + DEPTH * (u64)i));
+            wa = load_whole(from_a + DEPTH * (u64)i);
+            wb = load_whole(from_b + DEPTH * (u64)i);
         }
         if (i > 0) {
             const tile *a = &tiles_a[(i - 1) % 2], *b = &tiles_b[(i - 1) % 2];

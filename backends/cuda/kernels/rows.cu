@@ -41,25 +41,31 @@ INLINE team team_of(const adead_cu_rows *g)
 /* The thread's first place in the blocks from `start` on; step r is at 16 r from there. */
 INLINE u64 first_place(const team *t, u64 start) { return start + BLOCK * t->quad + 4 * (THREAD % 4); }
 
-/* How many of the four numbers at i there are. */
-INLINE u32 count_at(const team *t, u64 i) { return i < t->limit ? (u32)least(t->limit - i, 4) : 0; }
+/* How many numbers there are from `first` on: exact where it matters, from 0 to 256. */
+INLINE i32 rest_from(const team *t, u64 first) { return first < t->limit ? (i32)least(t->limit - first, BLOCK) : 0; }
+
+/* Of them, those of the four at step r. */
+INLINE u32 count_at(i32 rest, u32 r)
+{
+    i32 count = rest - LANES * (i32)r;
+    return count < 0 ? 0 : count > 4 ? 4 : (u32)count;
+}
 
 /* Steps r to r + 3. What lies outside the row is any number. */
-INLINE void fetch(const team *t, bool again, u64 first, u32 r, four v[AT_ONCE])
+INLINE void fetch(const team *t, bool again, u64 first, i32 rest, u32 r, four v[AT_ONCE])
 {
+    u64 from = t->from + 4 * (first + LANES * r);
     if (again && t->kept) {
         UNROLL for (u32 j = 0; j < AT_ONCE; j++) v[j] = floats_of(words_of(kept_numbers[r + j][THREAD]));
     } else if (t->aligned) {
-        UNROLL for (u32 j = 0; j < AT_ONCE; j++) {
-            u64 i = first + LANES * (r + j);
-            v[j] = floats_of(words_of(AT(vector, t->from + 4 * (i < t->limit ? i : 0))));
-        }
+        UNROLL for (u32 j = 0; j < AT_ONCE; j++)
+            v[j] = floats_of(load_whole(LANES * (i32)(r + j) < rest ? from + 4 * LANES * j : t->from));
     } else {
-        UNROLL for (u32 j = 0; j < AT_ONCE; j++) {
-            u64 i = first + LANES * (r + j);
-            u32 count = count_at(t, i);
-            UNROLL for (u32 e = 0; e < 4; e++) v[j].at[e] = e < count ? AT(f32, t->from + 4 * (i + e)) : 0.0f;
-        }
+        UNROLL for (u32 j = 0; j < AT_ONCE; j++)
+            UNROLL for (u32 e = 0; e < 4; e++) {
+                bool inside = LANES * (i32)(r + j) + (i32)e < rest;
+                v[j].at[e] = float_of(load_if(inside, from + 4 * (LANES * j + e), 0));
+            }
     }
 }
 
@@ -69,10 +75,10 @@ INLINE void keep(const team *t, u32 r, const four v[AT_ONCE])
     UNROLL for (u32 j = 0; j < AT_ONCE; j++) kept_numbers[r + j][THREAD] = vector_of(bits_of_four(v[j]));
 }
 
-INLINE void put(const team *t, u64 i, four v)
+INLINE void put(const team *t, u64 first, i32 rest, u32 r, four v)
 {
-    u32 count = count_at(t, i);
-    if (count) store_four(t->to + 4 * i, count, v);
+    u32 count = count_at(rest, r);
+    if (count) store_four(t->to + 4 * (first + LANES * r), count, v);
 }
 
 /* ---- Plain sums ---- */
@@ -98,17 +104,18 @@ INLINE f32 plain_sum(const team *t, int kind, f32 offset, bool again)
     f32 total = 0.0f;
     ROLLED for (u64 start = 0; start < t->columns; start += 64 * (u64)t->size) {
         u64  first = first_place(t, start);
+        i32  rest = rest_from(t, first);
         four s = {{0.0f, 0.0f, 0.0f, 0.0f}};
         ROLLED for (u32 r = 0; r < t->steps; r += AT_ONCE) {
             four v[AT_ONCE];
-            fetch(t, again, first, r, v);
+            fetch(t, again, first, rest, r, v);
             if (!again) keep(t, r, v);
             UNROLL for (u32 j = 0; j < AT_ONCE; j++) {
-                u32 count = count_at(t, first + LANES * (r + j));
+                i32 count = rest - LANES * (i32)(r + j);
                 UNROLL for (u32 e = 0; e < 4; e++) {
                     f32 term = term_of(kind, v[j].at[e], offset);
                     if (kind == EXPONENTIAL) v[j].at[e] = term;
-                    s.at[e] = s.at[e] + (e < count ? term : 0.0f);
+                    s.at[e] = s.at[e] + ((i32)e < count ? term : 0.0f);
                 }
             }
             if (kind == EXPONENTIAL) keep(t, r, v);
@@ -142,16 +149,17 @@ INLINE best greatest(const team *t, i32 lowest, bool sizes, bool places)
     best b = {lowest, 0xFFFFFFFFu};
     ROLLED for (u64 start = 0; start < t->columns; start += 64 * (u64)t->size) {
         u64 first = first_place(t, start);
+        i32 rest = rest_from(t, first);
         ROLLED for (u32 r = 0; r < t->steps; r += AT_ONCE) {
             four v[AT_ONCE];
-            fetch(t, false, first, r, v);
+            fetch(t, false, first, rest, r, v);
             keep(t, r, v);
             UNROLL for (u32 j = 0; j < AT_ONCE; j++) {
-                u64 i = first + LANES * (r + j);
-                u32 count = count_at(t, i);
+                i32 count = rest - LANES * (i32)(r + j);
                 UNROLL for (u32 e = 0; e < 4; e++) {
                     i32 key = key_of(sizes ? absolute(v[j].at[e]) : v[j].at[e]);
-                    if (e < count && key > b.key) b = (best){key, places ? (u32)i + e : 0};
+                    u32 place = places ? (u32)first + LANES * (r + j) + e : 0;
+                    if ((i32)e < count && key > b.key) b = (best){key, place};
                 }
             }
         }
@@ -182,15 +190,16 @@ KERNEL rows_softmax(adead_cu_rows g)
     f32  inverse = 1.0f / plain_sum(&t, EXPONENTIAL, m, true);
     ROLLED for (u64 start = 0; start < t.columns; start += 64 * (u64)t.size) {
         u64 first = first_place(&t, start);
+        i32 rest = rest_from(&t, first);
         ROLLED for (u32 r = 0; r < t.steps; r += AT_ONCE) {
             four v[AT_ONCE];
-            fetch(&t, true, first, r, v);
+            fetch(&t, true, first, rest, r, v);
             if (!t.kept)
                 UNROLL for (u32 j = 0; j < AT_ONCE; j++)
                     UNROLL for (u32 e = 0; e < 4; e++) v[j].at[e] = adn1_exp(v[j].at[e] - m);
             UNROLL for (u32 j = 0; j < AT_ONCE; j++) {
                 UNROLL for (u32 e = 0; e < 4; e++) v[j].at[e] = canonical(v[j].at[e] * inverse);
-                put(&t, first + LANES * (r + j), v[j]);
+                put(&t, first, rest, r + j, v[j]);
             }
         }
     }
@@ -205,16 +214,17 @@ KERNEL rows_layernorm(adead_cu_rows g)
     f32  inverse = 1.0f / __builtin_sqrtf(variance + float_of(g.epsilon));
     ROLLED for (u64 start = 0; start < t.columns; start += 64 * (u64)t.size) {
         u64 first = first_place(&t, start);
+        i32 rest = rest_from(&t, first);
         ROLLED for (u32 r = 0; r < t.steps; r += AT_ONCE) {
             four v[AT_ONCE];
-            fetch(&t, true, first, r, v);
+            fetch(&t, true, first, rest, r, v);
             UNROLL for (u32 j = 0; j < AT_ONCE; j++) {
                 u64  i = first + LANES * (r + j);
-                u32  count = count_at(&t, i);
+                u32  count = count_at(rest, r + j);
                 four gamma = load_four(g.gamma + 4 * i, count), beta = load_four(g.beta + 4 * i, count);
                 UNROLL for (u32 e = 0; e < 4; e++)
                     v[j].at[e] = canonical(fma((v[j].at[e] - mean) * inverse, gamma.at[e], beta.at[e]));
-                put(&t, i, v[j]);
+                put(&t, first, rest, r + j, v[j]);
             }
         }
     }

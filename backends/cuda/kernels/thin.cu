@@ -24,10 +24,10 @@ INLINE void add_block(const adead_cu_product *g, u32 rows, u64 begin, u64 end, u
         u32 own = deep ? count : columns, others = deep ? columns : count;
         at += ELEMENT_BYTES * (first * g->b_column + lane * (deep ? 1 : g->b_column));
         FORGET_64(step);
-        UNROLL for (u32 i = 0; i < CHUNK; i++) v[i] = lane < own && i < others ? load(at + i * step) : PAD_B;
+        UNROLL for (u32 i = 0; i < CHUNK; i++) v[i] = load_or(g, lane < own && i < others, at + i * step, PAD_B);
         UNROLL for (u32 r = 0; r < rows; r++) {
-            bool inside = r < g->m && lane < count;
-            chunks_a[warp][r][lane] = inside ? load(a + ELEMENT_BYTES * (r * g->a_row + (k + lane) * g->a_step)) : PAD_A;
+            u64 from = a + ELEMENT_BYTES * (r * g->a_row + (k + lane) * g->a_step);
+            chunks_a[warp][r][lane] = load_or(g, r < g->m && lane < count, from, PAD_A);
         }
         if (deep)
             UNROLL for (u32 c = 0; c < CHUNK; c++) chunks_b[warp][c][lane] = v[c];
