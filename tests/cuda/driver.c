@@ -963,6 +963,7 @@ API CUresult cuModuleLoadDataEx(handle *out, const void *image, unsigned option_
             memcpy(memory_at(&on->memory, q.image_address), q.image, size);
             memory_mark(&on->memory, q.image_address, size);
             m->static_address = q.image_address;
+            m->static_size = size;
         } else memory_free(&on->memory, q.image_address);
         free(q.image);
     }

@@ -51,19 +51,49 @@ static const char *verb(bool write) { return write ? "writes" : "reads"; }
 
 /* ---- Shared memory ---- */
 
-/* A thread's access to one byte, or to a word that is in one piece; false on a race. */
+/* Several of a warp, or those of a warp before its last bar.warp.sync, where a thread's number + 1 stands otherwise. */
+ALWAYS uint32_t several_of(uint32_t thread) { return STATE_SEVERAL + thread / LANES; }
+ALWAYS uint32_t synced_of(uint32_t thread) { return STATE_SYNCED + thread / LANES; }
+
+/* A thread's access (its number + 1) to one byte, or to a word that is in one piece; false on a race. */
 ALWAYS bool touch(uint32_t *state, uint32_t epoch, uint32_t me, bool write)
 {
-    uint32_t s = *state;
-    if ((s & STATE_EPOCH) != epoch) s = (s & STATE_WRITTEN) | epoch;
+    uint32_t s = *state, synced = synced_of(me - 1);
+    if ((s & STATE_EPOCH) != epoch) s = (s & (STATE_WRITTEN | STATE_SPLIT)) | epoch;
     uint32_t writer = s >> STATE_WRITER & STATE_WHO, reader = s & STATE_WHO;
-    if (writer && writer != me) return false;
+    if (writer && writer != me && writer != synced) return false;
     if (write) {
-        if (reader && reader != me) return false;
-        s |= STATE_WRITTEN | me << STATE_WRITER;
-    } else s = (s & ~(uint32_t)STATE_WHO) | (reader && reader != me ? (uint32_t)STATE_MANY : me);
+        if (reader && reader != me && reader != synced) return false;
+        s = (s & ~((uint32_t)STATE_WHO << STATE_WRITER)) | STATE_WRITTEN | me << STATE_WRITER;
+    } else {
+        bool same_warp = (reader <= MAX_THREADS && (reader - 1) / LANES == (me - 1) / LANES) || reader == several_of(me - 1);
+        s = (s & ~(uint32_t)STATE_WHO) | (!reader || reader == me || reader == synced ? me
+                                          : same_warp                               ? several_of(me - 1)
+                                                                                    : (uint32_t)STATE_MANY);
+    }
     *state = s;
     return true;
+}
+
+/* All threads of a warp have met: what they did is before what they do now. */
+static void sync_states(worker *k, uint32_t first)
+{
+    const uint32_t epoch = k->epoch << 24, low = first + 1, synced = synced_of(first), several = several_of(first);
+    bool           split = false;
+    uint32_t      *words = k->words, count = k->shared_bytes / 4 + 1;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t s = words[i], writer = s >> STATE_WRITER & STATE_WHO, reader = s & STATE_WHO;
+            uint32_t new_writer = writer - low < LANES ? synced : writer;
+            uint32_t new_reader = reader - low < LANES || reader == several ? synced : reader;
+            uint32_t changed = (s & (STATE_EPOCH | STATE_WRITTEN | STATE_SPLIT)) | new_writer << STATE_WRITER | new_reader;
+            split |= (s & STATE_SPLIT) != 0;
+            words[i] = (s & STATE_EPOCH) == epoch ? changed : s;
+        }
+        if (!split) return;
+        words = k->bytes;
+        count = k->shared_bytes / 4 * 4 + 4;
+    }
 }
 
 static uint32_t who(const worker *k, const warp *w, int lane)
@@ -88,7 +118,7 @@ static bool touch_bytes(worker *k, warp *w, const insn *in, int lane, uint32_t o
         uint32_t *word = &k->words[at / 4], *bytes = &k->bytes[at / 4 * 4];
         if (!(*word & STATE_SPLIT)) {
             bytes[0] = bytes[1] = bytes[2] = bytes[3] = *word;
-            *word = STATE_SPLIT;
+            *word = STATE_SPLIT | (*word & STATE_EPOCH);
         }
         uint32_t *state = &bytes[at % 4], before = *state;
         if (!write && !(before & STATE_WRITTEN)) {
@@ -98,10 +128,11 @@ static bool touch_bytes(worker *k, warp *w, const insn *in, int lane, uint32_t o
         }
         if (!touch(state, epoch, me, write)) {
             uint32_t writer = before >> STATE_WRITER & STATE_WHO, reader = before & STATE_WHO;
-            bool     wrote = writer && writer != me;
+            bool     wrote = writer && writer != me && writer != synced_of(me - 1);
             uint32_t other = wrote ? writer : reader;
-            if (other == STATE_MANY)
-                exec_fail(k, w, in, lane, 719, "writes shared memory at 0x%x, which other threads read since the last barrier: a race", at);
+            if (other > MAX_THREADS)
+                exec_fail(k, w, in, lane, 719, "%s shared memory at 0x%x, which other threads %s since the last barrier: a race",
+                          verb(write), at, wrote ? "wrote" : "read");
             else
                 exec_fail(k, w, in, lane, 719, "%s shared memory at 0x%x, which thread %u %s since the last barrier: a race", verb(write),
                           at, other - 1, wrote ? "wrote" : "read");
@@ -194,6 +225,14 @@ unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space w
             return NULL;
         }
         return k->const_params + address;
+    }
+    if (where == SPACE_CONST) { /* offsets in the module's variables */
+        const module *m = k->kernel->module;
+        if (write || address >= m->static_size || size > m->static_size - address) {
+            exec_fail(k, w, in, lane, 700, "%s %u bytes of constants at 0x%llx", verb(write), size, (unsigned long long)address);
+            return NULL;
+        }
+        address += m->static_address;
     }
     char room[200];
     if (address % size || memory_check(l->memory, address, size, !write, room, sizeof room)) {
@@ -594,8 +633,10 @@ bool exec_reschedule(worker *k, warp *w)
 
 bool exec_warp(worker *k, warp *w, const insn *in, uint32_t m)
 {
-    (void)k;
-    if (in->op == OP_WARPSYNC) return true;
+    if (in->op == OP_WARPSYNC) {
+        if (m == w->live) sync_states(k, w->first);
+        return true;
+    }
     uint32_t *d = r32(w, in->d);
     if (in->op == OP_VOTE) {
         const uint32_t *a = r32(w, in->a);

@@ -27,7 +27,8 @@ typedef struct warp {
 /* State of a word of shared memory, or of a byte where a word is split: the barrier interval of the last access, whether it
  * was ever written, who wrote and who read in that interval (thread + 1, or MANY). */
 enum {
-    STATE_EPOCH = 0xFF000000u, STATE_WRITTEN = 1u << 23, STATE_SPLIT = 1u << 22, STATE_WRITER = 11, STATE_MANY = 2047,
+    STATE_EPOCH = 0xFF000000u, STATE_WRITTEN = 1u << 23, STATE_SPLIT = 1u << 22, STATE_WRITER = 11, STATE_SEVERAL = 1100, STATE_SYNCED = 1200,
+    STATE_MANY = 2047,
     STATE_WHO = 2047
 };
 

@@ -370,14 +370,15 @@ static void RUN_WARP(worker *k, warp *w)
             OPERANDS1(uint64_t);
             uint64_t window = in->space == SPACE_SHARED  ? SHARED_WINDOW
                               : in->space == SPACE_LOCAL ? LOCAL_WINDOW
-                              : in->space == SPACE_PARAM ? PARAM_WINDOW : 0;
+                              : in->space == SPACE_PARAM ? PARAM_WINDOW
+                              : in->space == SPACE_CONST ? kernel->module->static_address : 0;
             uint64_t from = in->mode ? 0 - window : window; /* what is no address of the space stays none */
             PUT(uint64_t, in->d, pa[i] + from);
             break;
         }
 
         case OP_LD:
-            if (in->space == SPACE_GLOBAL || in->space == SPACE_CONST) {
+            if (in->space == SPACE_GLOBAL) {
                 switch (in->mode2 || in->mode ? 0 : in->size * 8 + in->count) {
                 case 4 * 8 + 1: if (!LOAD_GLOBAL(4, 1)) goto failed; break;
                 case 4 * 8 + 2: if (!LOAD_GLOBAL(4, 2)) goto failed; break;

@@ -109,7 +109,7 @@ typedef struct module {
     struct block  *blocks; /* what is freed with the module */
     kernel       **kernels;
     uint32_t       kernel_count;
-    uint64_t       static_address; /* device memory of its variables */
+    uint64_t       static_address, static_size; /* device memory of its variables */
     uint32_t       target, version;
 } module;
 

@@ -215,13 +215,14 @@ static void address(reader *r, insn *i, space where)
     if (ptx_name(r, &name, &length)) {
         unsigned have = 64;
         if (find_register(r, name, length, 0, &slot, &have)) {
-            if (have != 64 && !(have == 32 && (where == SPACE_SHARED || where == SPACE_LOCAL)))
+            bool small = where == SPACE_SHARED || where == SPACE_LOCAL || where == SPACE_CONST || where == SPACE_PARAM;
+            if (have != 64 && !(have == 32 && small))
                 ptx_fail(r, "an address in a register of %u bits", have);
             i->b = slot;
             i->mode2 = have == 32;
         } else {
             symbol *s = find_variable(r, name, length);
-            space   is = s->space == SPACE_CONST && where == SPACE_GLOBAL ? SPACE_GLOBAL : s->space;
+            space   is = s->space;
             if (where != is && !(where == SPACE_PARAM && is == SPACE_LOCAL)) ptx_fail(r, "%.*s is in another space", (int)length, name);
             if (where == SPACE_PARAM && is == SPACE_LOCAL) i->space = SPACE_LOCAL; /* a called function's parameter */
             i->b = s->dynamic ? constant_slot(r, 0, true, true) : constant_slot(r, s->address, true, false);

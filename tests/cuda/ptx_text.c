@@ -260,7 +260,7 @@ static void initial_value(reader *r, uint64_t at, uint64_t end, unsigned bytes, 
         symbol *s = ptx_find(r, name, length, &slot);
         if (!s || s->kind != SYMBOL_VARIABLE || (s->space != SPACE_GLOBAL && s->space != SPACE_CONST) || bytes != 8)
             ptx_fail(r, "%.*s cannot be an initial value", (int)length, name);
-        value = s->address + (ptx_take(r, "+") ? (uint64_t)ptx_integer(r) : 0);
+        value = s->address + (s->space == SPACE_CONST ? r->image_base : 0) + (ptx_take(r, "+") ? (uint64_t)ptx_integer(r) : 0);
         float_bits = 0;
     } else if (!ptx_number(r, &value, &float_bits)) ptx_fail(r, "expected an initial value");
     if (generic) ptx_need(r, ")");
@@ -325,7 +325,7 @@ static void variable(reader *r, space where, bool is_extern)
                 r->image_room = room;
             }
             r->image_size = size;
-            s->address = r->image_base + at;
+            s->address = where == SPACE_CONST ? at : r->image_base + at; /* constant space has addresses of its own */
             if (ptx_take(r, "=")) {
                 uint64_t n = at;
                 int      depth = 0;
