@@ -181,7 +181,7 @@ static adead_status run_embedding(const work *w)
 
 /* ---- Products of f32 and of the 16-bit types ---- */
 
-typedef enum element { F32, F16, BF16 } element;
+typedef enum element { F32, HALF } element;
 
 static uint64_t element_bytes(element type) { return type == F32 ? 4 : 2; }
 
@@ -220,10 +220,9 @@ static adead_status run_split(const work *w, adead_cu_kernel kernel, uint64_t bl
 /* At most eight rows, or columns, which are rows of the transposed product. */
 static adead_status run_thin(const work *w, const adead_cu_product *given, uint64_t batch, element type)
 {
-    static const adead_cu_kernel kernels[3][3] = {
+    static const adead_cu_kernel kernels[][3] = {
         {ADEAD_CU_KERNEL_thin_f32_1, ADEAD_CU_KERNEL_thin_f32_4, ADEAD_CU_KERNEL_thin_f32_8},
-        {ADEAD_CU_KERNEL_thin_f16_1, ADEAD_CU_KERNEL_thin_f16_4, ADEAD_CU_KERNEL_thin_f16_8},
-        {ADEAD_CU_KERNEL_thin_bf16_1, ADEAD_CU_KERNEL_thin_bf16_4, ADEAD_CU_KERNEL_thin_bf16_8},
+        {ADEAD_CU_KERNEL_thin_half_1, ADEAD_CU_KERNEL_thin_half_4, ADEAD_CU_KERNEL_thin_half_8},
     };
     adead_cu_product g = *given;
     if (given->m > THIN_ROWS) {
@@ -248,10 +247,8 @@ static adead_status run_thin(const work *w, const adead_cu_product *given, uint6
 /* Large tiles where they fill the device, else small ones, else blocks of 256 terms each by itself. */
 static adead_status run_tiles(const work *w, const adead_cu_product *given, uint64_t batch, element type)
 {
-    static const adead_cu_kernel large[] = {ADEAD_CU_KERNEL_product_f32_128, ADEAD_CU_KERNEL_product_f16_128,
-                                            ADEAD_CU_KERNEL_product_bf16_128};
-    static const adead_cu_kernel small[] = {ADEAD_CU_KERNEL_product_f32_64, ADEAD_CU_KERNEL_product_f16_64,
-                                            ADEAD_CU_KERNEL_product_bf16_64};
+    static const adead_cu_kernel large[] = {ADEAD_CU_KERNEL_product_f32_128, ADEAD_CU_KERNEL_product_half_128};
+    static const adead_cu_kernel small[] = {ADEAD_CU_KERNEL_product_f32_64, ADEAD_CU_KERNEL_product_half_64};
     uint64_t         bytes = element_bytes(type), enough = w->device->physical->multiprocessors;
     uint64_t         tiles = parts(given->m, TILE_LARGE) * parts(given->n, TILE_LARGE);
     uint64_t         squares = parts(given->m, TILE_SMALL) * parts(given->n, TILE_SMALL), blocks = parts(given->k, 256);
@@ -337,10 +334,11 @@ static adead_status run_matmul_half(const work *w)
     adead_cu_product g = dense_product(w);
     uint64_t         m = g.m, rows = rows_at_once(m, 4 * g.n), a = g.a, to = address(w, 2);
     adead_status     status = scratch(w, 4 * rows * g.n, &g.c);
+    g.flags = brain ? ADEAD_CU_BF16 : 0;
     for (uint64_t row = 0; row < m && !status; row += rows) {
         g.m = adead_min_u64(m - row, rows);
         g.a = a + 2 * row * g.a_row;
-        status = run_product(w, &g, 1, brain ? BF16 : F16, ADEAD_ACTIVATION_NONE);
+        status = run_product(w, &g, 1, HALF, ADEAD_ACTIVATION_NONE);
         adead_cu_map then = {.a = g.c, .to = to + 2 * row * g.n, .columns = g.m * g.n, .rows = 1, .matrices = 1};
         if (!status) status = map(w, brain ? ADEAD_CU_KERNEL_narrow_bf16 : ADEAD_CU_KERNEL_narrow_f16, &then);
     }
