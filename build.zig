@@ -632,7 +632,7 @@ pub const Tests = struct {
 
         t.addGpu(t.start("gpu", "Run the CUDA suites on this machine's own device"));
         if (t.softCuda()) |library| {
-            const step = b.step("softcuda", "Build the software CUDA driver into zig-out/softcuda, to be named in ADEAD_CUDA_DRIVER");
+            const step = b.step("softcuda", "Build the software CUDA driver into zig-out/softcuda (see docs/cuda.md)");
             step.dependOn(&b.addInstallFile(library, "softcuda/libcuda.so.1").step);
         }
         t.addGenerated(t.start("gen-check", "Say which generated files are stale"));
@@ -925,8 +925,8 @@ pub const Tests = struct {
         "tests/golden/test_golden.c",
     };
 
-    /// The backend cuda on the software driver: all operations on a device of compute capability 7.5, and of those with faster
-    /// kernels for others a sample.
+    /// The backend cuda on the software driver: all operations on a device of compute capability 7.5, and a sample on those
+    /// that have other kernels.
     fn addCuda(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
         for ([_][]const u8{ "75", "80", "90" }) |capability| {
@@ -939,7 +939,8 @@ pub const Tests = struct {
                     t.skip(run, name, "cannot run: the software CUDA driver is for Linux");
                     continue;
                 };
-                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=cuda", "--env=ADEAD_CUDA_SOFTWARE=1" });
+                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=cuda" });
+                run.addArg("--env=ADEAD_CUDA_SOFTWARE=1");
                 run.addPrefixedFileArg("--env=ADEAD_CUDA_DRIVER=", library);
                 run.addArg(b.fmt("--env=ADEAD_SOFTCUDA_CC={s}", .{capability}));
                 if (!first) run.addArg("--env=ADEAD_TEST_SAMPLE=7");
@@ -970,7 +971,8 @@ pub const Tests = struct {
     fn softCudaSources(b: *Build) []const []const u8 {
         var all: std.ArrayList([]const u8) = .empty;
         for (filesIn(b, .{ .path = "tests/cuda" }, ".c")) |source| {
-            if (!std.mem.startsWith(u8, std.fs.path.basename(source), "test_")) all.append(b.allocator, source) catch @panic("OOM");
+            if (std.mem.startsWith(u8, std.fs.path.basename(source), "test_")) continue;
+            all.append(b.allocator, source) catch @panic("OOM");
         }
         return all.items;
     }

@@ -1,7 +1,7 @@
 /* The CUDA backend's own vocabulary: an open device, its memory, and how work is given to it. cuda.c fills the backend
- * table; loader.c opens the driver; device.c opens a device; memory.c divides its memory; stream.c launches kernels and copies
- * bytes; operations.c turns tensor operations into launches; split.c divides them among several devices; attest.c proves
- * the device's arithmetic. The kernels are in kernels/, packed in ptx.c.
+ * table; loader.c opens the driver; device.c opens a device; memory.c divides its memory; stream.c launches kernels and
+ * copies bytes; operations.c turns tensor operations into launches; split.c divides them among several devices; attest.c
+ * proves the device's arithmetic. The kernels are in kernels/, packed in ptx.c.
  *
  * A device has one stream: what is given to it runs in that order, by itself, and nobody waits before somebody wants to see
  * a result. So memory that is given back may be given out again at once: whatever uses it then comes later in the stream.
