@@ -43,9 +43,18 @@ const machine_folders = [_]Folder{
     .{ .path = "hex" },
     .{ .path = "vm" },
 };
-/// What is compiled for size, unless in Debug: the machine (readers, assembler, verifier, ...), the public interface, and what
-/// backends do to get others to compute.
-const cold_folders = [_][]const u8{ "opcodes", "vm", "alloc", "hex", "ffi", "backends/auto", "backends/cuda", "backends/vulkan" };
+/// What is compiled for size, unless in Debug: the machine (readers, assembler, verifier, ...), the public interface, and
+/// what backends do to get others to compute.
+const cold_folders = [_][]const u8{
+    "opcodes",
+    "vm",
+    "alloc",
+    "hex",
+    "ffi",
+    "backends/auto",
+    "backends/cuda",
+    "backends/vulkan",
+};
 /// What of those is compiled for speed, because every operation or instruction goes through it.
 const hot_files = [_][]const u8{
     "vm/threaded.c",
