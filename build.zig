@@ -649,6 +649,10 @@ pub const Tests = struct {
         const mutate = t.start("mutate", "Build deliberate faults into the backend cpu; the tests must find each");
         t.addMutations(mutate, true);
 
+        if (t.softCuda()) |library| {
+            const step = b.step("softcuda", "Build the software CUDA driver into zig-out/softcuda, to be named in ADEAD_CUDA_DRIVER");
+            step.dependOn(&b.addInstallFile(library, "softcuda/libcuda.so.1").step);
+        }
         t.addGenerated(t.start("gen-check", "Say which generated files are stale"));
         t.addFuzzStep();
     }
@@ -931,6 +935,23 @@ pub const Tests = struct {
                 run.addFileArg(t.suiteExe(t.setting, source, t.static));
             }
         }
+    }
+
+    /// The software CUDA driver, libcuda.so.1, for suites to name in ADEAD_CUDA_DRIVER; null where it cannot be built.
+    fn softCuda(t: *Tests) ?LazyPath {
+        const b = t.b;
+        if (t.setting.target.result.os.tag != .linux) return null;
+        const module = cModule(b, t.setting, softCudaSources(b));
+        const library = b.addLibrary(.{ .name = "cuda", .linkage = .dynamic, .root_module = module });
+        return b.addWriteFiles().addCopyFile(library.getEmittedBin(), "libcuda.so.1");
+    }
+
+    fn softCudaSources(b: *Build) []const []const u8 {
+        var all: std.ArrayList([]const u8) = .empty;
+        for (filesIn(b, .{ .path = "tests/cuda" }, ".c")) |source| {
+            if (!std.mem.startsWith(u8, std.fs.path.basename(source), "test_")) all.append(b.allocator, source) catch @panic("OOM");
+        }
+        return all.items;
     }
 
     /// adead.hpp, in both its kinds, with Zig's own C++ library.

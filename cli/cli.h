@@ -100,6 +100,10 @@ void cli_explain(cli *c, adead_instance *instance);
 /* Reads and loads a program in any format. The bytes are read, then freed. */
 int cli_load(cli *c, adead_runtime *runtime, const char *path, adead_program **program);
 
+/* What the probe of the runtime's backend found out, as a table and as the document's member "probe" (null where there is
+ * none): one line for each operation, with the path that is taken and how many results differed by each one tried. */
+void cli_probe(cli *c, adead_runtime *runtime, const char *indent); /* info.c */
+
 int command_run(cli *c);
 int command_check(cli *c);
 int command_dis(cli *c);

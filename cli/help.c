@@ -267,10 +267,7 @@ int command_completions(cli *c)
     const char *shell = c->args.operands[0];
     buffer      text = {0}, backends = {0};
     buffer_text(&backends, "auto");
-    for (uint32_t i = 0; i < adead_backend_count(); i++) {
-        adead_backend_info info = {.size = sizeof info};
-        if (adead_backend_get(i, &info) == ADEAD_OK) add(&backends, " %s", info.name);
-    }
+    for (uint32_t i = 0; i < adead_backend_count(); i++) add(&backends, " %s", adead_backend_name(i));
     buffer_append(&backends, "", 1);
     int status = ADEAD_OK;
     if (backends.failed) status = cli_fail(c, ADEAD_NO_MEMORY, NULL, "there is no memory for the completions");

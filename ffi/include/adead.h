@@ -190,13 +190,34 @@ typedef struct adead_backend_info {
     uint32_t available; /* 1 or 0 */
     uint32_t attested;  /* 1 when its results were compared with the reference and none differed */
     char     name[32], summary[128], device[128], reason[256];
+    /* Bytes that a device with a memory of its own may hold for this process, and what was held of them when it had been
+     * opened; 0: it has none, or does not say. */
+    uint64_t memory_budget, memory_used;
 } adead_backend_info;
 
-/* Every backend of this build, available or not, by index from 0. INVALID_ARGUMENT past the end. */
+/* Every backend of this build, available or not, by index from 0. INVALID_ARGUMENT past the end. A backend that is there is
+ * opened for it, which may take milliseconds. */
 ADEAD_API uint32_t adead_backend_count(void);
 ADEAD_API int      adead_backend_get(uint32_t index, adead_backend_info *info);
-/* The backend a runtime uses. */
+/* Its name alone, "cpu"; nothing is opened. NULL past the end. */
+ADEAD_API const char *adead_backend_name(uint32_t index);
+/* The backend a runtime uses, as it was when its first device was opened; that is done now if nothing has run yet. */
 ADEAD_API int      adead_runtime_backend(adead_runtime *runtime, adead_backend_info *info);
+
+/* One line of what a backend's probe compared with the reference when the device was opened: an operation by one of the
+ * paths on which the device computes it. */
+typedef struct adead_probe_row {
+    uint32_t    size;     /* sizeof(adead_probe_row) */
+    uint32_t    taken;    /* 1: results come by this path; an operation without such a row is why the device is refused */
+    uint32_t    stored;   /* 1: an earlier process found it out, and it was kept on disk */
+    uint32_t    reserved; /* 0 */
+    const char *operation, *path; /* "fma"; "native", "f64", "integers" */
+    uint64_t    cases, mismatches;
+} adead_probe_row;
+
+/* The rows by index from 0, those of an operation one after the other; also of a device that was refused. INVALID_ARGUMENT
+ * past the end; backends that need no probe have no rows. */
+ADEAD_API int adead_runtime_probe(adead_runtime *runtime, uint32_t index, adead_probe_row *row);
 /* "x86-64: sse4.1 avx avx2 fma avx512f", for people. */
 ADEAD_API const char *adead_cpu_text(void);
 /* Compares a fixed table of hard cases on the runtime's backend with the reference, calling `report` (may be NULL) once per
