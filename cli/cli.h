@@ -113,6 +113,7 @@ int command_info(cli *c);
 int command_bench(cli *c);
 int command_selftest(cli *c);
 int command_tune(cli *c);
+int command_cache(cli *c);
 int command_completions(cli *c);
 int command_help(cli *c);
 

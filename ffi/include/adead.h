@@ -581,6 +581,25 @@ typedef struct adead_operation {
  * on error. */
 ADEAD_API int adead_compute(adead_runtime *runtime, const adead_operation *operation);
 
+/* ---- What is kept between runs ---------------------------------------------------------------------------------------- */
+/* Backends keep in a folder what need not be found out twice: a probe's outcome, what a driver compiled, what adead_tune
+ * measured. A file's name says what it belongs to (backend, device, driver, version of this library). */
+
+typedef struct adead_cache_row {
+    uint32_t    size; /* sizeof(adead_cache_row), by the library */
+    uint32_t    reserved;
+    const char *name; /* until the call of `report` returns */
+    uint64_t    bytes;
+    int64_t     modified; /* seconds since 1970 */
+} adead_cache_row;
+
+/* Calls `report` (may be NULL) for each file, and writes the folder's path to `folder`, of `size` bytes (0: not wanted): empty
+ * where nothing is kept. */
+ADEAD_API int adead_cache_files(void (*report)(void *context, const adead_cache_row *row), void *context, char *folder,
+                                size_t size);
+/* Removes all of them; *removed (may be NULL) is how many. Errors: CANNOT_WRITE (some could not be). */
+ADEAD_API int adead_cache_clear(uint32_t *removed);
+
 /* ---- Pipelines ------------------------------------------------------------------------------------------------------- */
 /* Chains of operations on the rows of an f32 matrix, built once with their weights, then run on any number of rows. The
  * weights and what passes from step to step stay in the device's memory. What can be one operation is one; the bits are
