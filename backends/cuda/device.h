@@ -120,6 +120,8 @@ adead_status adead_cu_function_get(adead_cu *device, adead_cu_kernel kernel, ade
 /* memory.c */
 void adead_cu_memory_open(adead_cu *device);
 void adead_cu_memory_close(adead_cu *device);
+/* How much of its memory may be used, and is; 0 and 0 where the driver does not say. */
+void adead_cu_memory_describe(adead_cu *device, uint64_t *budget, uint64_t *used);
 /* `bytes` > 0 bytes with whatever is in them. */
 adead_status adead_cu_memory_new(adead_cu *device, uint64_t bytes, adead_cu_memory **memory, adead_failure *failure);
 void         adead_cu_memory_free(adead_cu *device, adead_cu_memory *memory);
