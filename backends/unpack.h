@@ -1,4 +1,5 @@
-/* What is generated for a backend (shaders, kernels) is packed in the library; backends/pack.py does the opposite. */
+/* What is generated for a backend (shaders, kernels) is packed in the library, as LZMA without its headers and contexts of
+ * literals; backends/pack.py does the opposite. */
 #ifndef ADEAD_BACKENDS_UNPACK_H
 #define ADEAD_BACKENDS_UNPACK_H
 

@@ -9,20 +9,20 @@ blocks of kernels.h, and all together packed.
     generate.py --assemble [all]   assembles the texts in ptx.inc by NVIDIA's ptxas (ADEAD_PTXAS=PATH, or fetched), for some
                           or all architectures, and says what each kernel takes, in the tests' protocol
 """
-import concurrent.futures, hashlib, os, re, shutil, struct, subprocess, sys, tempfile
+import concurrent.futures, hashlib, os, re, shutil, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", "..", ".."))
 TARGET = os.path.join(HERE, "..", "ptx.inc")
 sys.path.insert(0, os.path.join(ROOT, "backends"))
-from pack import lines_of, squeezed, varint
+from pack import bytes_in, expanded, lines_of, squeezed, varint
 
 FLAGS = ["-x", "c", "-std=gnu23", "-target", "nvptx64-cuda-none", "-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall",
          "-Wextra", "-Werror", "-Wno-unused-command-line-argument", "-Xclang", "-fcuda-short-ptr", "-mllvm",
          "-nvptx-short-ptr", "-I" + ROOT]
 ELEMENTS = {"f32": 0, "half": 1}
 # Thread blocks that a multiprocessor is to have room for: what limits the registers of a thread.
-RESIDENT = {"product_f32_128": 2, "product_half_128": 2, "product_f32_64": 4, "product_half_64": 4, "product_i8": 2,
+RESIDENT = {"product_f32_128": 2, "product_f32_64": 4, "product_i8": 2,
             "thin_f32_1": 3, "thin_half_1": 3, "thin_f32_4": 2}
 
 
@@ -187,27 +187,8 @@ def head_of(made):
 
 
 def kept():
-    """The texts in ptx.inc, unpacked."""
-    text = open(TARGET).read()
-    numbers = [int(n, 16) for n in re.findall(r"0x([0-9a-f]{16}),", text)]
-    packed = struct.pack(f"<{len(numbers)}Q", *numbers)
-    length = int(re.search(r"STREAM = (\d+)", text)[1])
-    out, at, flags = bytearray(), 0, 1
-    while len(out) < length:
-        if flags == 1:
-            flags, at = 256 | packed[at], at + 1
-        if flags & 1:
-            count, at, back, shift, more = 4 + packed[at], at + 1, 0, 0, True
-            while more:
-                back |= (packed[at] & 127) << shift
-                more, shift, at = packed[at] > 127, shift + 7, at + 1
-            for _ in range(count):
-                out.append(out[-back])
-        else:
-            out.append(packed[at])
-            at += 1
-        flags >>= 1
-    return bytes(out)
+    """What ptx.inc has packed."""
+    return expanded(bytes_in(open(TARGET).read()))
 
 
 # ---- The rules ----

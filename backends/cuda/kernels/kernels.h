@@ -15,9 +15,9 @@
  * threads and grid. Loaded when first needed: a text is compiled by the driver. */
 #define ADEAD_CU_TEXTS(TEXT)                                                                                   \
     TEXT(functions, 75) TEXT(pairs, 75) TEXT(halves, 75) TEXT(quantized, 75) TEXT(rows, 75) TEXT(moves, 75)    \
-    TEXT(probe, 75) TEXT(product_f32_128, 75) TEXT(product_half_128, 75) TEXT(product_f32_128_80, 80)          \
-    TEXT(product_f32_64, 75) TEXT(product_half_64, 75) TEXT(product_f32_64_80, 80) TEXT(thin_f32, 75)          \
-    TEXT(thin_half, 75) TEXT(sums, 75) TEXT(pack_i8, 75) TEXT(product_i8, 75) TEXT(product_i8_80, 80)
+    TEXT(probe, 75) TEXT(product_f32_128, 75) TEXT(product_f32_128_80, 80) TEXT(product_f32_64, 75)            \
+    TEXT(product_f32_64_80, 80) TEXT(thin_f32, 75) TEXT(thin_half, 75) TEXT(sums, 75) TEXT(pack_i8, 75)        \
+    TEXT(product_i8, 75) TEXT(product_i8_80, 80)
 
 /* KERNEL(name, argument struct adead_cu_ARGUMENT, threads of a block). */
 #define ADEAD_CU_KERNELS(KERNEL)                                                                                    \
@@ -34,7 +34,6 @@
     KERNEL(transpose, transpose, 256) KERNEL(embedding, embedding, 256) KERNEL(check_ids, check_ids, 256)           \
     KERNEL(probe, probe, 128)                                                                                       \
     KERNEL(product_f32_128, product, 256) KERNEL(product_f32_64, product, 64)                                      \
-    KERNEL(product_half_128, product, 256) KERNEL(product_half_64, product, 64)                                     \
     KERNEL(thin_f32_1, product, 256) KERNEL(thin_f32_4, product, 256) KERNEL(thin_f32_8, product, 256)              \
     KERNEL(thin_half_1, product, 256) KERNEL(thin_half_4, product, 256) KERNEL(thin_half_8, product, 256)           \
     KERNEL(sums, sums, 256)                                                                                         \
@@ -111,16 +110,15 @@ enum {
  * up; flags, c_row, c_column and c_batch do not count. For product_* split_terms is 256, splits = blocks. For thin_* it is
  * a multiple of 2048 that makes enough thread blocks.
  *
- * TYPE is f32, or half: f16, or bf16 with the flag. c is f32.
- *
- * product_TYPE_128: grid x = (m + 127) / 128 * ((n + 127) / 128), y = splits, z = batch; c_column = 1. 128 x 128 tiles.
- * product_TYPE_64: the same with 64 x 64 tiles: where 128 x 128 do not fill the device.
- * thin_TYPE_R: for m <= R rows of 1, 4, 8: grid x = (n + 31) / 32, y = splits, z = batch. Where n is small, swap: (a b)^T =
- *   b^T a^T: a and b with their steps, m and n, c_row and c_column, bias_row and bias_column. Either b_step or b_column
- *   should be 1.
+ * product_f32_128: grid x = (m + 127) / 128 * ((n + 127) / 128), y = splits, z = batch; c_column = 1. 128 x 128 tiles.
+ * product_f32_64: the same with 64 x 64 tiles: where 128 x 128 do not fill the device.
+ * thin_f32_R, thin_half_R (a and b f16, or bf16 with the flag): for m <= R rows of 1, 4, 8: grid x = (n + 31) / 32, y =
+ *   splits, z = batch. Where n is small, swap: (a b)^T = b^T a^T: a and b with their steps, m and n, c_row and c_column,
+ *   bias_row and bias_column. Either b_step or b_column should be 1. Other products of halves are products of what
+ *   widen_f16 and widen_bf16 give; c is f32 always.
  * product_i8: of packed operands: a_step = b_step = 1; a, b, a_row, b_column multiples of 16 bytes; k a multiple of 64, as
  *   pack_i8 makes them, the bytes that are added being 0 (which changes nothing); c_column = 1, splits = 1, no flags.
- *   Grid as product_TYPE_128.
+ *   Grid as product_f32_128.
  */
 typedef struct adead_cu_product {
     uint64_t a, b, c, bias;
