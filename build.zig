@@ -611,6 +611,7 @@ pub const Tests = struct {
         t.addThreadSanitized(all);
         t.addQemu(all);
         t.addVulkan(all);
+        t.addSoftCuda(all);
         t.addMutations(all, false);
         t.addSizes(all);
         t.addStatic(all);
@@ -920,6 +921,15 @@ pub const Tests = struct {
         const module = cModule(b, t.setting, softCudaSources(b));
         const library = b.addLibrary(.{ .name = "cuda", .linkage = .dynamic, .root_module = module });
         return b.addWriteFiles().addCopyFile(library.getEmittedBin(), "libcuda.so.1");
+    }
+
+    /// The software driver's own tests, which have it linked in.
+    fn addSoftCuda(t: *Tests, run: *Build.Step.Run) void {
+        const b = t.b;
+        if (t.setting.target.result.os.tag != .linux) return t.skip(run, "softcuda", "the software CUDA driver is for Linux");
+        const sources = concat(b, &.{"tests/cuda/test_softcuda.c"}, softCudaSources(b));
+        t.add(run, "cuda", "softcuda", executable(b, t.setting, "softcuda", sources, t.static).getEmittedBin());
+        if (t.cc) |cc| t.add(run, "cuda", "softcuda@asan", t.sanitizedExe(cc, sources, "softcuda"));
     }
 
     fn softCudaSources(b: *Build) []const []const u8 {

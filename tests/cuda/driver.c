@@ -121,14 +121,16 @@ static struct {
 } d = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static _Thread_local struct { handle stack[MAX_STACK]; unsigned depth; } current;
 
+static char last_complaint[1024];
 static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void complain(const char *format, ...)
 {
     va_list args;
     fprintf(stderr, "softcuda: ");
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(last_complaint, sizeof last_complaint, format, args);
     va_end(args);
+    fputs(last_complaint, stderr);
     fprintf(stderr, "\n");
     fflush(stderr);
 }
@@ -241,14 +243,16 @@ static void set_faults(const char *text)
     }
 }
 
-/* For tests in the same process: sets the faults anew and counts calls from here. Not a call of CUDA's. */
+/* For tests in the same process, and no calls of CUDA's: softcuda.h. This sets the faults anew and counts calls from here. */
 API void adead_softcuda_fail(const char *text)
 {
     pthread_mutex_lock(&d.lock);
     set_faults(text);
     pthread_mutex_unlock(&d.lock);
 }
-API uint64_t adead_softcuda_instructions(void) { return run_thread_instructions(); }
+/* What was said last on stderr. */
+API const char *adead_softcuda_complaint(void) { return last_complaint; }
+API uint64_t    adead_softcuda_instructions(void) { return run_thread_instructions(); }
 
 static uint64_t setting(const char *name, uint64_t otherwise)
 {
