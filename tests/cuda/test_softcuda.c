@@ -45,20 +45,99 @@ static void close_setup(setup *s, int device)
 enum { THREADS = 256, CASES = 8192 };
 
 static const uint64_t edges[] = {
-    0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 33, 63, 64, 100, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000,
-    0x80000001, 0xFFFFFFFF, 0xFFFFFF80, UINT64_C(0x100000000), INT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX, 0x12345678,
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    15,
+    16,
+    31,
+    32,
+    33,
+    63,
+    64,
+    100,
+    127,
+    128,
+    255,
+    256,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x10000,
+    0x7FFFFFFF,
+    0x80000000,
+    0x80000001,
+    0xFFFFFFFF,
+    0xFFFFFF80,
+    UINT64_C(0x100000000),
+    INT64_MAX,
+    (uint64_t)INT64_MIN,
+    UINT64_MAX,
+    0x12345678,
     /* binary32: 1, -1, 1/2, 1.5, 2.5, 2^24+1, most, least normal, subnormals, infinities, NaNs, 127.5, 65519.996, 65520 */
-    0x3F800000, 0xBF800000, 0x3F000000, 0x3FC00000, 0x40200000, 0xC0200000, 0x4B800001, 0x7F7FFFFF, 0x00800000, 0x007FFFFF, 0x80000003,
-    0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFC12345, 0x42FF0000, 0x477FEFFF, 0x477FF000, 0x33000000, 0x33000001, 0x387FE000,
-    0x4F000000, 0xCF000000, 0x4F7FFFFF, 0x5F000000, 0x3F7FFFFF, 0x3F800001,
+    0x3F800000,
+    0xBF800000,
+    0x3F000000,
+    0x3FC00000,
+    0x40200000,
+    0xC0200000,
+    0x4B800001,
+    0x7F7FFFFF,
+    0x00800000,
+    0x007FFFFF,
+    0x80000003,
+    0x7F800000,
+    0xFF800000,
+    0x7FC00000,
+    0x7F800001,
+    0xFFC12345,
+    0x42FF0000,
+    0x477FEFFF,
+    0x477FF000,
+    0x33000000,
+    0x33000001,
+    0x387FE000,
+    0x4F000000,
+    0xCF000000,
+    0x4F7FFFFF,
+    0x5F000000,
+    0x3F7FFFFF,
+    0x3F800001,
     /* binary64 */
-    UINT64_C(0x3FF0000000000000), UINT64_C(0xBFF0000000000000), UINT64_C(0x3FE0000000000000), UINT64_C(0x4004000000000000),
-    UINT64_C(0x7FEFFFFFFFFFFFFF), UINT64_C(0x0010000000000000), UINT64_C(0x000FFFFFFFFFFFFF), UINT64_C(0x8000000000000001),
-    UINT64_C(0x7FF0000000000000), UINT64_C(0xFFF0000000000000), UINT64_C(0x7FF8000000000000), UINT64_C(0x7FF0000000000001),
-    UINT64_C(0x41DFFFFFFFE00000), UINT64_C(0x47EFFFFFF0000000), UINT64_C(0x36A0000000000000), UINT64_C(0x3810000010000000),
-    UINT64_C(0x40F0000000000000), UINT64_C(0x40EFFDFFFFFFFFFF), UINT64_C(0x43E0000000000000), UINT64_C(0x3FF0000000000001),
+    UINT64_C(0x3FF0000000000000),
+    UINT64_C(0xBFF0000000000000),
+    UINT64_C(0x3FE0000000000000),
+    UINT64_C(0x4004000000000000),
+    UINT64_C(0x7FEFFFFFFFFFFFFF),
+    UINT64_C(0x0010000000000000),
+    UINT64_C(0x000FFFFFFFFFFFFF),
+    UINT64_C(0x8000000000000001),
+    UINT64_C(0x7FF0000000000000),
+    UINT64_C(0xFFF0000000000000),
+    UINT64_C(0x7FF8000000000000),
+    UINT64_C(0x7FF0000000000001),
+    UINT64_C(0x41DFFFFFFFE00000),
+    UINT64_C(0x47EFFFFFF0000000),
+    UINT64_C(0x36A0000000000000),
+    UINT64_C(0x3810000010000000),
+    UINT64_C(0x40F0000000000000),
+    UINT64_C(0x40EFFDFFFFFFFFFF),
+    UINT64_C(0x43E0000000000000),
+    UINT64_C(0x3FF0000000000001),
     /* binary16, bfloat16 */
-    0x3C00, 0x7BFF, 0x0400, 0x03FF, 0x7C00, 0x7C01, 0xFE00, 0x3F80, 0x7F80, 0x7FC1,
+    0x3C00,
+    0x7BFF,
+    0x0400,
+    0x03FF,
+    0x7C00,
+    0x7C01,
+    0xFE00,
+    0x3F80,
+    0x7F80,
+    0x7FC1,
 };
 enum { EDGES = sizeof edges / sizeof edges[0] };
 
@@ -94,13 +173,14 @@ static void text_of(const rule *r, char *text, size_t room)
         char     n = names[i];
         if (!widths[i]) part[i][0] = 0;
         else if (i == 3 && w == widths[i])
-            snprintf(part[i], sizeof part[i], "mov.b64 %%v, 0;\nst.global.b64 [%%at+98304], %%v;\nst.global.b%u [%%at+98304], %%d;\n", w);
+            snprintf(part[i], sizeof part[i],
+                     "mov.b64 %%v, 0;\nst.global.b64 [%%at+98304], %%v;\nst.global.b%u [%%at+98304], %%d;\n", w);
         else if (i == 3)
             snprintf(part[i], sizeof part[i], "selp.b64 %%v, 1, 0, %%d;\nst.global.b64 [%%at+98304], %%v;\n");
         else if (w == widths[i]) snprintf(part[i], sizeof part[i], "ld.global.b%u %%%c, [%%at+%u];\n", w, n, i * 32768);
         else
-            snprintf(part[i], sizeof part[i], "ld.global.b32 %%w, [%%at+%u];\nand.b32 %%w, %%w, 1;\nsetp.ne.b32 %%%c, %%w, 0;\n",
-                     i * 32768, n);
+            snprintf(part[i], sizeof part[i],
+                     "ld.global.b32 %%w, [%%at+%u];\nand.b32 %%w, %%w, 1;\nsetp.ne.b32 %%%c, %%w, 0;\n", i * 32768, n);
     }
     int n = snprintf(text, room, "%s", r->target && r->target[0] == '9' ? HEAD("7.8", "90")
                                        : r->target                      ? HEAD("7.0", "80") : HEAD("6.3", "75"));
@@ -146,8 +226,8 @@ static void instructions_give_the_bits_of_c(void)
             uint64_t v[3];
             for (unsigned j = 0; j < 3; j++) v[j] = widths[j] ? cut(values[j][i], widths[j]) : 0;
             uint64_t expected = cut(r->expect(v[0], v[1], v[2]), r->d);
-            CHECK(values[3][i] == expected, "%s of %" PRIx64 ", %" PRIx64 ", %" PRIx64 " is %" PRIx64 ", expected %" PRIx64, r->text, v[0],
-                  v[1], v[2], values[3][i], expected);
+            CHECK(values[3][i] == expected, "%s of %" PRIx64 ", %" PRIx64 ", %" PRIx64 " is %" PRIx64 ", expected %" PRIx64,
+                  r->text, v[0], v[1], v[2], values[3][i], expected);
         }
     }
     GOOD(cuMemFree_v2(memory));
