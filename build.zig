@@ -186,7 +186,7 @@ fn filesOf(b: *Build, folders: []const Folder) []const []const u8 {
     return all;
 }
 
-fn concat(b: *Build, first: []const []const u8, second: []const []const u8) []const []const u8 {
+pub fn concat(b: *Build, first: []const []const u8, second: []const []const u8) []const []const u8 {
     return std.mem.concat(b.allocator, []const u8, &.{ first, second }) catch @panic("OOM");
 }
 
@@ -305,7 +305,7 @@ fn sharedLibrary(b: *Build, setting: Setting, sources: []const []const u8) *Comp
     return b.addLibrary(.{ .name = "adead", .linkage = .dynamic, .version = version, .root_module = module });
 }
 
-fn executable(b: *Build, setting: Setting, name: []const u8, sources: []const []const u8, library: ?*Compile) *Compile {
+pub fn executable(b: *Build, setting: Setting, name: []const u8, sources: []const []const u8, library: ?*Compile) *Compile {
     const module = cModule(b, setting, sources);
     if (library) |l| module.linkLibrary(l);
     return b.addExecutable(.{ .name = name, .root_module = module });
@@ -635,6 +635,7 @@ pub const Tests = struct {
         t.addQemu(all);
         devices.addVulkan(t, all);
         devices.addCuda(t, all);
+        devices.addSoftCuda(t, all);
         t.addMutations(all, false);
         t.addSizes(all);
         t.addStatic(all);
@@ -777,7 +778,7 @@ pub const Tests = struct {
     }
 
     /// A program and the library under AddressSanitizer and UBSan. The library's objects are shared among the suites.
-    fn sanitizedExe(t: *Tests, cc: SystemCompiler, sources: []const []const u8, name: []const u8) LazyPath {
+    pub fn sanitizedExe(t: *Tests, cc: SystemCompiler, sources: []const []const u8, name: []const u8) LazyPath {
         const b = t.b;
         if (t.sanitized_library == null) t.sanitized_library = cc.archive(b, t.library_sources, &sanitizer_flags);
         const objects = b.allocator.alloc(LazyPath, sources.len + 1) catch @panic("OOM");

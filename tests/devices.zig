@@ -87,6 +87,16 @@ pub fn softCuda(t: *Tests) ?LazyPath {
     return t.soft_cuda;
 }
 
+/// The software driver's own tests, which have it linked in.
+pub fn addSoftCuda(t: *Tests, run: *Build.Step.Run) void {
+    const b = t.b;
+    if (t.setting.target.result.os.tag != .linux)
+        return t.skip(run, "softcuda", "cannot run: the software CUDA driver is for Linux");
+    const sources = project.concat(b, &.{"tests/cuda/test_softcuda.c"}, softCudaSources(b));
+    t.add(run, "cuda", "softcuda", project.executable(b, t.setting, "softcuda", sources, t.static).getEmittedBin());
+    if (t.cc) |cc| t.add(run, "cuda", "softcuda@asan", t.sanitizedExe(cc, sources, "softcuda"));
+}
+
 fn softCudaSources(b: *Build) []const []const u8 {
     var all: std.ArrayList([]const u8) = .empty;
     for (project.filesIn(b, .{ .path = "tests/cuda" }, ".c")) |source| {

@@ -214,8 +214,12 @@ static adead_status run_split(const work *w, adead_cu_kernel kernel, uint64_t bl
 }
 
 /* At most eight rows, or columns, which are rows of the transposed product. */
-static adead_status run_thin(const work *w, const adead_cu_product *given, uint64_t batch)
+static adead_status run_thin(const work *w, const adead_cu_product *given, uint64_t batch, bool halves)
 {
+    static const adead_cu_kernel kernels[2][3] = {
+        {ADEAD_CU_KERNEL_thin_f32_1, ADEAD_CU_KERNEL_thin_f32_4, ADEAD_CU_KERNEL_thin_f32_8},
+        {ADEAD_CU_KERNEL_thin_half_1, ADEAD_CU_KERNEL_thin_half_4, ADEAD_CU_KERNEL_thin_half_8},
+    };
     adead_cu_product g = *given;
     if (given->m > THIN_ROWS) {
         g.a = given->b, g.a_row = given->b_column, g.a_step = given->b_step, g.a_batch = given->b_batch;
@@ -224,9 +228,7 @@ static adead_status run_thin(const work *w, const adead_cu_product *given, uint6
         g.c_row = given->c_column, g.c_column = given->c_row;
         g.bias_row = given->bias_column, g.bias_column = given->bias_row;
     }
-    adead_cu_kernel kernel = g.m == 1   ? ADEAD_CU_KERNEL_thin_f32_1
-                             : g.m <= 4 ? ADEAD_CU_KERNEL_thin_f32_4
-                                        : ADEAD_CU_KERNEL_thin_f32_8;
+    adead_cu_kernel kernel = kernels[halves][g.m == 1 ? 0 : g.m <= 4 ? 1 : 2];
     uint64_t        blocks = parts(g.n, THIN_COLUMNS), wanted = 2 * w->device->physical->multiprocessors;
     uint64_t        most = adead_min_u64(parts(g.k, THIN_TERMS), BATCH_MAX);
     uint64_t        splits = adead_max_u64(adead_min_u64(parts(wanted, blocks * batch), most), 1);
@@ -253,17 +255,28 @@ static adead_status run_tiles(const work *w, const adead_cu_product *given, uint
     return run_split(w, ADEAD_CU_KERNEL_product_f32_64, squares, &g, batch);
 }
 
-static adead_status run_product(const work *w, const adead_cu_product *given, uint64_t batch, adead_activation activation)
+static bool is_thin(const adead_cu_product *g)
+{
+    return g->m <= THIN_ROWS || (g->n <= THIN_ROWS && !(g->flags & ADEAD_CU_CAUSAL));
+}
+
+/* What is not said of a dense product. */
+static adead_cu_product whole_of(const adead_cu_product *given)
 {
     adead_cu_product g = *given;
-    if (g.m == 0 || g.n == 0 || batch == 0) return ADEAD_OK;
     g.splits = 1;
     g.split_terms = parts(g.k, 256) * 256;
     g.c_column = g.bias_column = 1;
     if (g.bias) g.flags |= ADEAD_CU_BIAS;
+    return g;
+}
+
+static adead_status run_product(const work *w, const adead_cu_product *given, uint64_t batch, adead_activation activation)
+{
+    adead_cu_product g = whole_of(given);
+    if (g.m == 0 || g.n == 0 || batch == 0) return ADEAD_OK;
     if (activation == ADEAD_ACTIVATION_RELU) g.flags |= ADEAD_CU_RELU;
-    bool         thin = g.m <= THIN_ROWS || (g.n <= THIN_ROWS && !(g.flags & ADEAD_CU_CAUSAL));
-    adead_status status = thin ? run_thin(w, &g, batch) : run_tiles(w, &g, batch);
+    adead_status status = is_thin(&g) ? run_thin(w, &g, batch, false) : run_tiles(w, &g, batch);
     if (status || activation == ADEAD_ACTIVATION_NONE || activation == ADEAD_ACTIVATION_RELU) return status;
     adead_cu_map then = {.a = g.c, .to = g.c, .columns = g.n, .rows = g.m, .matrices = batch, .row_step = g.c_row,
                          .matrix_step = g.c_batch};
@@ -318,31 +331,49 @@ static uint64_t rows_at_once(uint64_t rows, uint64_t bytes)
     return fit >= rows ? rows : fit > TILE_LARGE ? fit - fit % TILE_LARGE : adead_max_u64(fit, 1);
 }
 
+static adead_status narrow(const work *w, uint64_t from, uint64_t to, uint64_t count)
+{
+    bool         brain = w->op->kind == ADEAD_TENSOR_MATMUL_BF16;
+    adead_cu_map g = {.a = from, .to = to, .columns = count, .rows = 1, .matrices = 1};
+    return map(w, brain ? ADEAD_CU_KERNEL_narrow_bf16 : ADEAD_CU_KERNEL_narrow_f16, &g);
+}
+
+static adead_status widen(const work *w, uint64_t from, uint64_t to, uint64_t count)
+{
+    bool         brain = w->op->kind == ADEAD_TENSOR_MATMUL_BF16;
+    adead_cu_map g = {.a = from, .to = to, .columns = count, .rows = 1, .matrices = 1};
+    return map(w, brain ? ADEAD_CU_KERNEL_widen_bf16 : ADEAD_CU_KERNEL_widen_f16, &g);
+}
+
+static adead_status run_thin_half(const work *w)
+{
+    adead_cu_product g = dense_product(w);
+    adead_status     status = scratch(w, 4 * g.m * g.n, &g.c);
+    if (w->op->kind == ADEAD_TENSOR_MATMUL_BF16) g.flags = ADEAD_CU_BF16;
+    g = whole_of(&g);
+    if (!status) status = run_thin(w, &g, 1, true);
+    return status ? status : narrow(w, g.c, address(w, 2), g.m * g.n);
+}
+
 /* The operands as f32 first, those of a and of the result as many rows at once as there is scratch memory for; the result
  * is rounded. */
 static adead_status run_matmul_half(const work *w)
 {
-    bool             brain = w->op->kind == ADEAD_TENSOR_MATMUL_BF16, rows_of_a = !(w->op->flags & ADEAD_TRANSPOSE_A);
-    adead_cu_kernel  widen = brain ? ADEAD_CU_KERNEL_widen_bf16 : ADEAD_CU_KERNEL_widen_f16;
+    bool             rows_of_a = !(w->op->flags & ADEAD_TRANSPOSE_A);
     adead_cu_product g = dense_product(w);
-    uint64_t         m = g.m, a = g.a, to = address(w, 2), rows = rows_at_once(m, 4 * adead_max_u64(g.n, g.k)), wide;
-    adead_cu_map     all = {.a = g.b, .columns = g.k * g.n, .rows = 1, .matrices = 1};
-    adead_status     status = scratch(w, 4 * all.columns, &all.to);
-    g.b = all.to;
-    if (!status) status = map(w, widen, &all);
-    all.columns = rows_of_a ? rows * g.k : m * g.k; /* a transposed a is not in rows: it is widened whole */
-    if (!status) status = scratch(w, 4 * all.columns, &wide);
+    uint64_t         m = g.m, a = g.a, b = g.b, rows = rows_at_once(m, 4 * adead_max_u64(g.n, g.k)), wide;
+    if (is_thin(&g)) return run_thin_half(w);
+    adead_status status = scratch(w, 4 * g.k * g.n, &g.b);
+    if (!status) status = widen(w, b, g.b, g.k * g.n);
+    if (!status) status = scratch(w, 4 * (rows_of_a ? rows : m) * g.k, &wide);
+    if (!status && !rows_of_a) status = widen(w, a, wide, m * g.k); /* it is not in rows */
     if (!status) status = scratch(w, 4 * rows * g.n, &g.c);
     for (uint64_t row = 0; row < m && !status; row += rows) {
         g.m = adead_min_u64(m - row, rows);
         g.a = rows_of_a ? wide : wide + 4 * row;
-        all.columns = rows_of_a ? g.m * g.k : m * g.k;
-        all.a = rows_of_a ? a + 2 * row * g.k : a;
-        all.to = wide;
-        if (rows_of_a || row == 0) status = map(w, widen, &all);
+        if (rows_of_a) status = widen(w, a + 2 * row * g.k, wide, g.m * g.k);
         if (!status) status = run_product(w, &g, 1, ADEAD_ACTIVATION_NONE);
-        adead_cu_map then = {.a = g.c, .to = to + 2 * row * g.n, .columns = g.m * g.n, .rows = 1, .matrices = 1};
-        if (!status) status = map(w, brain ? ADEAD_CU_KERNEL_narrow_bf16 : ADEAD_CU_KERNEL_narrow_f16, &then);
+        if (!status) status = narrow(w, g.c, address(w, 2) + 2 * row * g.n, g.m * g.n);
     }
     return status;
 }
