@@ -31,7 +31,7 @@ static void add_lines(buffer *out, const char *indent, const char *text)
 
 static const char exit_codes[] =
     "0  done\n"
-    "1  the program trapped\n"
+    "1  the program trapped; or the two runs of `adead diff` do not agree\n"
     "2  bad usage\n"
     "3  the program was refused (its format, or the verifier)\n"
     "4  the backend asked for is not available\n"

@@ -14,10 +14,9 @@ static int (*const functions[COMMAND_COUNT])(cli *c) = {
 
 /* ---- What commands have in common ---- */
 
-/* What --backend and --device name together, as the library wants it. */
-static int backend_name(cli *c, char *room, size_t size, const char **name)
+/* What a backend and a device name together, as the library wants it. */
+static int backend_name(cli *c, const char *backend, const char *device, char *room, size_t size, const char **name)
 {
-    const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
     *name = backend;
     if (!device) return ADEAD_OK;
     if (!backend) return cli_usage(c, "--device %s says nothing without --backend", device);
@@ -28,15 +27,13 @@ static int backend_name(cli *c, char *room, size_t size, const char **name)
     return ADEAD_OK;
 }
 
-int cli_open_runtime(cli *c, adead_runtime **runtime)
+int cli_open_runtime_on(cli *c, const char *backend, const char *device, uint64_t threads, adead_runtime **runtime)
 {
-    uint64_t              threads;
     adead_runtime_options runtime_options;
     char                  room[128];
     const char           *name = NULL;
-    int                   status = cli_number_option(c, OPTION_THREADS, false, 0, 4096, 0, &threads);
+    int                   status = backend_name(c, backend, device, room, sizeof room, &name);
     *runtime = NULL;
-    if (status == ADEAD_OK) status = backend_name(c, room, sizeof room, &name);
     if (status != ADEAD_OK) return status;
     memset(&runtime_options, 0, sizeof runtime_options);
     runtime_options.size = sizeof runtime_options;
@@ -44,6 +41,15 @@ int cli_open_runtime(cli *c, adead_runtime **runtime)
     runtime_options.backend = name;
     if (adead_runtime_create(&runtime_options, runtime) != ADEAD_OK) return cli_fail_library(c, NULL);
     return ADEAD_OK;
+}
+
+int cli_open_runtime(cli *c, adead_runtime **runtime)
+{
+    uint64_t threads;
+    int      status = cli_number_option(c, OPTION_THREADS, false, 0, CLI_THREADS_MAX, 0, &threads);
+    *runtime = NULL;
+    if (status != ADEAD_OK) return status;
+    return cli_open_runtime_on(c, argument(&c->args, OPTION_BACKEND), argument(&c->args, OPTION_DEVICE), threads, runtime);
 }
 
 int cli_load(cli *c, adead_runtime *runtime, const char *path, adead_program **program)

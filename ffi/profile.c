@@ -1,7 +1,7 @@
 /* Profiles: what a run spends its time on, with so little of it spent on finding out that it can always be on.
  *
- * Instructions that work outside of the interpreter's loop (on tensors, buffers, foreign functions) are counted each time and
- * timed by the clock: each time where they take long, else now and then, at random. For the loop there are samples: at
+ * Instructions that work outside of the interpreter's loop (on tensors, buffers, foreign functions) are counted each time
+ * and timed by the clock: each time where they take long, else now and then, at random. For the loop there are samples: at
  * random amounts of fuel the run stops for a moment, and the time since the last stop is that of the run of instructions at
  * which it stands. EXACT is the other way: every instruction is counted, and timed by a clock of its own.
  */
@@ -125,7 +125,7 @@ static void begin_seen(adead_observer *observer, adead_seen_call *call)
         return;
     }
     observer->wants_op = true;
-    if (call->task->machine->backend->sync && adead_ops[call->task->analysis->ops[instruction]].operands[0]) settle(call->task);
+    settle(call->task);
     call->since = adead_clock_ns();
 }
 

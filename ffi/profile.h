@@ -53,7 +53,8 @@ typedef struct adead_profiler {
     uint64_t         unnamed;             /* samples whose stack was deeper or newer than there was room for */
     uint64_t         random;
     /* Samples of the interpreter. */
-    uint64_t         since, since_fuel, outside; /* the last one; `outside`: time of instructions that are timed by themselves */
+    uint64_t         since, since_fuel; /* the last one */
+    uint64_t         outside;           /* time since then of instructions that are timed by themselves */
     uint64_t         left, mean, samples;        /* fuel until the next one, and on average; how many there were */
     /* Where every instruction is timed. */
     uint32_t         running;                    /* instruction, or UINT32_MAX */

@@ -455,12 +455,13 @@ typedef struct adead_result {
 /* Returns 0 to go on, anything else to end the run with STOPPED. */
 typedef int (*adead_watch_fn)(void *context, const adead_result *result);
 
-/* OPERATIONS are the instructions that work on tensors, buffers and blocks of memory, write to the output stream, call foreign
- * functions or run shaders, and the ends of turns: no scalar instruction is slowed down. EVERYTHING is each instruction. */
+/* OPERATIONS are the instructions that work on tensors, buffers and blocks of memory, write to the output stream, call
+ * foreign functions or run shaders, and the ends of turns: no scalar instruction is slowed down. EVERYTHING is each
+ * instruction. */
 enum { ADEAD_WATCH_NOTHING = 0, ADEAD_WATCH_OPERATIONS = 1, ADEAD_WATCH_EVERYTHING = 2 };
 
-/* Tells `watch` what instructions wrote, in later runs, in the order in which they are executed. It may not use the instance.
- * Errors: INVALID_STATE (the instance runs, or is profiled), NO_MEMORY. */
+/* Tells `watch` what instructions wrote, in later runs, in the order in which they are executed. It may not use the
+ * instance. Errors: INVALID_STATE (the instance runs, or is profiled), NO_MEMORY. */
 ADEAD_API int adead_instance_set_watch(adead_instance *instance, int what, adead_watch_fn watch, void *context);
 
 typedef struct adead_profile_row {
