@@ -45,7 +45,7 @@ static const char conventions[] =
 /* "-o, --output FILE" */
 static void option_heading(const option *o, char *out, size_t size)
 {
-    const char *separator = o->letter[0] ? ", " : "", *blank = o->value[0] ? " " : "";
+    const char *separator = o->letter[0] ? ", " : "", *blank = o->value[0] && o->value[0] != '[' ? " " : "";
     snprintf(out, size, "%s%s%s%s%s", o->letter, separator, o->name, blank, o->value);
 }
 

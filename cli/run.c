@@ -87,7 +87,8 @@ static int run_it(run *r)
         progress_quiet();
         adead_instance_set_trace(r->instance, trace_to_stderr, NULL);
     }
-    if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, 1) != ADEAD_OK)
+    int how = argument(&c->args, OPTION_EXACT) ? ADEAD_PROFILE_EXACT : ADEAD_PROFILE_SAMPLED;
+    if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, how) != ADEAD_OK)
         return cli_fail_library(c, r->file);
     if (argument(&c->args, OPTION_RECORD) && adead_instance_record(r->instance, cli_collect, &r->log) != ADEAD_OK)
         return cli_fail_library(c, r->file);
@@ -243,19 +244,42 @@ static int show_output(run *r, const char *name)
 
 /* ---- The profile ---- */
 
-static void print_profile(run *r)
+static bool ends_with(const char *text, const char *ending)
 {
-    adead_profile_row row = {.size = sizeof row};
-    uint64_t          total = 0;
-    for (uint32_t i = 0; adead_instance_profile(r->instance, i, &row) == ADEAD_OK; i++) total += row.nanoseconds;
-    fprintf(stderr, "%7s %12s %14s %10s %9s  %s\n", "time", "ms", "count", "ns each", "GFLOP/s", "instruction");
-    for (uint32_t i = 0; adead_instance_profile(r->instance, i, &row) == ADEAD_OK; i++) {
-        double ns = (double)row.nanoseconds;
-        char   rate[32] = "";
-        if (row.flops && row.nanoseconds) snprintf(rate, sizeof rate, "%.2f", (double)row.flops / ns);
-        fprintf(stderr, "%6.1f%% %12.3f %14llu %10.1f %9s  %s\n", total ? 100 * ns / (double)total : 0.0, ns * 1e-6,
-                (unsigned long long)row.count, row.count ? ns / (double)row.count : 0.0, rate, row.mnemonic);
-    }
+    size_t n = strlen(text), m = strlen(ending);
+    return n >= m && strcmp(text + n - m, ending) == 0;
+}
+
+static int report_kind(const char *file)
+{
+    if (ends_with(file, ".html")) return ADEAD_REPORT_HTML;
+    if (ends_with(file, ".trace.json")) return ADEAD_REPORT_TRACE;
+    return ends_with(file, ".json") ? ADEAD_REPORT_JSON : ADEAD_REPORT_TEXT;
+}
+
+/* Into the file, or onto stderr, where the document of --json has the figures instead. */
+static int write_profile(run *r, const char *file)
+{
+    cli   *c = r->c;
+    buffer bytes = {0};
+    if (!file[0] && c->json) return ADEAD_OK;
+    int status = adead_instance_profile_report(r->instance, report_kind(file), cli_collect, &bytes);
+    if (bytes.failed) status = cli_fail(c, ADEAD_NO_MEMORY, file, "there is no memory for the profile");
+    else if (status != ADEAD_OK) status = cli_fail_library(c, r->file);
+    else if (file[0]) status = cli_write(c, file, bytes.data, bytes.size);
+    else fwrite(bytes.data, 1, bytes.size, stderr);
+    buffer_free(&bytes);
+    return status;
+}
+
+/* Also of a run that trapped, whose error comes first. */
+static int write_profiles(run *r, int status)
+{
+    cli_error first = r->c->error;
+    int       written = each(r, OPTION_PROFILE, write_profile);
+    if (status == ADEAD_OK) return written;
+    r->c->error = first;
+    return status;
 }
 
 static void json_profile(run *r)
@@ -270,8 +294,10 @@ static void json_profile(run *r)
         json_string(b, "opcode", opcode);
         json_string(b, "mnemonic", row.mnemonic);
         json_u64(b, "count", row.count);
+        json_bool(b, "estimated", row.estimated != 0);
         json_u64(b, "nanoseconds", row.nanoseconds);
         json_u64(b, "flops", row.flops);
+        json_u64(b, "bytes", row.bytes);
         json_close(b, '}');
     }
     json_close(b, ']');
@@ -334,7 +360,7 @@ int command_run(cli *c)
         bool profile = argument(&c->args, OPTION_PROFILE) != NULL;
         status = run_it(&r);
         progress_clear();
-        if (profile && !c->json) print_profile(&r);
+        if (profile) status = write_profiles(&r, status);
         if (c->json) json_start(&r);
         if (c->json && profile) json_profile(&r);
         if (status == ADEAD_OK) status = c->json ? json_results(&r) : text_results(&r);

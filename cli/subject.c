@@ -59,6 +59,8 @@ static int check_options(cli *c)
     int         status = ADEAD_OK;
     bool        replay = argument(&c->args, OPTION_REPLAY) != NULL;
     if (replay && argument(&c->args, OPTION_RECORD)) return cli_usage(c, "--replay and --record exclude each other");
+    if (argument(&c->args, OPTION_EXACT) && !argument(&c->args, OPTION_PROFILE))
+        return cli_usage(c, "--exact says how to --profile");
     if (replay && argument(&c->args, OPTION_ALLOW_FOREIGN))
         return cli_usage(c, "--replay calls nothing: leave --allow-foreign out");
     for (int i = 0; i < c->args.given_count && status == ADEAD_OK; i++) {

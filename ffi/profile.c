@@ -12,10 +12,10 @@
 
 #include <stdlib.h>
 
-/* Timing one execution costs about 60 ns: it is done once in so many nanoseconds of an instruction's own time. */
-enum { TIMING_INTERVAL = 12000 };
-/* Fuel between two samples on average: few at first, so that short runs have some, then about one in 100 microseconds. */
-enum { FIRST_MEAN = 4096, LAST_MEAN = 1 << 18, SAMPLES_OF_A_MEAN = 64 };
+/* Timing one execution costs about 300 ns: it is done once in so many nanoseconds of an instruction's own time. */
+enum { TIMING_INTERVAL = 40000 };
+/* Fuel between two samples on average: less at first, so that short runs have some, then about one in 100 microseconds. */
+enum { FIRST_MEAN = 1 << 15, LAST_MEAN = 1 << 18, SAMPLES_OF_A_MEAN = 64 };
 
 static adead_profiler *profiler_of(adead_observer *observer) { return (adead_profiler *)observer; }
 
@@ -89,15 +89,18 @@ static void thin_events(adead_profiler *p)
 
 static void add_event(adead_profiler *p, const adead_event *event)
 {
-    if (event->nanoseconds < p->shortest) {
-        p->dropped++;
-        return;
-    }
     if (p->event_count == ADEAD_EVENTS_MAX) thin_events(p);
-    p->events[p->event_count++] = *event;
+    if (event->nanoseconds < p->shortest) p->dropped++;
+    else p->events[p->event_count++] = *event;
 }
 
 /* ---- Instructions that are timed by themselves ---- */
+
+static uint64_t fuel_used(const adead_task *task)
+{
+    const adead_machine *machine = task->machine;
+    return machine->limits.fuel - (uint64_t)((int64_t)machine->fuel_left + task->fuel);
+}
 
 static adead_site *site_at(adead_profiler *p, const adead_task *task, const adead_step *step, uint32_t *instruction)
 {
@@ -106,26 +109,29 @@ static adead_site *site_at(adead_profiler *p, const adead_task *task, const adea
 }
 
 /* What was submitted before belongs to others. */
-static void settle(const adead_task *task)
+static void settle(const adead_profiler *p, const adead_machine *machine)
 {
-    const adead_machine *machine = task->machine;
     if (machine->backend->sync) machine->backend->sync(machine->device, NULL);
-    if (machine->backend->last_duration) machine->backend->last_duration(machine->device);
+    if (p->device_clock) machine->backend->last_duration(machine->device);
+}
+
+/* The short way of what is not timed this time. */
+static bool wants_seen(adead_observer *observer, adead_task *task)
+{
+    adead_profiler *p = profiler_of(observer);
+    uint32_t        instruction;
+    adead_site     *site = site_at(p, task, task->pc, &instruction);
+    if (!observer->every) site->count++;
+    if (!site->skip) return true;
+    site->skip--;
+    p->outside += site->mean;
+    p->since_fuel += site->extra;
+    return false;
 }
 
 static void begin_seen(adead_observer *observer, adead_seen_call *call)
 {
-    adead_profiler *p = profiler_of(observer);
-    uint32_t        instruction;
-    adead_site     *site = site_at(p, call->task, call->step, &instruction);
-    observer->wants_op = false;
-    if (!observer->every) site->count++;
-    if (site->skip) {
-        site->skip--;
-        return;
-    }
-    observer->wants_op = true;
-    settle(call->task);
+    settle(profiler_of(observer), call->task->machine);
     call->since = adead_clock_ns();
 }
 
@@ -181,16 +187,13 @@ static bool end_seen(adead_observer *observer, adead_seen_call *call)
     const adead_machine *machine = call->task->machine;
     uint32_t             instruction;
     adead_site          *site = site_at(p, call->task, call->step, &instruction);
-    if (!call->since) {
-        if (site->timed) p->outside += site->nanoseconds / site->timed;
-        return true;
-    }
     adead_event event = {.instruction = instruction, .task = call->task->number};
     if (machine->backend->sync && call->exit == ADEAD_EXIT_NONE) machine->backend->sync(machine->device, NULL);
-    uint64_t ns = adead_clock_ns() - call->since;
+    uint64_t now = adead_clock_ns(), ns = now - call->since;
+    ns -= ns > p->clock_cost ? p->clock_cost : ns;
     event.start = call->since - p->started;
     event.nanoseconds = ns;
-    if (machine->backend->last_duration) event.device_nanoseconds = machine->backend->last_duration(machine->device);
+    if (p->device_clock) event.device_nanoseconds = machine->backend->last_duration(machine->device);
     adead_instruction in = adead_instruction_at(call->task->analysis, instruction);
     account_work(p, call, &in, site, &event);
     event.stack = stack_of(p, call->task, instruction);
@@ -198,31 +201,47 @@ static bool end_seen(adead_observer *observer, adead_seen_call *call)
     site->timed++;
     if (!observer->every) site->nanoseconds += ns;
     site->device_nanoseconds += event.device_nanoseconds;
-    p->outside += ns;
-    if (!observer->every && ns < TIMING_INTERVAL) site->skip = random_below(p, 2 * TIMING_INTERVAL / (ns + 1) + 1);
+    site->extra = fuel_used(call->task) - (call->position + call->step->run); /* of work: no instructions of the loop */
+    p->since_fuel += site->extra;
     add_event(p, &event);
+    if (!observer->every) {
+        site->mean = site->nanoseconds / site->timed;
+        if (site->mean < TIMING_INTERVAL) site->skip = random_below(p, 2 * TIMING_INTERVAL / (site->mean + 1) + 1);
+    }
+    p->outside += adead_clock_ns() - call->since;
     return true;
 }
 
 /* ---- Samples of the loop ---- */
 
-static uint64_t fuel_used(const adead_task *task)
+/* Where the run of instructions that an instruction is in may have begun. */
+static uint32_t run_start(const adead_analysis *an, uint32_t instruction)
 {
-    const adead_machine *machine = task->machine;
-    return machine->limits.fuel - (uint64_t)((int64_t)machine->fuel_left + task->fuel);
+    uint32_t first = an->functions[adead_function_of(an, instruction)].first;
+    while (instruction > first && !(adead_ops[an->ops[instruction - 1]].flags & OPF_CONTROL)) instruction--;
+    return instruction;
 }
 
-static void take_sample(adead_profiler *p, const adead_task *task, uint64_t index, uint64_t fuel)
+/* The first instruction of a run that is not timed by itself. */
+static uint32_t first_of_loop(const adead_analysis *an, uint32_t instruction)
+{
+    while (adead_timed_alone((adead_op)an->ops[instruction]) && !(adead_ops[an->ops[instruction]].flags & OPF_CONTROL))
+        instruction++;
+    return instruction;
+}
+
+static void take_sample(adead_profiler *p, const adead_task *task, uint32_t instruction, uint64_t fuel)
 {
     uint64_t    now = adead_clock_ns(), passed = now - p->since, inside = passed > p->outside ? passed - p->outside : 0;
-    uint32_t    instruction = task->translation->instructions[index];
     adead_site *site = &p->sites[instruction];
     uint32_t    stack = stack_of(p, task, instruction);
     adead_event event = {.start = p->since - p->started, .nanoseconds = passed, .instruction = instruction,
                          .task = task->number, .stack = stack, .where = ADEAD_EVENT_CODE};
-    site->samples++;
-    site->sampled_nanoseconds += inside;
-    site->sampled_fuel += fuel;
+    if (!p->observer.every) {
+        site->samples++;
+        site->sampled_nanoseconds += inside;
+        site->sampled_fuel += fuel;
+    }
     p->stacks[stack].samples++;
     p->stacks[stack].nanoseconds += inside;
     if (inside > passed / 2) add_event(p, &event);
@@ -241,7 +260,12 @@ static void part(adead_observer *observer, adead_task *task, adead_exit why)
         observer->part_fuel = p->left - used;
         return;
     }
-    if (index < task->translation->step_count) take_sample(p, task, index, used);
+    /* Where a run ends is no matter of chance; only what was too short for samples is said to be there. */
+    if (index < task->translation->step_count && (why == ADEAD_EXIT_TURN || !p->samples)) {
+        uint32_t instruction = task->translation->instructions[index];
+        if (why != ADEAD_EXIT_TURN) instruction = run_start(task->analysis, instruction);
+        take_sample(p, task, first_of_loop(task->analysis, instruction), used);
+    }
     p->since_fuel = now;
     if (p->samples % SAMPLES_OF_A_MEAN == 0 && p->mean < LAST_MEAN) p->mean *= 2;
     p->left = observer->part_fuel = 1 + random_below(p, 2 * p->mean);
@@ -287,7 +311,8 @@ bool adead_timed_alone(adead_op op)
 uint64_t adead_site_scaled(const adead_site *site, uint64_t sum)
 {
     if (!site->timed || site->timed >= site->count) return sum;
-    return (uint64_t)((double)sum * ((double)site->count / (double)site->timed));
+    uint64_t each = sum / site->timed, rest = sum % site->timed;
+    return each * site->count + (uint64_t)((double)rest * ((double)site->count / (double)site->timed));
 }
 
 uint64_t adead_site_nanoseconds(const adead_site *site)
@@ -350,6 +375,18 @@ static void make_rows(adead_profiler *p)
 
 /* ---- On and off ---- */
 
+/* What two readings of the clock take, one after the other. */
+static uint64_t clock_cost(void)
+{
+    uint64_t least = UINT64_MAX, last = adead_clock_ns();
+    for (int i = 0; i < 8; i++) {
+        uint64_t now = adead_clock_ns();
+        if (now - last < least) least = now - last;
+        last = now;
+    }
+    return least;
+}
+
 void adead_profile_begin(adead_instance *instance)
 {
     adead_profiler *p = instance->profiler;
@@ -363,6 +400,9 @@ void adead_profile_begin(adead_instance *instance)
     p->random = 1;
     p->left = p->observer.part_fuel = 1 + random_below(p, 2 * p->mean);
     p->running = UINT32_MAX;
+    const adead_machine *machine = instance->machine;
+    p->device_clock = machine->backend->set_timed && machine->backend->set_timed(machine->device, true);
+    p->clock_cost = clock_cost();
     p->started = p->since = adead_clock_ns();
 }
 
@@ -372,6 +412,7 @@ void adead_profile_end(adead_instance *instance)
     if (!p) return;
     if (p->observer.every) account(p, UINT32_MAX);
     p->total = adead_clock_ns() - p->started;
+    if (p->device_clock) instance->machine->backend->set_timed(instance->machine->device, false);
     make_rows(p);
 }
 
@@ -412,7 +453,8 @@ int adead_instance_set_profile(adead_instance *instance, int how)
         adead_profile_destroy(instance);
         return adead_error_make(ADEAD_NO_MEMORY, "no memory for a profile");
     }
-    p->observer = (adead_observer){.every = every, .step = step, .begin = begin_seen, .end = end_seen, .part = part};
+    p->observer = (adead_observer){.every = every, .step = step, .wants = wants_seen,
+                                   .begin = begin_seen, .end = end_seen, .part = part};
     instance->machine->observer = &p->observer;
     return ADEAD_OK;
 }

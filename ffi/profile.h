@@ -13,7 +13,7 @@ typedef struct adead_site {
     uint64_t count, timed, nanoseconds, device_nanoseconds;
     uint64_t flops, bytes, sent, fetched; /* of the timed ones; sent to and fetched from the memory of a device */
     uint64_t by_reference;                /* of the timed ones: the backend does not support the operation */
-    uint64_t skip;                        /* executions until it is timed again */
+    uint64_t skip, mean, extra;           /* executions until it is timed again; how long it takes, and its fuel for work */
     /* Of the run of scalar instructions that begins here, by samples. */
     uint64_t samples, sampled_nanoseconds, sampled_fuel;
 } adead_site;
@@ -49,9 +49,11 @@ typedef struct adead_profiler {
     adead_stack     *stacks;
     uint32_t         site_count, event_count, stack_count;
     uint64_t         started, total;      /* the run's time */
+    uint64_t         clock_cost;
     uint64_t         dropped, shortest;   /* events that were left out: those shorter than `shortest` */
     uint64_t         unnamed;             /* samples whose stack was deeper or newer than there was room for */
     uint64_t         random;
+    bool             device_clock;        /* the device measures what runs on it */
     /* Samples of the interpreter. */
     uint64_t         since, since_fuel; /* the last one */
     uint64_t         outside;           /* time since then of instructions that are timed by themselves */
@@ -71,7 +73,10 @@ uint64_t adead_site_scaled(const adead_site *site, uint64_t sum);
 uint32_t adead_site_length(const adead_profiler *profiler, uint32_t instruction);
 /* Does the instruction work outside of the loop, so that it is timed by itself? */
 bool adead_timed_alone(adead_op op);
-/* "gpu.matmul b0, ...", and a function's name or "0x0040". */
+/* Index of the function in which an instruction is. */
 uint32_t adead_function_of(const adead_analysis *analysis, uint32_t instruction);
+
+/* report_page.c: what stands before and behind the JSON document in an HTML report. */
+extern const char adead_report_head[], adead_report_tail[];
 
 #endif

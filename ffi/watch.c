@@ -144,6 +144,12 @@ static void tell_foreign(adead_watcher *w, adead_task *task, const uint64_t *r, 
     tell(w, result);
 }
 
+static bool wants_seen(adead_observer *observer, adead_task *task)
+{
+    (void)observer, (void)task;
+    return true;
+}
+
 static void begin_seen(adead_observer *observer, adead_seen_call *call)
 {
     (void)call;
@@ -291,8 +297,8 @@ int adead_instance_set_watch(adead_instance *instance, int what, adead_watch_fn 
     const adead_host *host = &instance->program->runtime->host;
     adead_watcher    *w = host->allocate(host->context, sizeof *w);
     if (!w) return adead_error_make(ADEAD_NO_MEMORY, "no memory to watch an instance");
-    w->observer = (adead_observer){.every = what == ADEAD_WATCH_EVERYTHING, .step = step, .begin = begin_seen,
-                                   .end = end_seen, .part = part, .part_fuel = UINT64_MAX, .wants_op = true};
+    w->observer = (adead_observer){.every = what == ADEAD_WATCH_EVERYTHING, .step = step, .wants = wants_seen,
+                                   .begin = begin_seen, .end = end_seen, .part = part, .part_fuel = UINT64_MAX};
     w->instance = instance;
     w->watch = watch;
     w->context = context;

@@ -139,7 +139,10 @@ typedef struct adead_backend {
     /* Optional (NULL: nothing is ever pending). Waits until everything submitted is done. */
     adead_status (*sync)(adead_device *device, adead_failure *failure);
     void (*describe)(adead_device *device, adead_backend_facts *facts);
-    /* Optional (NULL: the host's clock around `run` is used). Nanoseconds the device spent on the last `run`. */
+    /* Optional, both or none (NULL: the host's clock around `run` and `sync` is used). `set_timed` begins or ends measuring
+     * by the device's own clock; false: it has none. Nanoseconds the device spent on what was run since it was last asked,
+     * all of which is done (`sync`). */
+    bool (*set_timed)(adead_device *device, bool on);
     uint64_t (*last_duration)(adead_device *device);
     /* Optional (NULL, or it gives NULL: there is none). A function for products so small that the way to them counts. It
      * uses nothing of the device, so that it may be called by several threads, and when the device is gone. */

@@ -107,15 +107,16 @@ typedef struct adead_seen_call {
 typedef struct adead_observer {
     bool every; /* `step` is called before each instruction; false stops the run there */
     bool (*step)(struct adead_observer *observer, adead_task *task);
-    /* Around each instruction that works on much memory, on the device or outside of the program; callbacks of foreign
-     * functions run between the two. False stops the run. */
+    /* Of an instruction that works on much memory, on the device or outside of the program, and is about to: shall `begin`
+     * and `end` be called around it? Callbacks of foreign functions run between the two. False of `end` stops the run. */
+    bool (*wants)(struct adead_observer *observer, adead_task *task);
     void (*begin)(struct adead_observer *observer, adead_seen_call *call);
     bool (*end)(struct adead_observer *observer, adead_seen_call *call);
     /* A turn of a task, or a part of one, is over: the task stands where it will go on. */
     void (*part)(struct adead_observer *observer, adead_task *task, adead_exit why);
     uint64_t        part_fuel; /* about how much fuel until a part ends, unless the turn does; UINT64_MAX: whole turns */
     bool            wants_op;
-    adead_tensor_op op; /* where wanted: the tensor operation that ran last between begin and end; kind NONE: none did */
+    adead_tensor_op op; /* the tensor operation that ran last between begin and end; kind NONE: none did */
 } adead_observer;
 
 typedef enum adead_machine_state {

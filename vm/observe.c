@@ -31,11 +31,13 @@ bool adead_observe(adead_task *task)
 adead_exit adead_seen(adead_task *task, adead_slow *function)
 {
     adead_observer *observer = task->machine->observer;
-    if (ADEAD_LIKELY(!observer)) return function(task);
+    if (ADEAD_LIKELY(!observer) || !observer->wants(observer, task)) return function(task);
     adead_seen_call call = {.task = task, .step = task->pc, .r = task->r, .position = adead_task_position(task)};
+    observer->wants_op = true;
     observer->op.kind = ADEAD_TENSOR_NONE;
     observer->begin(observer, &call);
     call.exit = function(task);
+    observer->wants_op = false;
     if (observer->end(observer, &call)) return call.exit;
     return adead_task_trap(task, ADEAD_STOPPED);
 }

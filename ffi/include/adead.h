@@ -484,6 +484,14 @@ ADEAD_API int adead_instance_set_profile(adead_instance *instance, int how);
 /* Rows of the last profiled run in descending order of time, by index from 0. INVALID_ARGUMENT past the end. */
 ADEAD_API int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profile_row *row);
 
+/* Text for people; JSON with everything that is known; the event format of chrome://tracing and Perfetto; a page that needs
+ * nothing but a browser. docs/profile.md describes them. */
+enum { ADEAD_REPORT_TEXT = 1, ADEAD_REPORT_JSON = 2, ADEAD_REPORT_TRACE = 3, ADEAD_REPORT_HTML = 4 };
+
+/* Writes a report of the last profiled run: of kinds of instructions, single instructions, call stacks, and in time. Errors:
+ * INVALID_STATE (nothing was profiled), INVALID_ARGUMENT, CANNOT_WRITE. */
+ADEAD_API int adead_instance_profile_report(adead_instance *instance, int report, adead_write_fn write, void *context);
+
 ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
 
 /* ---- Operations on arrays -------------------------------------------------------------------------------------------- */

@@ -416,6 +416,40 @@ static void trace_and_profile(void)
     CHECK(strstr(err, "nop\n") && strstr(err, "(TRAP)"), "a profile of a run that trapped: %s", err);
     WORKS("$A run hello.hex --profile --json");
     CHECK(is_document(OUT) && strstr(OUT, "\"mnemonic\":\"write\""), "%s", OUT);
+    WORKS("$A run hello.hex --profile --exact");
+    CHECK(strstr(err, " i64.const\n") && strstr(err, "every instruction timed"), "%s", err);
+    FAILS(2, "USAGE", "$A run hello.hex --exact");
+    FAILS(1, "OUT_OF_FUEL", "$A run loop.hex --fuel 9 --profile=/no/such/file"); /* the first failure is what counts */
+    FAILS(5, "CANNOT_WRITE", "$A run memory.hex --profile=/no/such/file");
+}
+
+static const char *json_value(const char *p, int depth);
+
+static void profile_reports(void)
+{
+    WORKS("$A run types.hex --digest --profile=p.txt --profile=p.json --profile=p.trace.json --profile=p.html");
+    CHECK(!err[0] && out_size > 100, "nothing goes to stderr: %s", err);
+    WORKS("grep -q 'GFLOP/s' p.txt && cat p.json");
+    const char *end = json_value(OUT, 0);
+    CHECK(end && *blanks(end) == '\0' && strstr(OUT, "\"events\":["), "%.300s", OUT);
+    WORKS("cat p.trace.json");
+    end = json_value(OUT, 0);
+    CHECK(end && *blanks(end) == '\0' && strstr(OUT, "\"traceEvents\":["), "%.300s", OUT);
+    CHECK(strstr(OUT, "\"ph\":\"X\"") && strstr(OUT, "\"name\":\"task 0\""), "events of threads: %.300s", OUT);
+    WORKS("head -c 15 p.html && ! grep -iE 'https?:|src=|@import' p.html");
+    CHECK_STR(OUT, "<!doctype html>");
+}
+
+/* The page draws itself, with all it was given, in a browser without a screen and without a network. */
+static void profile_page(void)
+{
+    if (sh("command -v chromium") != 0) SKIP("cannot run: there is no chromium (Debian: apt-get install chromium)");
+    WORKS("$A run types.hex --digest --profile=p.html");
+    WORKS("timeout 60 chromium --headless --no-sandbox --disable-gpu --user-data-dir=browser --virtual-time-budget=2000 "
+          "--dump-dom file://$PWD/p.html");
+    SHOWS("data-ready=\"");
+    SHOWS(" stacks, ");
+    SHOWS("input.dim r0, 0, 0");
 }
 
 /* ---- Arrays ---- */
@@ -964,6 +998,7 @@ int main(int argc, char **argv)
     T(prepare)
     test_state.only = argc > 1 ? argv[1] : NULL;
     T(help) T(usage_errors) T(formats) T(refused) T(traps_and_limits) T(backends) T(summary) T(trace_and_profile)
+    T(profile_reports) T(profile_page)
     T(npy_as_numpy) T(npy_round_trip) T(npy_versions_and_hostile) T(load_and_dump) T(digests) T(file_errors) T(broken_pipe)
     T(json_documents) T(info) T(shaders) T(foreign_calls) T(diff) T(diff_of_foreign_calls)
     T(selftest) T(bench) T(completions)

@@ -703,6 +703,12 @@ static bool watch_step(adead_observer *observer, adead_task *task)
     return position != w->stop_at;
 }
 
+static bool watch_wants(adead_observer *observer, adead_task *task)
+{
+    (void)observer, (void)task;
+    return true;
+}
+
 static void watch_begin(adead_observer *observer, adead_seen_call *call)
 {
     watching *w = (watching *)observer;
@@ -726,8 +732,8 @@ static void watch_part(adead_observer *observer, adead_task *task, adead_exit wh
 
 static watching watching_of(bool every)
 {
-    return (watching){.observer = {.every = every, .step = watch_step, .begin = watch_begin, .end = watch_end,
-                                   .part = watch_part, .part_fuel = UINT64_MAX, .wants_op = true},
+    return (watching){.observer = {.every = every, .step = watch_step, .wants = watch_wants, .begin = watch_begin,
+                                   .end = watch_end, .part = watch_part, .part_fuel = UINT64_MAX},
                       .ascending = true, .stop_at = UINT64_MAX};
 }
 
