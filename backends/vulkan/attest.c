@@ -231,7 +231,7 @@ static adead_status try_subject(probe *p, const subject *s, bool *exact, adead_f
     if (!path) return try_line(p, s, ADEAD_VK_NATIVE, exact, failure);
     *path = ADEAD_VK_NATIVE;
     status = try_line(p, s, *path, exact, failure);
-    if (!status && !*exact && s->what == PROBE_FMA && p->device->float64) {
+    if (!status && !*exact && s->what == PROBE_FMA && p->device->wide) {
         *path = ADEAD_VK_WIDE;
         status = try_line(p, s, *path, exact, failure);
     }
@@ -278,7 +278,7 @@ adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_repor
 static bool makes_sense(const adead_vk *device, const adead_vk_report *r)
 {
     return r->count >= ADEAD_COUNT(subjects) && r->count <= ADEAD_VK_FINDINGS_MAX && r->conforms == 1 &&
-           r->fma <= ADEAD_VK_INTEGERS && (r->fma != ADEAD_VK_WIDE || device->float64) &&
+           r->fma <= ADEAD_VK_INTEGERS && (r->fma != ADEAD_VK_WIDE || device->wide) &&
            (r->div == ADEAD_VK_NATIVE || r->div == ADEAD_VK_INTEGERS) &&
            (r->sqrt == ADEAD_VK_NATIVE || r->sqrt == ADEAD_VK_INTEGERS);
 }
