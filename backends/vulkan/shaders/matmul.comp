@@ -163,85 +163,76 @@ void add_tile()
     }
 }
 
-// What the thread has seen so far, as twice the bits: the lowest digit of a number (less 1), and the largest number.
-uint least_a = 0xFFFFFFFEu, least_b = 0xFFFFFFFEu, most_a = 0u, most_b = 0u;
-
-#if WHAT == ELEMENT_F32
-// Of numbers with all their digits the last one's place is known from the exponent.
-#define LAST_PLACE 23
-uint lowest_digit(float v) { return (bits_of(v) << 1) - 1u; }
-#else
-#define LAST_PLACE 0
-uint lowest_digit(float v) { return (bits_of(v - float_of(bits_of(v) & (bits_of(v) - 1u))) << 1) - 1u; }
-#endif
+// Of numbers, as twice their bits: the place of the lowest digit (less 1), or of what counts as one, and the largest.
+struct Digits { uint least, most; };
 
 int exponent_of(uint doubled) { return int(doubled >> 24) - 127; }
 
-void look_at(uint l, out float a[rows], out float b[columns])
+void look_at(float v, bool few, inout Digits seen)
 {
-    fetch_rows(l, a);
-    fetch_columns(l, b);
-    [[unroll]] for (uint i = 0u; i < rows; i++) {
-        least_a = min(least_a, lowest_digit(a[i]));
-        most_a = max(most_a, bits_of(a[i]) << 1);
-    }
-    [[unroll]] for (uint j = 0u; j < columns; j++) {
-        least_b = min(least_b, lowest_digit(b[j]));
-        most_b = max(most_b, bits_of(b[j]) << 1);
-    }
+    float digit = few ? v - float_of(bits_of(v) & (bits_of(v) - 1u)) : v;
+    seen.least = min(seen.least, (bits_of(digit) << 1) - 1u);
+    seen.most = max(seen.most, bits_of(v) << 1);
 }
 
 // Product and sum in f64, then to f32, is the right result unless the sum in f64 is inexact and lies in the middle between
 // two numbers of f32. For normal numbers of f32 the last bits tell the middle; smaller ones are exact if all products are
 // multiples of the smallest number. Sums of multiples of a unit are exact in f64 while they are below 2^53 units.
-// Numbers of 16 bits have few digits, and many of their sums lie in the middle, but are exact: these are converted. Those
-// of f32 seldom do, and are rounded by adding a half of the last place, away from zero: any middle is in doubt.
+// Of numbers with few digits many sums lie in the middle, but are exact: these are converted. Others are rounded by adding
+// a half of the last place, which is less work, and wrong in the middle: there any sum is in doubt.
 // False, and nothing done, if any sum of the tile is in doubt.
-bool add_tile_fast(uint limit)
+bool add_tile_fast(bool few, uint limit)
 {
     double sum[elements];
     uint most_part = 0u;
+    Digits of_a = Digits(0xFFFFFFFEu, 0u), of_b = of_a;
+    uint64_t from_lowest = 0ul; // the bits from the lowest on, after the half was added
+    int last_bits = 0;
     [[unroll]] for (uint i = 0u; i < elements; i++) {
         sum[i] = double(part[i]);
         most_part = max(most_part, bits_of(part[i]) << 1);
     }
-#if WHAT == ELEMENT_F32
-    uint64_t middles = 0ul; // bits from a sum's lowest on, after the half was added
     for (uint l = 0u; l < limit; l++) {
         float a[rows], b[columns];
-        look_at(l, a, b);
-        [[unroll]] for (uint i = 0u; i < rows; i++)
-            [[unroll]] for (uint j = 0u; j < columns; j++) {
-                uint64_t up = doubleBitsToUint64(double(a[i]) * double(b[j]) + sum[i * columns + j]) + 0x10000000ul;
-                middles |= up ^ (up - 1ul);
-                sum[i * columns + j] = uint64BitsToDouble(up & 0xFFFFFFFFE0000000ul);
-            }
-    }
-    bool middle = (middles & 0x20000000ul) != 0ul;
-#else
-    int last_bits = 0;
-    for (uint l = 0u; l < limit; l++) {
-        float a[rows], b[columns];
-        look_at(l, a, b);
+        fetch_rows(l, a);
+        fetch_columns(l, b);
+        [[unroll]] for (uint i = 0u; i < rows; i++) look_at(a[i], few, of_a);
+        [[unroll]] for (uint j = 0u; j < columns; j++) look_at(b[j], few, of_b);
         [[unroll]] for (uint i = 0u; i < rows; i++)
             [[unroll]] for (uint j = 0u; j < columns; j++) {
                 double s = double(a[i]) * double(b[j]) + sum[i * columns + j];
-                last_bits = min(last_bits, int(unpackDouble2x32(s).x << 3));
-                sum[i * columns + j] = double(float(s));
+                if (few) {
+                    last_bits = min(last_bits, int(unpackDouble2x32(s).x << 3));
+                    sum[i * columns + j] = double(float(s));
+                } else {
+                    uint64_t up = doubleBitsToUint64(s) + 0x10000000ul;
+                    from_lowest |= up ^ (up - 1ul);
+                    sum[i * columns + j] = uint64BitsToDouble(up & 0xFFFFFFFFE0000000ul);
+                }
             }
     }
-    bool middle = last_bits == int(SIGN_BIT);
-#endif
-    int unit = exponent_of(least_a + 1u) + exponent_of(least_b + 1u) - 2 * LAST_PLACE;
-    int top = max(exponent_of(most_part), exponent_of(most_a) + exponent_of(most_b) + 1 + findMSB(depth)) + 3;
-    bool subnormal = least_a < 0xFFFFFFu || least_b < 0xFFFFFFu || unit < -149;
-#if WHAT == ELEMENT_F32
-    if (limit == 0u || subnormal || middle || top > 127) return false;
-#else
-    if (limit == 0u || subnormal || (middle && top > unit + 53)) return false;
-#endif
+    int unit = exponent_of(of_a.least + 1u) + exponent_of(of_b.least + 1u) - (few ? 0 : 2 * 23);
+    int top = max(exponent_of(most_part), exponent_of(of_a.most) + exponent_of(of_b.most) + 1 + findMSB(depth)) + 3;
+    bool subnormal = of_a.least < 0xFFFFFFu || of_b.least < 0xFFFFFFu || unit < -149;
+    bool doubt = few ? last_bits == int(SIGN_BIT) && top > unit + 53 : (from_lowest & 0x20000000ul) != 0ul || top > 127;
+    if (limit == 0u || subnormal || doubt) return false;
     [[unroll]] for (uint i = 0u; i < elements; i++) part[i] = float(sum[i]);
     return true;
+}
+
+// Does that while it does not fail often. The way that failed is not tried for the rest of the sum.
+int failures = WHAT == ELEMENT_F32 ? 0 : 8, failures_of_few = 0;
+
+bool add_tile_in_f64()
+{
+    bool done = false;
+#if WHAT == ELEMENT_F32
+    done = add_tile_fast(false, failures < 8 ? depth : 0u);
+    failures += done ? -1 : 4;
+#endif
+    bool few = add_tile_fast(true, !done && failures_of_few < 8 ? depth : 0u);
+    failures_of_few += few ? -1 : done ? 0 : 4;
+    return done || few;
 }
 #endif
 
@@ -257,18 +248,13 @@ void main()
         total[i] = NOTHING(k_end);
         part[i] = ZERO;
     }
-#ifdef WIDE
-    int failures = 0; // of numbers with few bits many sums are in doubt: after a few it is not tried again
-#endif
     for (uint k = 0u; k < k_end; k += depth) {
         barrier();
         load_tile(false, first_row, k);
         load_tile(true, first_column, k);
         barrier();
 #ifdef WIDE
-        bool done = add_tile_fast(failures < 8 ? depth : 0u);
-        failures += done ? -1 : 4;
-        if (!done)
+        if (!add_tile_in_f64())
 #endif
             add_tile();
         if (((k + depth) & (BLOCK - 1u)) == 0u || k + depth >= k_end) {
