@@ -67,10 +67,25 @@ enum {
 
 typedef struct adead_device adead_device;
 
+/* A probe tells at most so many lines. */
+enum { ADEAD_PROBE_ENTRIES_MAX = 64 };
+
+/* One line of what a probe compared with the reference: an operation by one of the paths on which the device computes it. */
+typedef struct adead_probe_entry {
+    const char *operation, *path; /* "fma"; "native", "f64", "integers": they live as long as the library */
+    uint64_t    cases, mismatches;
+    bool        taken;  /* results come by this path. A device with an operation none of whose paths is taken is refused */
+    bool        stored; /* found out by an earlier process, and kept on disk */
+} adead_probe_entry;
+
 typedef struct adead_device_options {
     adead_host  host;
     uint32_t    threads; /* worker threads wanted; 0: one per core */
     const char *variant; /* what follows the colon in "cpu:avx2", or NULL */
+    /* NULL, or called by `open` with each line of its probe, in the order in which they were tried, an operation's lines one
+     * after the other; also where it then refuses the device. A backend without a probe calls nothing. */
+    void (*probed)(void *context, const adead_probe_entry *entry);
+    void  *probed_context;
 } adead_device_options;
 
 /* What `describe` tells about a backend on this machine. Strings live as long as the library, or the device. */
@@ -80,6 +95,9 @@ typedef struct adead_backend_facts {
     bool available;
     bool attested;      /* the probe compared its results with the reference and found none different */
     bool software;      /* not hardware of its own, but the processor in disguise: never taken automatically */
+    /* Of `describe`: bytes that the device's memory may hold for this process before the driver overcommits, and what it
+     * holds of them; 0: it does not say. */
+    uint64_t memory_budget, memory_used;
 } adead_backend_facts;
 
 /* What a backend that chooses between others did with operations of one kind and size. Names live as long as the library.
@@ -163,7 +181,10 @@ typedef struct adead_backend {
     /* Optional (NULL: nothing is ever pending). Waits until everything submitted is done. */
     adead_status (*sync)(adead_device *device, adead_failure *failure);
     void (*describe)(adead_device *device, adead_backend_facts *facts);
-    /* Optional (NULL: the host's clock around `run` is used). Nanoseconds the device spent on the last `run`. */
+    /* Optional, both or none (NULL: the host's clock around `run` and `sync` is used). `set_timed` begins or ends measuring
+     * by the device's own clock; false: it has none. Nanoseconds the device spent on what was run since it was last asked,
+     * all of which is done (`sync`). */
+    bool (*set_timed)(adead_device *device, bool on);
     uint64_t (*last_duration)(adead_device *device);
     /* Optional (NULL, or it gives NULL: there is none). A function for products so small that the way to them counts. It
      * uses nothing of the device, so that it may be called by several threads, and when the device is gone. */

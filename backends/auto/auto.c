@@ -21,7 +21,7 @@
 static adead_status open_place(adead_auto *device, const adead_backend *backend, adead_failure *failure)
 {
     adead_auto_place     place = {.backend = backend};
-    adead_device_options options = {device->host, device->threads, NULL};
+    adead_device_options options = {.host = device->host, .threads = device->threads};
     adead_backend_facts  facts;
     adead_failure        why = {0};
     bool                 processor = device->place_count == ADEAD_AUTO_PROCESSOR;

@@ -117,7 +117,7 @@ static void set_small(adead_auto *device)
 
 /* ---- Keeping ---- */
 
-enum { MAGIC = 0x31545541, NAME_ROOM = 160 };
+enum { MAGIC = 0x31545541, NAME_ROOM = 64 };
 
 /* What is kept of a place. */
 typedef struct kept_place {
@@ -127,7 +127,7 @@ typedef struct kept_place {
 } kept_place;
 typedef struct kept { uint32_t magic, places; kept_place place[ADEAD_AUTO_PLACES]; } kept;
 
-/* The file for this processor, these candidates and so many threads. */
+/* The file for this processor and so many threads. */
 static void file_name(const adead_auto *device, char name[NAME_ROOM])
 {
     char         text[384];
@@ -138,10 +138,8 @@ static void file_name(const adead_auto *device, char name[NAME_ROOM])
     adead_sha256_init(&sha);
     adead_sha256_update(&sha, text, strlen(text));
     adead_sha256_final(&sha, digest);
-    int used = snprintf(name, NAME_ROOM, "tune-%s-%02x%02x%02x%02x%02x%02x", ADEAD_VERSION, digest[0], digest[1], digest[2],
-                        digest[3], digest[4], digest[5]);
-    for (uint32_t i = 0; i < device->rules.count; i++)
-        used += snprintf(name + used, (size_t)(NAME_ROOM - used), "-%.16s", device->rules.candidates[i]->name);
+    snprintf(name, NAME_ROOM, "tune-%s-%02x%02x%02x%02x%02x%02x", ADEAD_VERSION, digest[0], digest[1], digest[2], digest[3],
+             digest[4], digest[5]);
 }
 
 static void identify(const adead_auto *device, uint32_t place, kept_place *out)

@@ -39,7 +39,7 @@ static adead_status vulkan_open(const adead_device_options *options, adead_devic
     adead_vk    *device;
     adead_status status = adead_vk_open(options, &device, failure);
     if (status) return status;
-    status = adead_vk_attest(device, failure);
+    status = adead_vk_attest(device, options, failure);
     if (status) adead_vk_close(device);
     else *out = (adead_device *)device;
     return status;

@@ -23,7 +23,7 @@ static const char *const subjects[] = {
 #define KERNELS(name, text, processor, needs) "cpu:" #name,
 #include "backends/cpu/kernels.def"
 #undef KERNELS
-    "vulkan", "null", "auto:ref,random=1", "auto:vulkan,random=1",
+    "vulkan", "cuda", "null", "auto:ref,random=1", "auto:vulkan,random=1",
 };
 
 typedef struct subject {
@@ -34,20 +34,22 @@ typedef struct subject {
     bool                 slow; /* tests give it fewer large cases */
 } subject;
 
-/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all without Vulkan, which has runs of
- * its own. */
+/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all but vulkan and cuda, which have
+ * runs of their own. */
 static inline const char *only_subject(void) { return getenv("ADEAD_TEST_SUBJECT"); }
 
 static inline bool is_wanted(const char *name)
 {
     const char *only = only_subject();
     if (strcmp(name, "ref") == 0) return true;
-    return only ? strcmp(name, only) == 0 : !strstr(name, "vulkan");
+    return only ? strcmp(name, only) == 0 : !strstr(name, "vulkan") && strcmp(name, "cuda") != 0;
 }
 
 /* Where the one backend that was asked for is not there. */
-#define SKIP_ABSENT(there) \
-    if (only_subject() && !(there)) SKIP("there is no %s here (Debian: apt-get install mesa-vulkan-drivers)", only_subject())
+#define SKIP_ABSENT(there)                                                                      \
+    if (only_subject() && !(there))                                                             \
+        SKIP("there is no %s here%s", only_subject(),                                           \
+             strcmp(only_subject(), "vulkan") == 0 ? " (Debian: apt-get install mesa-vulkan-drivers)" : "")
 
 /* Opens "cpu" or "cpu:avx2". False when it is not wanted or unavailable; anything else that goes wrong ends the suite. */
 static inline bool open_subject_with(const char *name, uint32_t threads, subject *out)
