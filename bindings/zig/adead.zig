@@ -15,7 +15,7 @@
 //! Failures are errors of the set `Error`, one for each status; `last_error` has offset, line, sentence and hint. Names are
 //! those of the C header, without its prefix. Ownership: what has a `deinit` is freed by it; children keep what they need
 //! of their parents, so the order does not matter. An object that was freed answers `error.InvalidArgument`. Threads:
-//! Runtime and Program may be shared, an Instance belongs to one thread at a time.
+//! Runtime and Program may be shared, an Instance, a Shader or a Pipeline belongs to one thread at a time.
 
 const std = @import("std");
 
@@ -59,6 +59,7 @@ pub const Format = programs.Format;
 pub const Declaration = programs.Declaration;
 pub const Tensor = programs.Tensor;
 pub const Instance = @import("instance.zig").Instance;
+pub const Pipeline = @import("pipeline.zig").Pipeline;
 pub const Shader = @import("shader.zig").Shader;
 pub const ForeignCall = foreign.ForeignCall;
 pub const Callback = foreign.Callback;

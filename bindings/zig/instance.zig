@@ -213,4 +213,18 @@ pub const Instance = struct {
         row.size = @sizeOf(c.adead_profile_row);
         return if (c.adead_instance_profile(instance.handle, index, &row) == 0) row else null;
     }
+
+    /// Keeps what the backend `auto` decides in later runs, which then wait for each operation. Errors: BackendUnsupported
+    /// (the runtime's backend was named, and chooses nothing), NoMemory.
+    pub fn set_explain(instance: Instance, on: bool) Error!void {
+        try check(c.adead_instance_set_explain(instance.handle, @intFromBool(on)));
+    }
+
+    /// Where operations of one kind and size ran since `set_explain`, and why: one of at most 256, by its index from 0, in
+    /// the order of the first decisions; null past the end.
+    pub fn decision(instance: Instance, index: u32) ?c.adead_decision_row {
+        var row = std.mem.zeroes(c.adead_decision_row);
+        row.size = @sizeOf(c.adead_decision_row);
+        return if (c.adead_instance_decision(instance.handle, index, &row) == 0) row else null;
+    }
 };

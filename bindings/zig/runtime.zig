@@ -14,7 +14,8 @@ pub const Runtime = struct {
     memory: ?*Memory = null,
 
     pub const Options = struct {
-        /// A name such as "cpu", "ref", "cpu:avx2", or null or "auto". A named backend that is absent is an error.
+        /// A name such as "cpu", "ref", "cpu:avx2", or null or "auto", or "auto:RULES" (docs/placement.md). A named backend
+        /// that is absent is an error.
         backend: ?[:0]const u8 = null,
         /// Threads a backend may use; 0: one per core. Never changes a bit.
         threads: u32 = 0,
@@ -80,6 +81,25 @@ pub const Runtime = struct {
         };
         var it: Call = .{ .context = context };
         try check(c.adead_selftest(runtime.handle, Call.call, &it));
+    }
+
+    /// Measures for some seconds what operations cost on each backend that this runtime chooses between, calling `report`
+    /// with the context and the numbers of each, and keeps them for later runtimes on this machine (docs/placement.md).
+    /// Errors: BackendUnsupported (the runtime's backend was named, and chooses nothing), NoMemory, BackendFailed.
+    pub fn tune(
+        runtime: Runtime,
+        context: anytype,
+        comptime report: fn (@TypeOf(context), row: *const c.adead_tune_row) void,
+    ) Error!void {
+        const Call = struct {
+            context: @TypeOf(context),
+            fn call(self: ?*anyopaque, row: [*c]const c.adead_tune_row) callconv(.c) void {
+                const it: *@This() = @ptrCast(@alignCast(self));
+                report(it.context, row);
+            }
+        };
+        var it: Call = .{ .context = context };
+        try check(c.adead_tune(runtime.handle, Call.call, &it));
     }
 
     pub const compute = operations.compute;

@@ -434,9 +434,8 @@ public:
                                                      " are given as " + std::to_string(weights.size()) + " elements");
         if (!options.bias.empty() && options.bias.size() != columns) return row_refused("the bias", columns, options.bias);
         const std::uint32_t flags = options.transpose_b ? ADEAD_FLAG_TRANSPOSE_B : 0;
-        return step([&] {
-            return adead_pipeline_matmul(get(), weights.data(), columns, options.bias.data(), flags);
-        });
+        const float        *bias = options.bias.empty() ? nullptr : options.bias.data();
+        return step([&] { return adead_pipeline_matmul(get(), weights.data(), columns, bias, flags); });
     }
     Pipeline &layernorm(View<const float> gamma, View<const float> beta, float eps)
     {

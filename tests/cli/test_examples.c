@@ -57,6 +57,15 @@ static void foreign_calls_sums_squares(void)
     CHECK_STR(out, "host!sum f64(ptr,fn:f64(f64))\n30\n");
 }
 
+static void pipeline_runs_and_is_in_the_manual(void)
+{
+    NEEDS("ADEAD_EXAMPLES");
+    CHECK_EQ(sh("\"$ADEAD_EXAMPLES\"/pipeline"), 0);
+    CHECK_STR(out, "1\n2.5\n");
+    CHECK_EQ(sh("sed -n '/^int main/,$p' examples/c/pipeline.c"), 0);
+    CHECK(strstr(read_text("docs/c-api.md"), out) != NULL, "docs/c-api.md does not show examples/c/pipeline.c as it is");
+}
+
 static void the_sort_program_sorts(void)
 {
     NEEDS("ADEAD_BIN");
@@ -94,5 +103,6 @@ static void readme_shows_the_first_program(void)
 
 TEST_MAIN("examples",
           T(hello_matmul_multiplies) T(run_program_reads_a_blank_image)
-              T(foreign_calls_sums_squares) T(the_sort_program_sorts) T(readme_shows_what_the_digits_program_prints)
-              T(readme_shows_the_digest) T(readme_shows_the_first_program))
+              T(foreign_calls_sums_squares) T(pipeline_runs_and_is_in_the_manual) T(the_sort_program_sorts)
+              T(readme_shows_what_the_digits_program_prints) T(readme_shows_the_digest)
+              T(readme_shows_the_first_program))

@@ -153,7 +153,9 @@ static void pipelines()
         good = good && same(y, z);
     }
     check(good, "pipeline_maps");
-    adead::Pipeline first = reference.pipeline(in), chain = std::move(first.matmul(w1, wide));
+    adead::MatmulOptions no_bias;
+    no_bias.bias = {b1.data(), 0}; // which is none, wherever it points
+    adead::Pipeline first = reference.pipeline(in), chain = std::move(first.matmul(w1, wide, no_bias));
     check(chain.columns() == wide, "pipeline_moved");
     refused(ADEAD_INVALID_ARGUMENT, "pipeline_without_columns", [&] { reference.pipeline(0); });
     refused(ADEAD_SHAPE_MISMATCH, "pipeline_weights", [&] { chain.matmul(w1, wide); });

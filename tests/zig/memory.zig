@@ -54,6 +54,16 @@ fn run(allocator: std.mem.Allocator) !adead.Digest {
     var y: [16 * 16]f32 = undefined;
     try runtime.matmul(&x, &x, &y, .{ .m = 16, .n = 16, .k = 16 });
     try runtime.attention(&x, &x, &x, &y, .{ .seq = 16, .dim = 16 });
+    {
+        var pipeline = try adead.Pipeline.init(runtime, 16, .{});
+        defer pipeline.deinit();
+        try pipeline.matmul(&x, 16, .{ .bias = x[0..16] });
+        try pipeline.layernorm(x[0..16], x[0..16], 1e-5);
+        try testing.expectError(error.ShapeMismatch, pipeline.matmul(x[1..], 16, .{}));
+        for (0..9) |_| try pipeline.relu();
+        try pipeline.run(x[0..16], y[0..16]);
+        try pipeline.run(&x, &y);
+    }
     var program = try adead.Program.load_file(runtime, "hex/programs/attention.hex");
     defer program.deinit();
     var instance = try adead.Instance.init(program, .{});

@@ -1,8 +1,11 @@
-//! Tests of bindings/zig: every operation, programs and instances, foreign functions, what goes wrong, memory.
+//! Tests of bindings/zig: every operation, pipelines, programs and instances, automatic choice, foreign functions, what goes
+//! wrong, memory.
 
 test {
     _ = @import("operations.zig");
+    _ = @import("pipelines.zig");
     _ = @import("programs.zig");
+    _ = @import("placement.zig");
     _ = @import("foreign.zig");
     _ = @import("errors.zig");
     _ = @import("memory.zig");

@@ -43,11 +43,12 @@ class Pipeline(Handle):
         runtime = default_runtime() if runtime is None else runtime
         if not isinstance(runtime, Runtime):
             raise errors.type_mismatch(f"runtime must be a Runtime, and is {type(runtime).__name__}")
-        self._first = _dim(columns, "columns")
+        first = _dim(columns, "columns")
         out = ffi.new("adead_pipeline **")
         with runtime._using("runtime") as pointer:
-            check(lib.adead_pipeline_create(pointer, columns, _SEPARATE if separate else 0, out))
+            check(lib.adead_pipeline_create(pointer, first, _SEPARATE if separate else 0, out))
         self._attach(3, int(ffi.cast("uintptr_t", out[0])))
+        self._first = first
 
     @property
     def columns(self) -> int:

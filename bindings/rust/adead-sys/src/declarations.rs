@@ -224,6 +224,12 @@ constants! {
     ADEAD_DISPATCH_BINDINGS: usize = 16;
     /// The most push constants of an [`adead_dispatch`].
     ADEAD_DISPATCH_PUSH_BYTES: usize = 128;
+    /// Room for backends in an [`adead_decision_row`].
+    ADEAD_DECISION_BACKENDS: usize = 4;
+    /// Room for dims in an [`adead_decision_row`].
+    ADEAD_DECISION_DIMS: usize = 10;
+    /// For [`adead_pipeline_create`]: every step by itself.
+    ADEAD_PIPELINE_SEPARATE: u32 = 1;
     /// For [`adead_init`]: the CPU.
     ADEAD_CPU: c_int = 0;
     /// For [`adead_init`]: CUDA.
@@ -277,6 +283,8 @@ handles! {
     adead_foreign_call
     /// A compute shader with a device of its own, for one thread at a time.
     adead_shader
+    /// A chain of operations on rows, for one thread at a time.
+    adead_pipeline
 }
 
 /// Receives bytes in order; returns 0 to go on.
@@ -296,6 +304,8 @@ pub type adead_foreign_fn = Option<
 /// Called once per operation of [`adead_selftest`] (the header has no name for this type).
 pub type adead_report_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, operation: *const c_char, cases: u64, mismatches: u64)>;
+/// Called once per backend of [`adead_tune`] (the header has no name for this type).
+pub type adead_tune_fn = Option<unsafe extern "C" fn(context: *mut c_void, row: *const adead_tune_row)>;
 /// Zeroed memory aligned to 16 bytes, or NULL (the header has no name for this type).
 pub type adead_allocate_fn = Option<unsafe extern "C" fn(context: *mut c_void, size: usize) -> *mut c_void>;
 /// Takes memory back, with the size it was asked for (the header has no name for this type).
@@ -493,6 +503,54 @@ records! {
         /// By number; data NULL: nothing is bound.
         bindings: [adead_array; ADEAD_DISPATCH_BINDINGS],
     }
+    /// Where the backend `auto` let operations of one kind and size run, and why.
+    adead_decision_row {
+        /// sizeof(adead_decision_row)
+        size: u32,
+        /// 0.
+        reserved: u32,
+        /// "MATMUL"
+        operation: *const c_char,
+        /// "m n k": what the first of dims are.
+        dim_names: *const c_char,
+        /// In that order.
+        dims: [u64; ADEAD_DECISION_DIMS],
+        /// Where it ran.
+        backend: *const c_char,
+        /// Why there.
+        reason: *const c_char,
+        /// How often it ran.
+        count: u64,
+        /// How long that took in all, copies included.
+        nanoseconds: u64,
+        /// The backends it could have run on; NULL: no more.
+        candidates: [*const c_char; ADEAD_DECISION_BACKENDS],
+        /// Nanoseconds it would take there once; below 0: nothing was measured.
+        predicted: [f64; ADEAD_DECISION_BACKENDS],
+    }
+    /// What a backend was found to do on this machine.
+    adead_tune_row {
+        /// sizeof(adead_tune_row), by the library.
+        size: u32,
+        /// 0.
+        reserved: u32,
+        /// Lives as long as the library.
+        backend: *const c_char,
+        /// Nanoseconds to start a small operation and wait for it.
+        start: f64,
+        /// GFLOP/s of large products.
+        product: f64,
+        /// 10^9 integer operations a second of large int8 products.
+        product_i8: f64,
+        /// 10^9 elements a second of gelu.
+        function: f64,
+        /// 10^9 elements a second of an addition.
+        array: f64,
+        /// GB/s; 0: nothing is copied.
+        upload: f64,
+        /// GB/s; 0: nothing is copied.
+        download: f64,
+    }
     /// A tensor operation on arrays of the caller.
     adead_operation {
         /// sizeof(adead_operation)
@@ -623,10 +681,30 @@ functions! {
     fn adead_instance_set_profile(instance: *mut adead_instance, on: c_int) -> c_int;
     /// Rows of the last profiled run by index from 0.
     fn adead_instance_profile(instance: *mut adead_instance, index: u32, row: *mut adead_profile_row) -> c_int;
+    /// Keeps what the backend `auto` decides in later runs.
+    fn adead_instance_set_explain(instance: *mut adead_instance, on: c_int) -> c_int;
+    /// Decisions by index from 0.
+    fn adead_instance_decision(instance: *mut adead_instance, index: u32, row: *mut adead_decision_row) -> c_int;
+    /// Measures what operations cost on each backend that the runtime chooses between.
+    fn adead_tune(runtime: *mut adead_runtime, report: adead_tune_fn, context: *mut c_void) -> c_int;
     /// SHA-256 of bytes.
     fn adead_sha256_digest(data: *const c_void, size: usize, digest: *mut u8);
     /// Runs one tensor operation on the caller's arrays.
     fn adead_compute(runtime: *mut adead_runtime, operation: *const adead_operation) -> c_int;
+    /// A chain of operations on rows with that many numbers.
+    fn adead_pipeline_create(runtime: *mut adead_runtime, columns: u64, flags: u32, pipeline: *mut *mut adead_pipeline) -> c_int;
+    /// Accepts NULL.
+    fn adead_pipeline_destroy(pipeline: *mut adead_pipeline);
+    /// How many numbers a row of the result has.
+    fn adead_pipeline_columns(pipeline: *const adead_pipeline) -> u64;
+    /// A product with weights, which are copied, and a bias (NULL: none).
+    fn adead_pipeline_matmul(pipeline: *mut adead_pipeline, weights: *const f32, columns: u64, bias: *const f32, flags: u32) -> c_int;
+    /// Each row normalised, times gamma, plus beta; both are copied.
+    fn adead_pipeline_layernorm(pipeline: *mut adead_pipeline, gamma: *const f32, beta: *const f32, epsilon: f32) -> c_int;
+    /// An operation on each number, or softmax of each row.
+    fn adead_pipeline_map(pipeline: *mut adead_pipeline, opcode: u32, scalar: f32) -> c_int;
+    /// Runs all steps on so many rows of the caller's.
+    fn adead_pipeline_run(pipeline: *mut adead_pipeline, x: *const f32, rows: u64, y: *mut f32) -> c_int;
     /// Starts the process-wide runtime.
     fn adead_init(backend: c_int) -> c_int;
     /// Ends the process-wide runtime.

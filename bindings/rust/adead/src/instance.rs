@@ -496,6 +496,26 @@ impl Instance {
         }
     }
 
+    /// Keeps what the backend `auto` decides in later runs, which then wait for each operation.
+    ///
+    /// # Errors
+    /// `BACKEND_UNSUPPORTED` (the runtime's backend was named, and chooses nothing), `NO_MEMORY`.
+    pub fn set_explain(&mut self, on: bool) -> Result<()> {
+        check(unsafe { sys::adead_instance_set_explain(self.raw(), on.into()) })
+    }
+
+    /// Where operations ran since [`set_explain`](Instance::set_explain), and why: a row for each kind, size and place, in
+    /// the order in which they were first decided; at most 256.
+    pub fn decisions(&mut self) -> Vec<DecisionRow> {
+        let mut rows = Vec::new();
+        let mut row: sys::adead_decision_row = unsafe { mem::zeroed() };
+        row.size = mem::size_of_val(&row) as u32;
+        while unsafe { sys::adead_instance_decision(self.raw(), rows.len() as u32, &mut row) } == sys::status::OK {
+            rows.push(DecisionRow::new(&row));
+        }
+        rows
+    }
+
     #[inline(always)]
     fn raw(&self) -> *mut sys::adead_instance {
         self.handle.as_ptr()
@@ -625,4 +645,40 @@ pub struct ProfileRow {
     pub nanoseconds: u64,
     /// Floating-point operations of tensor work; 0 for others.
     pub flops: u64,
+}
+
+/// Where the backend `auto` let operations of one kind and size run, and why.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct DecisionRow {
+    /// Its name, such as `"MATMUL"`.
+    pub operation: &'static str,
+    /// Its dims, each with its name.
+    pub dims: Vec<(&'static str, u64)>,
+    /// Where it ran.
+    pub backend: &'static str,
+    /// Why there.
+    pub reason: &'static str,
+    /// How often it ran.
+    pub count: u64,
+    /// How long that took in all, copies included.
+    pub nanoseconds: u64,
+    /// The backends it could have run on, and the nanoseconds that it would take there once, copies included, by the costs
+    /// measured on this machine; `None` where nothing was measured.
+    pub predicted: Vec<(&'static str, Option<f64>)>,
+}
+
+impl DecisionRow {
+    fn new(row: &sys::adead_decision_row) -> DecisionRow {
+        let candidates = row.candidates.iter().zip(row.predicted).take_while(|(name, _)| !name.is_null());
+        DecisionRow {
+            operation: static_text(row.operation),
+            dims: static_text(row.dim_names).split(' ').zip(row.dims).collect(),
+            backend: static_text(row.backend),
+            reason: static_text(row.reason),
+            count: row.count,
+            nanoseconds: row.nanoseconds,
+            predicted: candidates.map(|(&name, time)| (static_text(name), (time >= 0.0).then_some(time))).collect(),
+        }
+    }
 }

@@ -3,13 +3,15 @@
 //! # The parts
 //!
 //! - [`Runtime`]: a backend and its threads. Its methods run tensor operations on slices, without copies.
+//! - [`Pipeline`]: a chain of operations with its weights, run on any number of rows.
 //! - [`Program`]: loaded, assembled or made by a [`ProgramBuilder`].
 //! - [`Instance`]: a program with its state: inputs, [`run`](Instance::run), outputs, [`digest`](Instance::digest).
 //! - [`Error`]: of everything that can fail: code, place, sentence, hint.
 //!
 //! # Threads
 //!
-//! [`Runtime`] and [`Program`] are `Send` and `Sync`, an [`Instance`] is `Send` only: several threads make an instance each.
+//! [`Runtime`] and [`Program`] are `Send` and `Sync`, an [`Instance`] or a [`Pipeline`] is `Send` only: several threads make
+//! one each.
 //!
 //! # Memory
 //!
@@ -33,6 +35,7 @@ mod error;
 mod foreign;
 mod instance;
 mod operations;
+mod pipeline;
 mod program;
 mod runtime;
 mod seed;
@@ -44,10 +47,11 @@ pub use builder::{Buffer, Function, Label, Operand, Operands, Place, ProgramBuil
 pub use element::{Bf16, DType, Element, F16};
 pub use error::{Code, Error, Result};
 pub use foreign::{CallbackValue, ForeignCall, ForeignResult, ForeignValue, Scalar};
-pub use instance::{Input, Instance, Limits, Outputs, ProfileRow, Step};
+pub use instance::{DecisionRow, Input, Instance, Limits, Outputs, ProfileRow, Step};
 pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
+pub use pipeline::Pipeline;
 pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};
-pub use runtime::{backends, cpu_text, version, BackendInfo, Meter, Runtime, RuntimeBuilder};
+pub use runtime::{backends, cpu_text, version, BackendInfo, Meter, Runtime, RuntimeBuilder, TuneRow};
 pub use seed::{ADeadRuntime, Backend};
 pub use shader::{Binding, Shader, ShaderInfo};
 
@@ -66,6 +70,7 @@ mod promises {
         sync::<Program>();
         send::<Instance>();
         send::<Shader>();
+        send::<Pipeline>();
         send::<Tensor<'static>>();
         sync::<Tensor<'static>>();
         send::<Error>();

@@ -148,6 +148,16 @@ impl<'a> Matmul<'a> {
         all.map(|x| x as u64)
     }
 
+    /// Flags and bias for a pipeline, which has the one operand.
+    pub(crate) fn of_step(&self) -> Result<(u32, Option<&'a [f32]>)> {
+        let transposes = self.flags & !sys::ADEAD_FLAG_BIAS;
+        if transposes & !sys::ADEAD_FLAG_TRANSPOSE_B != 0 || self.activation != Activation::None || self.only_strided() {
+            let message = "a product of a pipeline has transpose_b and a bias, and no other options";
+            return Err(Error::new(Code::INVALID_ARGUMENT, message));
+        }
+        Ok((transposes, self.bias))
+    }
+
     fn only_strided(&self) -> bool {
         self.batch.is_some() || self.leading.is_some() || self.strides.is_some()
     }

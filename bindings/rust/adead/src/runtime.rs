@@ -91,6 +91,31 @@ impl Runtime {
         check(status)
     }
 
+    /// Measures for some seconds what operations cost on each backend that this runtime chooses between, and keeps the
+    /// numbers for later runtimes on this machine. Never needed: without it a rule decides (`docs/placement.md`).
+    ///
+    /// # Errors
+    /// `BACKEND_UNSUPPORTED` (the runtime's backend was named, and chooses nothing), `NO_MEMORY`, `BACKEND_FAILED`.
+    pub fn tune(&self) -> Result<Vec<TuneRow>> {
+        unsafe extern "C" fn call(context: *mut c_void, row: *const sys::adead_tune_row) {
+            // The context is the vector below, which nothing else touches during the call.
+            let (rows, row) = unsafe { (&mut *context.cast::<Vec<TuneRow>>(), &*row) };
+            rows.push(TuneRow {
+                backend: static_text(row.backend),
+                start: row.start,
+                product: row.product,
+                product_i8: row.product_i8,
+                function: row.function,
+                array: row.array,
+                upload: row.upload,
+                download: row.download,
+            });
+        }
+        let mut rows = Vec::new();
+        check(unsafe { sys::adead_tune(self.raw(), Some(call), (&mut rows as *mut Vec<TuneRow>).cast()) })?;
+        Ok(rows)
+    }
+
     #[inline(always)]
     pub(crate) fn raw(&self) -> *mut sys::adead_runtime {
         self.inner.handle.as_ptr()
@@ -113,8 +138,8 @@ pub struct RuntimeBuilder {
 }
 
 impl RuntimeBuilder {
-    /// A name such as `"cpu"`, `"ref"`, `"cpu:avx2"`, or `"auto"`. A named backend that is absent is an error, never
-    /// quietly another one.
+    /// A name such as `"cpu"`, `"ref"`, `"cpu:avx2"`, or `"auto"`, or `"auto:RULES"` (`docs/placement.md`). A named backend
+    /// that is absent is an error, never quietly another one.
     pub fn backend(mut self, name: impl Into<String>) -> Self {
         self.backend = Some(name.into());
         self
@@ -270,6 +295,28 @@ impl BackendInfo {
 fn field(text: &[c_char]) -> String {
     let bytes: Vec<u8> = text.iter().map(|&c| c as u8).take_while(|&c| c != 0).collect();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What a backend was found to do on this machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TuneRow {
+    /// `"cpu"`
+    pub backend: &'static str,
+    /// Nanoseconds to start a small operation and wait for it.
+    pub start: f64,
+    /// GFLOP/s of large products.
+    pub product: f64,
+    /// 10^9 integer operations a second of large int8 products.
+    pub product_i8: f64,
+    /// 10^9 elements a second of gelu.
+    pub function: f64,
+    /// 10^9 elements a second of an addition.
+    pub array: f64,
+    /// GB/s to the backend; 0: nothing is copied.
+    pub upload: f64,
+    /// GB/s from it; 0: nothing is copied.
+    pub download: f64,
 }
 
 /// Every backend of this build, available or not.
