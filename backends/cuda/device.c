@@ -82,6 +82,9 @@ adead_status adead_cu_function_get(adead_cu *device, adead_cu_kernel kernel, ade
     *function = device->functions[kernel];
     if (*function) return ADEAD_OK;
     uint32_t     text = adead_cu_ptx_find(kernel_names[kernel], device->physical->capability);
+    if (text >= ADEAD_CU_TEXT_COUNT)
+        return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "the CUDA backend has no kernel %s for %.80s",
+                          kernel_names[kernel], device->physical->name);
     adead_status status = device->modules[text] ? ADEAD_OK : compile(device, text, failure);
     if (status) return status;
     adead_cu_result result = device->driver->cuModuleGetFunction(function, device->modules[text], kernel_names[kernel]);
