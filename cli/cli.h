@@ -95,6 +95,8 @@ void cli_hex_digest(const uint8_t digest[32], char out[65]);
 
 /* A runtime with the call's --backend and --threads. */
 int cli_open_runtime(cli *c, adead_runtime **runtime);
+/* placement.c: the decisions of a run, on stderr or in the document. */
+void cli_explain(cli *c, adead_instance *instance);
 /* Reads and loads a program in any format. The bytes are read, then freed. */
 int cli_load(cli *c, adead_runtime *runtime, const char *path, adead_program **program);
 
@@ -110,6 +112,8 @@ int command_convert(cli *c);
 int command_info(cli *c);
 int command_bench(cli *c);
 int command_selftest(cli *c);
+int command_tune(cli *c);
+int command_cache(cli *c);
 int command_completions(cli *c);
 int command_help(cli *c);
 

@@ -14,11 +14,30 @@ static int (*const functions[COMMAND_COUNT])(cli *c) = {
 
 /* ---- What commands have in common ---- */
 
-/* What --backend and --device name together, as the library wants it. */
+/* Automatic choice with the rules of --place. */
+static int automatic_name(cli *c, char *room, size_t size, const char **name)
+{
+    const char *backend = argument(&c->args, OPTION_BACKEND), *rule;
+    bool        automatic = !backend || strcmp(backend, "auto") == 0;
+    if (!automatic && strncmp(backend, "auto:", 5) != 0)
+        return cli_usage(c, "--backend %s leaves no choice to %s", backend,
+                         c->args.command == COMMAND_TUNE ? "measure for" : "place or explain");
+    size_t used = (size_t)snprintf(room, size, "%s", automatic ? "auto:cpu" : backend);
+    for (int i = 0; used < size && (rule = argument_at(&c->args, OPTION_PLACE, i)); i++)
+        used += (size_t)snprintf(room + used, size - used, ",%s", rule);
+    if (used >= size) return cli_usage(c, "--place: these are more rules than %u characters hold", (unsigned)size);
+    *name = room;
+    return ADEAD_OK;
+}
+
+/* What --backend, --device and --place name together, as the library wants it. */
 static int backend_name(cli *c, char *room, size_t size, const char **name)
 {
     const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
     *name = backend;
+    if (argument(&c->args, OPTION_PLACE) || argument(&c->args, OPTION_EXPLAIN) || c->args.command == COMMAND_TUNE)
+        return device ? cli_usage(c, "--device %s: automatic choice takes the best devices", device)
+                      : automatic_name(c, room, size, name);
     if (!device) return ADEAD_OK;
     if (!backend) return cli_usage(c, "--device %s says nothing without --backend", device);
     if (strchr(backend, ':')) return cli_usage(c, "--device %s: --backend %s names a device already", device, backend);
@@ -32,7 +51,7 @@ int cli_open_runtime(cli *c, adead_runtime **runtime)
 {
     uint64_t              threads;
     adead_runtime_options runtime_options;
-    char                  room[128];
+    char                  room[256];
     const char           *name = NULL;
     int                   status = cli_number_option(c, OPTION_THREADS, false, 0, 4096, 0, &threads);
     *runtime = NULL;

@@ -256,6 +256,8 @@ static int run_it(run *r)
     }
     if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, 1) != ADEAD_OK)
         return cli_fail_library(c, r->file);
+    if (argument(&c->args, OPTION_EXPLAIN) && adead_instance_set_explain(r->instance, 1) != ADEAD_OK)
+        return cli_fail_library(c, r->file);
     if (argument(&c->args, OPTION_RECORD) && adead_instance_record(r->instance, cli_collect, &r->log) != ADEAD_OK)
         return cli_fail_library(c, r->file);
     double started = cli_seconds();
@@ -508,6 +510,7 @@ int command_run(cli *c)
         if (profile && !c->json) print_profile(&r);
         if (c->json) json_start(&r);
         if (c->json && profile) json_profile(&r);
+        if (argument(&c->args, OPTION_EXPLAIN)) cli_explain(c, r.instance);
         if (status == ADEAD_OK) status = c->json ? json_results(&r) : text_results(&r);
     }
     buffer_free(&r.stream);

@@ -18,7 +18,7 @@
 
 /* A program file, an assembly text: more than this is refused before it is read further. */
 #define ADEAD_FILE_MAX ((uint64_t)1 << 30)
-enum { ADEAD_VARIANT_MAX = 31, ADEAD_THREADS_MAX = 4096 };
+enum { ADEAD_VARIANT_MAX = 255, ADEAD_THREADS_MAX = 4096 };
 
 /* A device that one thread at a time uses. */
 typedef struct adead_slot {

@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const project = @import("../build.zig");
+const devices = @import("devices.zig");
 const Build = std.Build;
 const LazyPath = Build.LazyPath;
 const Compile = Build.Step.Compile;
@@ -123,7 +124,7 @@ pub fn addFrontends(t: *Tests, run: *Build.Step.Run) void {
         run.addPrefixedArtifactArg(b.fmt("--env=ADEAD_FRONTEND_{s}=", .{name}), exe);
     }
     if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
-    if (t.softCuda()) |library| {
+    if (devices.softCuda(t)) |library| {
         run.addArg("--env=ADEAD_CUDA_SOFTWARE=1");
         run.addPrefixedFileArg("--env=ADEAD_CUDA_DRIVER=", library);
     }

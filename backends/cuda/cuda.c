@@ -68,9 +68,10 @@ static adead_status cuda_open(const adead_device_options *options, adead_device 
 
 static void cuda_describe(adead_device *opaque, adead_backend_facts *facts)
 {
-    const adead_cu *device = (adead_cu *)opaque;
+    adead_cu *device = (adead_cu *)opaque;
     fill_facts(device->physical, 1 + adead_cu_split_count(device), facts);
     facts->attested = true; /* an open device is one that passed */
+    adead_cu_memory_describe(device, &facts->memory_budget, &facts->memory_used);
     int version = device->driver->version;
     int used = snprintf(facts->reason, sizeof facts->reason,
                         "by the probe: all arithmetic is the device's own; driver %d.%d", version / 1000,

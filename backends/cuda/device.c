@@ -93,7 +93,7 @@ adead_status adead_cu_function_get(adead_cu *device, adead_cu_kernel kernel, ade
 
 static void close_parts(adead_cu *device)
 {
-    device->driver->cuStreamSynchronize(device->stream);
+    if (device->stream) device->driver->cuStreamSynchronize(device->stream);
     for (unsigned i = 0; i < ADEAD_CU_TEXT_COUNT; i++)
         if (device->modules[i]) device->driver->cuModuleUnload(device->modules[i]);
     adead_cu_memory_close(device);

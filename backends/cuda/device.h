@@ -1,7 +1,7 @@
 /* The CUDA backend's own vocabulary: an open device, its memory, and how work is given to it. cuda.c fills the backend
- * table; loader.c opens the driver; device.c opens a device; memory.c divides its memory; stream.c launches kernels and copies
- * bytes; operations.c turns tensor operations into launches; split.c divides them among several devices; attest.c proves
- * the device's arithmetic. The kernels are in kernels/, packed in ptx.c.
+ * table; loader.c opens the driver; device.c opens a device; memory.c divides its memory; stream.c launches kernels and
+ * copies bytes; operations.c turns tensor operations into launches; split.c divides them among several devices; attest.c
+ * proves the device's arithmetic. The kernels are in kernels/, packed in ptx.c.
  *
  * A device has one stream: what is given to it runs in that order, by itself, and nobody waits before somebody wants to see
  * a result. So memory that is given back may be given out again at once: whatever uses it then comes later in the stream.
@@ -120,6 +120,8 @@ adead_status adead_cu_function_get(adead_cu *device, adead_cu_kernel kernel, ade
 /* memory.c */
 void adead_cu_memory_open(adead_cu *device);
 void adead_cu_memory_close(adead_cu *device);
+/* How much of its memory may be used, and is; 0 and 0 where the driver does not say. */
+void adead_cu_memory_describe(adead_cu *device, uint64_t *budget, uint64_t *used);
 /* `bytes` > 0 bytes with whatever is in them. */
 adead_status adead_cu_memory_new(adead_cu *device, uint64_t bytes, adead_cu_memory **memory, adead_failure *failure);
 void         adead_cu_memory_free(adead_cu *device, adead_cu_memory *memory);

@@ -107,8 +107,8 @@ typedef struct adead_cu_driver {
  * where there is one and it is broken. */
 const adead_cu_driver *adead_cu_driver_get(adead_failure *failure);
 
-/* The devices meant: one by number or by part of its name, whatever the case; several by numbers, "0+1", or "all" that can be
- * used; NULL takes the first that can. Their count; 0 with BACKEND_UNAVAILABLE, saying which there are. */
+/* The devices meant: one by number or by part of its name, whatever the case; several by numbers, "0+1", or "all" that can
+ * be used; NULL takes the first that can. Their count; 0 with BACKEND_UNAVAILABLE, saying which there are. */
 uint32_t adead_cu_choose(const adead_cu_driver *driver, const char *wanted,
                          const adead_cu_physical *chosen[ADEAD_CU_PHYSICAL_MAX], adead_failure *failure);
 

@@ -152,6 +152,18 @@ void adead_cu_scratch_reset(adead_cu *device)
 
 /* ---- Opening and closing ---- */
 
+void adead_cu_memory_describe(adead_cu *device, uint64_t *budget, uint64_t *used)
+{
+    size_t unused = 0, total = 0;
+    *budget = *used = 0;
+    if (adead_cu_enter(device, NULL)) return;
+    if (device->driver->cuMemGetInfo_v2(&unused, &total) == 0) {
+        for (const adead_cu_block *block = device->blocks; block; block = block->next) *used += block->bytes;
+        *budget = *used + unused - adead_min_u64(unused, total / RESERVED_PART);
+    }
+    adead_cu_leave(device);
+}
+
 void adead_cu_memory_open(adead_cu *device)
 {
     device->span_records.size = sizeof(adead_span);

@@ -179,21 +179,17 @@ static adead_status run_embedding(const work *w)
     return status ? status : launch(w, ADEAD_CU_KERNEL_embedding, quads(rows, columns), &g);
 }
 
-/* ---- Products of f32 and of the 16-bit types ---- */
-
-typedef enum element { F32, HALF } element;
-
-static uint64_t element_bytes(element type) { return type == F32 ? 4 : 2; }
+/* ---- Products of f32 ---- */
 
 /* What the grid divides among y: parts of the sums, and among z: the matrices of a batch, as many at once as it takes. */
 static adead_status launch_product(const work *w, adead_cu_kernel kernel, uint64_t blocks, const adead_cu_product *g,
-                                   uint64_t batch, uint64_t element)
+                                   uint64_t batch)
 {
     uint64_t c_batch = g->splits > 1 ? g->m * g->n * parts(g->k, 256) : g->c_batch;
     for (uint64_t first = 0; first < batch; first += BATCH_MAX) {
         adead_cu_product some = *g;
-        some.a += element * first * g->a_batch;
-        some.b += element * first * g->b_batch;
+        some.a += 4 * first * g->a_batch;
+        some.b += 4 * first * g->b_batch;
         some.c += 4 * first * c_batch;
         adead_status status = adead_cu_launch(w->device, kernel, blocks, g->splits, adead_min_u64(batch - first, BATCH_MAX),
                                               &some, w->failure);
@@ -204,23 +200,23 @@ static adead_status launch_product(const work *w, adead_cu_kernel kernel, uint64
 
 /* The sums of blocks are left in scratch memory by the kernel, and added in a second step. */
 static adead_status run_split(const work *w, adead_cu_kernel kernel, uint64_t blocks, const adead_cu_product *g,
-                              uint64_t batch, element type)
+                              uint64_t batch)
 {
     uint64_t         sums, each = g->m * g->n;
     adead_cu_product first = *g, second = *g;
     adead_status     status = scratch(w, 4 * each * parts(g->k, 256) * batch, &sums);
     first.c = second.a = sums;
-    if (!status) status = launch_product(w, kernel, blocks, &first, batch, element_bytes(type));
+    if (!status) status = launch_product(w, kernel, blocks, &first, batch);
     second.a_batch = each * parts(g->k, 256);
     second.b_batch = 0;
     second.splits = 1;
-    return status ? status : launch_product(w, ADEAD_CU_KERNEL_sums, parts(each, 256), &second, batch, 4);
+    return status ? status : launch_product(w, ADEAD_CU_KERNEL_sums, parts(each, 256), &second, batch);
 }
 
 /* At most eight rows, or columns, which are rows of the transposed product. */
-static adead_status run_thin(const work *w, const adead_cu_product *given, uint64_t batch, element type)
+static adead_status run_thin(const work *w, const adead_cu_product *given, uint64_t batch, bool halves)
 {
-    static const adead_cu_kernel kernels[][3] = {
+    static const adead_cu_kernel kernels[2][3] = {
         {ADEAD_CU_KERNEL_thin_f32_1, ADEAD_CU_KERNEL_thin_f32_4, ADEAD_CU_KERNEL_thin_f32_8},
         {ADEAD_CU_KERNEL_thin_half_1, ADEAD_CU_KERNEL_thin_half_4, ADEAD_CU_KERNEL_thin_half_8},
     };
@@ -232,7 +228,7 @@ static adead_status run_thin(const work *w, const adead_cu_product *given, uint6
         g.c_row = given->c_column, g.c_column = given->c_row;
         g.bias_row = given->bias_column, g.bias_column = given->bias_row;
     }
-    adead_cu_kernel kernel = kernels[type][g.m == 1 ? 0 : g.m <= 4 ? 1 : 2];
+    adead_cu_kernel kernel = kernels[halves][g.m == 1 ? 0 : g.m <= 4 ? 1 : 2];
     uint64_t        blocks = parts(g.n, THIN_COLUMNS), wanted = 2 * w->device->physical->multiprocessors;
     uint64_t        most = adead_min_u64(parts(g.k, THIN_TERMS), BATCH_MAX);
     uint64_t        splits = adead_max_u64(adead_min_u64(parts(wanted, blocks * batch), most), 1);
@@ -240,39 +236,47 @@ static adead_status run_thin(const work *w, const adead_cu_product *given, uint6
         g.split_terms = parts(parts(g.k, splits), THIN_TERMS) * THIN_TERMS;
         g.splits = (uint32_t)parts(g.k, g.split_terms);
     }
-    return g.splits > 1 ? run_split(w, kernel, blocks, &g, batch, type)
-                        : launch_product(w, kernel, blocks, &g, batch, element_bytes(type));
+    return g.splits > 1 ? run_split(w, kernel, blocks, &g, batch) : launch_product(w, kernel, blocks, &g, batch);
 }
 
 /* Large tiles where they fill the device, else small ones, else blocks of 256 terms each by itself. */
-static adead_status run_tiles(const work *w, const adead_cu_product *given, uint64_t batch, element type)
+static adead_status run_tiles(const work *w, const adead_cu_product *given, uint64_t batch)
 {
-    static const adead_cu_kernel large[] = {ADEAD_CU_KERNEL_product_f32_128, ADEAD_CU_KERNEL_product_half_128};
-    static const adead_cu_kernel small[] = {ADEAD_CU_KERNEL_product_f32_64, ADEAD_CU_KERNEL_product_half_64};
-    uint64_t         bytes = element_bytes(type), enough = w->device->physical->multiprocessors;
+    uint64_t         enough = w->device->physical->multiprocessors, blocks = parts(given->k, 256);
     uint64_t         tiles = parts(given->m, TILE_LARGE) * parts(given->n, TILE_LARGE);
-    uint64_t         squares = parts(given->m, TILE_SMALL) * parts(given->n, TILE_SMALL), blocks = parts(given->k, 256);
+    uint64_t         squares = parts(given->m, TILE_SMALL) * parts(given->n, TILE_SMALL);
     adead_cu_product g = *given;
-    if (tiles * batch >= enough) return launch_product(w, large[type], tiles, &g, batch, bytes);
+    if (tiles * batch >= enough) return launch_product(w, ADEAD_CU_KERNEL_product_f32_128, tiles, &g, batch);
     bool room = blocks > 1 && blocks <= BATCH_MAX && 4 * g.m * g.n * batch <= SCRATCH_LIMIT / blocks;
-    if (squares * batch >= enough || !room) return launch_product(w, small[type], squares, &g, batch, bytes);
+    if (squares * batch >= enough || !room)
+        return launch_product(w, ADEAD_CU_KERNEL_product_f32_64, squares, &g, batch);
     g.splits = (uint32_t)blocks;
     g.split_terms = 256;
-    return run_split(w, small[type], squares, &g, batch, type);
+    return run_split(w, ADEAD_CU_KERNEL_product_f32_64, squares, &g, batch);
 }
 
-static adead_status run_product(const work *w, const adead_cu_product *given, uint64_t batch, element type,
-                                adead_activation activation)
+static bool is_thin(const adead_cu_product *g)
+{
+    return g->m <= THIN_ROWS || (g->n <= THIN_ROWS && !(g->flags & ADEAD_CU_CAUSAL));
+}
+
+/* What is not said of a dense product. */
+static adead_cu_product whole_of(const adead_cu_product *given)
 {
     adead_cu_product g = *given;
-    if (g.m == 0 || g.n == 0 || batch == 0) return ADEAD_OK;
     g.splits = 1;
     g.split_terms = parts(g.k, 256) * 256;
     g.c_column = g.bias_column = 1;
     if (g.bias) g.flags |= ADEAD_CU_BIAS;
+    return g;
+}
+
+static adead_status run_product(const work *w, const adead_cu_product *given, uint64_t batch, adead_activation activation)
+{
+    adead_cu_product g = whole_of(given);
+    if (g.m == 0 || g.n == 0 || batch == 0) return ADEAD_OK;
     if (activation == ADEAD_ACTIVATION_RELU) g.flags |= ADEAD_CU_RELU;
-    bool         thin = g.m <= THIN_ROWS || (g.n <= THIN_ROWS && !(g.flags & ADEAD_CU_CAUSAL));
-    adead_status status = thin ? run_thin(w, &g, batch, type) : run_tiles(w, &g, batch, type);
+    adead_status status = is_thin(&g) ? run_thin(w, &g, batch, false) : run_tiles(w, &g, batch);
     if (status || activation == ADEAD_ACTIVATION_NONE || activation == ADEAD_ACTIVATION_RELU) return status;
     adead_cu_map then = {.a = g.c, .to = g.c, .columns = g.n, .rows = g.m, .matrices = batch, .row_step = g.c_row,
                          .matrix_step = g.c_batch};
@@ -303,7 +307,7 @@ static adead_status run_matmul(const work *w)
     bool             bias = w->op->kind == ADEAD_TENSOR_MATMUL_EX;
     if (bias) g.bias = address(w, 2);
     g.c = address(w, bias ? 3 : 2);
-    return run_product(w, &g, 1, F32, w->op->activation);
+    return run_product(w, &g, 1, w->op->activation);
 }
 
 static adead_status run_matmul_strided(const work *w)
@@ -317,7 +321,7 @@ static adead_status run_matmul_strided(const work *w)
     g.a_batch = dims[ADEAD_DIM_STRIDE_A];
     g.b_batch = dims[ADEAD_DIM_STRIDE_B];
     g.c_batch = dims[ADEAD_DIM_STRIDE_C];
-    return run_product(w, &g, dims[ADEAD_DIM_BATCH], F32, w->op->activation);
+    return run_product(w, &g, dims[ADEAD_DIM_BATCH], w->op->activation);
 }
 
 /* How many rows of so many bytes scratch memory holds at once, in whole tiles. */
@@ -327,20 +331,49 @@ static uint64_t rows_at_once(uint64_t rows, uint64_t bytes)
     return fit >= rows ? rows : fit > TILE_LARGE ? fit - fit % TILE_LARGE : adead_max_u64(fit, 1);
 }
 
-/* The result in f32 first, then rounded. */
+static adead_status narrow(const work *w, uint64_t from, uint64_t to, uint64_t count)
+{
+    bool         brain = w->op->kind == ADEAD_TENSOR_MATMUL_BF16;
+    adead_cu_map g = {.a = from, .to = to, .columns = count, .rows = 1, .matrices = 1};
+    return map(w, brain ? ADEAD_CU_KERNEL_narrow_bf16 : ADEAD_CU_KERNEL_narrow_f16, &g);
+}
+
+static adead_status widen(const work *w, uint64_t from, uint64_t to, uint64_t count)
+{
+    bool         brain = w->op->kind == ADEAD_TENSOR_MATMUL_BF16;
+    adead_cu_map g = {.a = from, .to = to, .columns = count, .rows = 1, .matrices = 1};
+    return map(w, brain ? ADEAD_CU_KERNEL_widen_bf16 : ADEAD_CU_KERNEL_widen_f16, &g);
+}
+
+static adead_status run_thin_half(const work *w)
+{
+    adead_cu_product g = dense_product(w);
+    adead_status     status = scratch(w, 4 * g.m * g.n, &g.c);
+    if (w->op->kind == ADEAD_TENSOR_MATMUL_BF16) g.flags = ADEAD_CU_BF16;
+    g = whole_of(&g);
+    if (!status) status = run_thin(w, &g, 1, true);
+    return status ? status : narrow(w, g.c, address(w, 2), g.m * g.n);
+}
+
+/* The operands as f32 first, those of a and of the result as many rows at once as there is scratch memory for; the result
+ * is rounded. */
 static adead_status run_matmul_half(const work *w)
 {
-    bool             brain = w->op->kind == ADEAD_TENSOR_MATMUL_BF16;
+    bool             rows_of_a = !(w->op->flags & ADEAD_TRANSPOSE_A);
     adead_cu_product g = dense_product(w);
-    uint64_t         m = g.m, rows = rows_at_once(m, 4 * g.n), a = g.a, to = address(w, 2);
-    adead_status     status = scratch(w, 4 * rows * g.n, &g.c);
-    g.flags = brain ? ADEAD_CU_BF16 : 0;
+    uint64_t         m = g.m, a = g.a, b = g.b, rows = rows_at_once(m, 4 * adead_max_u64(g.n, g.k)), wide;
+    if (is_thin(&g)) return run_thin_half(w);
+    adead_status status = scratch(w, 4 * g.k * g.n, &g.b);
+    if (!status) status = widen(w, b, g.b, g.k * g.n);
+    if (!status) status = scratch(w, 4 * (rows_of_a ? rows : m) * g.k, &wide);
+    if (!status && !rows_of_a) status = widen(w, a, wide, m * g.k); /* it is not in rows */
+    if (!status) status = scratch(w, 4 * rows * g.n, &g.c);
     for (uint64_t row = 0; row < m && !status; row += rows) {
         g.m = adead_min_u64(m - row, rows);
-        g.a = a + 2 * row * g.a_row;
-        status = run_product(w, &g, 1, HALF, ADEAD_ACTIVATION_NONE);
-        adead_cu_map then = {.a = g.c, .to = to + 2 * row * g.n, .columns = g.m * g.n, .rows = 1, .matrices = 1};
-        if (!status) status = map(w, brain ? ADEAD_CU_KERNEL_narrow_bf16 : ADEAD_CU_KERNEL_narrow_f16, &then);
+        g.a = rows_of_a ? wide : wide + 4 * row;
+        if (rows_of_a) status = widen(w, a + 2 * row * g.k, wide, g.m * g.k);
+        if (!status) status = run_product(w, &g, 1, ADEAD_ACTIVATION_NONE);
+        if (!status) status = narrow(w, g.c, address(w, 2) + 2 * row * g.n, g.m * g.n);
     }
     return status;
 }
@@ -414,9 +447,9 @@ static adead_status run_attention(const work *w)
             first.c = second.a = scores;
             first.c_batch = second.a_batch = first.m * seq;
             adead_cu_rows weights = {.from = scores, .to = scores, .rows = first.m * batch, .columns = seq};
-            status = run_product(w, &first, batch, F32, ADEAD_ACTIVATION_NONE);
+            status = run_product(w, &first, batch, ADEAD_ACTIVATION_NONE);
             if (!status) status = run_row_teams(w, ADEAD_CU_KERNEL_rows_softmax, &weights);
-            if (!status) status = run_product(w, &second, batch, F32, ADEAD_ACTIVATION_NONE);
+            if (!status) status = run_product(w, &second, batch, ADEAD_ACTIVATION_NONE);
         }
     return status;
 }
@@ -435,8 +468,8 @@ static adead_status run_ffn(const work *w)
         first.m = second.m = adead_min_u64(seq - row, rows);
         first.a = address(w, 0) + 4 * row * dim;
         second.c = address(w, 5) + 4 * row * dim;
-        status = run_product(w, &first, 1, F32, w->op->activation);
-        if (!status) status = run_product(w, &second, 1, F32, ADEAD_ACTIVATION_NONE);
+        status = run_product(w, &first, 1, w->op->activation);
+        if (!status) status = run_product(w, &second, 1, ADEAD_ACTIVATION_NONE);
     }
     return status;
 }

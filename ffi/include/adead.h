@@ -171,7 +171,8 @@ typedef struct adead_instance adead_instance;
 typedef struct adead_runtime_options {
     uint32_t    size;    /* sizeof(adead_runtime_options) */
     uint32_t    threads; /* threads a backend may use; 0: one per core. Never changes a bit. */
-    /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2". A named backend that is absent fails. */
+    /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2", or "auto:RULES" (docs/placement.md). A named backend that
+     * is absent fails. */
     const char *backend;
     /* Host memory. allocate returns zeroed memory aligned to 16 bytes, or NULL; release gets the same size. Both NULL: the
      * library's own, by calloc or from the system. */
@@ -455,6 +456,46 @@ ADEAD_API int adead_instance_set_profile(adead_instance *instance, int on);
 /* Rows of the last profiled run in descending order of time, by index from 0. INVALID_ARGUMENT past the end. */
 ADEAD_API int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profile_row *row);
 
+enum { ADEAD_DECISION_BACKENDS = 4, ADEAD_DECISION_DIMS = 10 };
+
+/* Where the backend `auto` let operations of one kind and size run, and why. Strings live as long as the library. */
+typedef struct adead_decision_row {
+    uint32_t    size;      /* sizeof(adead_decision_row) */
+    uint32_t    reserved;  /* 0 */
+    const char *operation; /* "MATMUL" */
+    const char *dim_names; /* "m n k": what the first of dims are */
+    uint64_t    dims[ADEAD_DECISION_DIMS];
+    const char *backend, *reason;
+    uint64_t    count, nanoseconds; /* how often it ran, and how long in all, copies included */
+    /* The backends it could have run on (NULL: no more), and the nanoseconds each would take once, copies included, by the
+     * costs measured on this machine; below 0 where nothing was measured. */
+    const char *candidates[ADEAD_DECISION_BACKENDS];
+    double      predicted[ADEAD_DECISION_BACKENDS];
+} adead_decision_row;
+
+/* Keeps the decisions of later runs. It waits for each operation, so that its time is its own. Errors:
+ * BACKEND_UNSUPPORTED (the runtime's backend was named, and chooses nothing), NO_MEMORY. */
+ADEAD_API int adead_instance_set_explain(adead_instance *instance, int on);
+/* Decisions since then in the order in which they were first taken, by index from 0; at most 256. INVALID_ARGUMENT past
+ * the end. */
+ADEAD_API int adead_instance_decision(adead_instance *instance, uint32_t index, adead_decision_row *row);
+
+/* What a backend was found to do on this machine. */
+typedef struct adead_tune_row {
+    uint32_t    size;    /* sizeof(adead_tune_row), by the library */
+    uint32_t    reserved;
+    const char *backend; /* lives as long as the library */
+    double      start;   /* nanoseconds to start a small operation and wait for it */
+    double      product, product_i8; /* GFLOP/s, and 10^9 integer operations a second, of large products */
+    double      function, array;     /* 10^9 elements a second of gelu, and of an addition */
+    double      upload, download;    /* GB/s; 0: nothing is copied */
+} adead_tune_row;
+
+/* Measures for some seconds what operations cost on each backend that the runtime chooses between, calls `report` (may be
+ * NULL) for each, and keeps the numbers for later runtimes on this machine. Never needed: without it a rule decides. Errors:
+ * BACKEND_UNSUPPORTED (the runtime's backend was named, and chooses nothing), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_tune(adead_runtime *runtime, void (*report)(void *context, const adead_tune_row *row), void *context);
+
 ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
 
 /* ---- Operations on arrays -------------------------------------------------------------------------------------------- */
@@ -539,6 +580,51 @@ typedef struct adead_operation {
  * is not allowed), SHAPE_TRAP (impossible dims, an embedding id out of range), NO_MEMORY, BACKEND_FAILED. Nothing is written
  * on error. */
 ADEAD_API int adead_compute(adead_runtime *runtime, const adead_operation *operation);
+
+/* ---- What is kept between runs ---------------------------------------------------------------------------------------- */
+/* Backends keep in a folder what need not be found out twice: a probe's outcome, what a driver compiled, what adead_tune
+ * measured. A file's name says what it belongs to (backend, device, driver, version of this library). */
+
+typedef struct adead_cache_row {
+    uint32_t    size; /* sizeof(adead_cache_row), by the library */
+    uint32_t    reserved;
+    const char *name; /* until the call of `report` returns */
+    uint64_t    bytes;
+    int64_t     modified; /* seconds since 1970 */
+} adead_cache_row;
+
+/* Calls `report` (may be NULL) for each file, and writes the folder's path to `folder`, of `size` bytes (0: not wanted): empty
+ * where nothing is kept. */
+ADEAD_API int adead_cache_files(void (*report)(void *context, const adead_cache_row *row), void *context, char *folder,
+                                size_t size);
+/* Removes all of them; *removed (may be NULL) is how many. Errors: CANNOT_WRITE (some could not be). */
+ADEAD_API int adead_cache_clear(uint32_t *removed);
+
+/* ---- Pipelines ------------------------------------------------------------------------------------------------------- */
+/* Chains of operations on the rows of an f32 matrix, built once with their weights, then run on any number of rows. The
+ * weights and what passes from step to step stay in the device's memory. What can be one operation is one; the bits are
+ * those of the steps one after the other. A pipeline is used by one thread at a time. A step that cannot be added leaves the
+ * pipeline as it was. */
+
+typedef struct adead_pipeline adead_pipeline;
+
+enum { ADEAD_PIPELINE_SEPARATE = 1 }; /* every step by itself, for comparisons */
+
+/* Of rows with `columns` numbers. Errors: INVALID_ARGUMENT, NO_MEMORY, and those of opening the runtime's backend. */
+ADEAD_API int  adead_pipeline_create(adead_runtime *runtime, uint64_t columns, uint32_t flags, adead_pipeline **pipeline);
+ADEAD_API void adead_pipeline_destroy(adead_pipeline *pipeline);
+/* How many numbers a row of the result has, with the steps there are. */
+ADEAD_API uint64_t adead_pipeline_columns(const adead_pipeline *pipeline);
+/* rows = rows weights + bias. weights[now, columns], or [columns, now] with ADEAD_FLAG_TRANSPOSE_B, and bias[columns] (NULL:
+ * none) are copied. Errors, as of all steps: INVALID_ARGUMENT, NO_MEMORY, TOO_LARGE (more than 1024), BACKEND_FAILED. */
+ADEAD_API int adead_pipeline_matmul(adead_pipeline *pipeline, const float *weights, uint64_t columns, const float *bias,
+                                    uint32_t flags);
+/* Each row normalised, times gamma[now], plus beta[now]; both are copied. */
+ADEAD_API int adead_pipeline_layernorm(adead_pipeline *pipeline, const float *gamma, const float *beta, float epsilon);
+/* An operation on each number (ADEAD_COMPUTE_RELU to _ERF, or _SCALE by `scalar`), or ADEAD_COMPUTE_SOFTMAX of each row. */
+ADEAD_API int adead_pipeline_map(adead_pipeline *pipeline, uint32_t opcode, float scalar);
+/* y[rows, adead_pipeline_columns] of x[rows, columns]. Errors: OVERLAP (x and y share memory), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_pipeline_run(adead_pipeline *pipeline, const float *x, uint64_t rows, float *y);
 
 /* ---- The simple calls ----------------------------------------------------------------------------------------------- */
 /* One process-wide runtime. Calls before adead_init, or after adead_shutdown, fail with INVALID_STATE. All arrays are

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #endif
 #include "tests/cuda/exec.h"
+#include "tests/cuda/exec_numbers.h"
 
 #include <fenv.h>
 #include <math.h>
@@ -17,7 +18,11 @@
 #include <emmintrin.h>
 #endif
 
-#define ALWAYS static inline __attribute__((always_inline, unused))
+/* Sanitized by gcc, functions of this size take minutes to compile otherwise. */
+#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#pragma GCC optimize("O1")
+#endif
+
 #define BRANCH_LIMIT UINT64_C(4000000000)
 #ifdef __clang__
 #define VECTOR _Pragma("clang loop vectorize(assume_safety) interleave(disable)")
@@ -25,9 +30,6 @@
 #else
 #define VECTOR _Pragma("GCC ivdep")
 #endif
-
-typedef float  f32 __attribute__((may_alias));
-typedef double f64 __attribute__((may_alias));
 
 /* ---- Saying what is wrong ---- */
 
@@ -43,8 +45,9 @@ void exec_fail(worker *k, const warp *w, const insn *in, int lane, int code, con
     va_end(args);
     k->code = code;
     k->failed_block = k->block_number;
-    snprintf(k->message, sizeof k->message, "kernel %s, PTX line %u, block (%u,%u,%u), thread (%u,%u,%u): %s", k->kernel->name, in->line,
-             k->block[0], k->block[1], k->block[2], t % n[0], t / n[0] % n[1], t / n[0] / n[1], text);
+    snprintf(k->message, sizeof k->message, "kernel %s, PTX line %u, block (%u,%u,%u), thread (%u,%u,%u): %s",
+             k->kernel->name, in->line, k->block[0], k->block[1], k->block[2], t % n[0], t / n[0] % n[1], t / n[0] / n[1],
+             text);
 }
 
 static const char *verb(bool write) { return write ? "writes" : "reads"; }
@@ -111,7 +114,8 @@ static bool is_pending(const worker *k, uint32_t at)
     return false;
 }
 
-static bool touch_bytes(worker *k, warp *w, const insn *in, int lane, uint32_t offset, uint32_t size, bool write, bool arriving)
+static bool touch_bytes(worker *k, warp *w, const insn *in, int lane, uint32_t offset, uint32_t size, bool write,
+                        bool arriving)
 {
     uint32_t epoch = k->epoch << 24, me = who(k, w, lane);
     for (uint32_t at = offset; at < offset + size; at++) {
@@ -131,11 +135,12 @@ static bool touch_bytes(worker *k, warp *w, const insn *in, int lane, uint32_t o
             bool     wrote = writer && writer != me && writer != synced_of(me - 1);
             uint32_t other = wrote ? writer : reader;
             if (other > MAX_THREADS)
-                exec_fail(k, w, in, lane, 719, "%s shared memory at 0x%x, which other threads %s since the last barrier: a race",
-                          verb(write), at, wrote ? "wrote" : "read");
+                exec_fail(k, w, in, lane, 719,
+                          "%s shared memory at 0x%x, which other threads %s since the last barrier: a race", verb(write), at,
+                          wrote ? "wrote" : "read");
             else
-                exec_fail(k, w, in, lane, 719, "%s shared memory at 0x%x, which thread %u %s since the last barrier: a race", verb(write),
-                          at, other - 1, wrote ? "wrote" : "read");
+                exec_fail(k, w, in, lane, 719, "%s shared memory at 0x%x, which thread %u %s since the last barrier: a race",
+                          verb(write), at, other - 1, wrote ? "wrote" : "read");
             return false;
         }
         if (arriving) *state &= ~(uint32_t)STATE_WRITTEN;
@@ -158,7 +163,8 @@ static bool shared_fits(worker *k, warp *w, const insn *in, int lane, uint64_t a
         return false;
     }
     if (address % size) {
-        exec_fail(k, w, in, lane, 716, "%s %u bytes of shared memory at 0x%llx: misaligned", verb(write), size, (unsigned long long)address);
+        exec_fail(k, w, in, lane, 716, "%s %u bytes of shared memory at 0x%llx: misaligned", verb(write), size,
+                  (unsigned long long)address);
         return false;
     }
     return true;
@@ -183,13 +189,15 @@ ALWAYS bool shared_touch(worker *k, warp *w, const insn *in, int lane, uint32_t 
 static bool global_wrong(worker *k, warp *w, const insn *in, int lane, uint64_t address, uint32_t size, bool write)
 {
     char        room[200];
-    const char *what = address % size ? "is misaligned" : memory_check(k->launch->memory, address, size, !write, room, sizeof room);
-    exec_fail(k, w, in, lane, address % size ? 716 : 700, "%s %u bytes at 0x%llx: %s", verb(write), size, (unsigned long long)address,
-              what ? what : "not allowed");
+    const char *what =
+        address % size ? "is misaligned" : memory_check(k->launch->memory, address, size, !write, room, sizeof room);
+    exec_fail(k, w, in, lane, address % size ? 716 : 700, "%s %u bytes at 0x%llx: %s", verb(write), size,
+              (unsigned long long)address, what ? what : "not allowed");
     return false;
 }
 
-unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space where, uint64_t address, uint32_t size, bool write)
+unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space where, uint64_t address, uint32_t size,
+                           bool write)
 {
     const launch *l = k->launch;
     if (where == SPACE_GENERIC) {
@@ -206,14 +214,15 @@ unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space w
     if (where == SPACE_LOCAL) {
         uint32_t room = k->kernel->local_bytes;
         if (address >= room || size > room - address || address % size) {
-            exec_fail(k, w, in, lane, 700, "%s %u bytes of local memory at 0x%llx; the thread has %u bytes", verb(write), size,
-                      (unsigned long long)address, room);
+            exec_fail(k, w, in, lane, 700, "%s %u bytes of local memory at 0x%llx; the thread has %u bytes", verb(write),
+                      size, (unsigned long long)address, room);
             return NULL;
         }
         uint64_t at = (uint64_t)(w->first + (uint32_t)lane) * room + address;
         if (write) memset(k->local_written + at, 1, size);
         else if (memchr(k->local_written + at, 0, size)) {
-            exec_fail(k, w, in, lane, 719, "reads local memory at 0x%llx, which was never written", (unsigned long long)address);
+            exec_fail(k, w, in, lane, 719, "reads local memory at 0x%llx, which was never written",
+                      (unsigned long long)address);
             return NULL;
         }
         return k->local + at;
@@ -229,7 +238,8 @@ unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space w
     if (where == SPACE_CONST) { /* offsets in the module's variables */
         const module *m = k->kernel->module;
         if (write || address >= m->static_size || size > m->static_size - address) {
-            exec_fail(k, w, in, lane, 700, "%s %u bytes of constants at 0x%llx", verb(write), size, (unsigned long long)address);
+            exec_fail(k, w, in, lane, 700, "%s %u bytes of constants at 0x%llx", verb(write), size,
+                      (unsigned long long)address);
             return NULL;
         }
         address += m->static_address;
@@ -256,8 +266,8 @@ ALWAYS uint64_t fetch(const unsigned char *p, unsigned size, bool is_signed)
     }
 }
 
-ALWAYS void load_elements(unsigned char *f, const kernel *kernel, const insn *in, int lane, const unsigned char *p, unsigned size,
-                          unsigned count)
+ALWAYS void load_elements(unsigned char *f, const kernel *kernel, const insn *in, int lane, const unsigned char *p,
+                          unsigned size, unsigned count)
 {
     const uint32_t *list = &kernel->operands[in->list];
     for (unsigned j = 0; j < count; j++) {
@@ -267,8 +277,8 @@ ALWAYS void load_elements(unsigned char *f, const kernel *kernel, const insn *in
     }
 }
 
-ALWAYS void store_elements(const unsigned char *f, const kernel *kernel, const insn *in, int lane, unsigned char *p, unsigned size,
-                           unsigned count)
+ALWAYS void store_elements(const unsigned char *f, const kernel *kernel, const insn *in, int lane, unsigned char *p,
+                           unsigned size, unsigned count)
 {
     const uint32_t *list = &kernel->operands[in->list];
     for (unsigned j = 0; j < count; j++) {
@@ -281,7 +291,8 @@ ALWAYS void store_elements(const unsigned char *f, const kernel *kernel, const i
 /* Whether the shadow allows it: all bytes written, or for a store all allocated. */
 ALWAYS bool shadow_allows(const unsigned char *s, unsigned size, bool write)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), written = UINT64_C(0x0303030303030303), want = write ? ones : written;
+    const uint64_t ones = UINT64_C(0x0101010101010101), written = UINT64_C(0x0303030303030303),
+                   want = write ? ones : written;
     switch (size) {
     case 1: return (*s & want & 0xFF) == (want & 0xFF);
     case 2: { uint16_t v; memcpy(&v, s, 2); return (v & (uint16_t)want) == (uint16_t)want; }
@@ -296,8 +307,8 @@ ALWAYS bool shadow_allows(const unsigned char *s, unsigned size, bool write)
     }
 }
 
-ALWAYS bool move_global(worker *k, warp *w, const insn *in, uint32_t m, unsigned char *f, unsigned char *host, unsigned char *shadow,
-                        uint64_t base, uint64_t span, unsigned size, unsigned count, bool write)
+ALWAYS bool move_global(worker *k, warp *w, const insn *in, uint32_t m, unsigned char *f, unsigned char *host,
+                        unsigned char *shadow, uint64_t base, uint64_t span, unsigned size, unsigned count, bool write)
 {
     const unsigned        total = size * count;
     const uint64_t       *address = (const uint64_t *)(const void *)(f + in->b);
@@ -315,7 +326,8 @@ ALWAYS bool move_global(worker *k, warp *w, const insn *in, uint32_t m, unsigned
     return true;
 }
 
-ALWAYS bool move_shared(worker *k, warp *w, const insn *in, uint32_t m, unsigned char *f, unsigned size, unsigned count, bool write)
+ALWAYS bool move_shared(worker *k, warp *w, const insn *in, uint32_t m, unsigned char *f, unsigned size, unsigned count,
+                        bool write)
 {
     const unsigned total = size * count;
     for (int i = 0; i < LANES; i++) {
@@ -334,277 +346,6 @@ ALWAYS bool move_shared(worker *k, warp *w, const insn *in, uint32_t m, unsigned
 #define LOAD_SHARED(size, count)  move_shared(k, w, in, m, f, size, count, false)
 #define STORE_SHARED(size, count) move_shared(k, w, in, m, f, size, count, true)
 
-/* ---- Numbers ---- */
-
-ALWAYS uint32_t bits32(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
-ALWAYS uint64_t bits64(double x) { uint64_t u; memcpy(&u, &x, 8); return u; }
-ALWAYS float    float32(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
-ALWAYS double   float64(uint64_t u) { double x; memcpy(&x, &u, 8); return x; }
-/* The NaN that the hardware makes is not the one our numerics asks for. */
-ALWAYS uint32_t canon32(float x) { return x != x ? 0x7FFFFFFFu : bits32(x); }
-ALWAYS uint64_t canon64(double x) { return x != x ? UINT64_C(0x7FFFFFFFFFFFFFFF) : bits64(x); }
-ALWAYS uint32_t quiet32(uint32_t u) { return (u & 0x7FFFFFFFu) > 0x7F800000u ? 0x7FFFFFFFu : u; }
-ALWAYS uint64_t quiet64(uint64_t u) { return (u & INT64_MAX) > UINT64_C(0x7FF0000000000000) ? UINT64_C(0x7FFFFFFFFFFFFFFF) : u; }
-
-ALWAYS uint32_t least32(uint32_t a, uint32_t b, bool nan)
-{
-    float x = float32(a), y = float32(b);
-    if (x != x) return y != y || nan ? 0x7FFFFFFFu : b;
-    if (y != y) return nan ? 0x7FFFFFFFu : a;
-    return x < y ? a : y < x ? b : a | b; /* -0 is less than +0 */
-}
-ALWAYS uint32_t most32(uint32_t a, uint32_t b, bool nan)
-{
-    float x = float32(a), y = float32(b);
-    if (x != x) return y != y || nan ? 0x7FFFFFFFu : b;
-    if (y != y) return nan ? 0x7FFFFFFFu : a;
-    return x > y ? a : y > x ? b : a & b;
-}
-ALWAYS uint64_t least64(uint64_t a, uint64_t b)
-{
-    double x = float64(a), y = float64(b);
-    if (x != x) return y != y ? canon64(x) : b;
-    if (y != y) return a;
-    return x < y ? a : y < x ? b : a | b;
-}
-ALWAYS uint64_t most64(uint64_t a, uint64_t b)
-{
-    double x = float64(a), y = float64(b);
-    if (x != x) return y != y ? canon64(x) : b;
-    if (y != y) return a;
-    return x > y ? a : y > x ? b : a & b;
-}
-
-ALWAYS uint64_t field(uint64_t x, uint32_t position, uint32_t length, unsigned bits, bool is_signed)
-{
-    unsigned p = position & 0xFF, n = length & 0xFF, top = p + n - 1 < bits - 1 ? p + n - 1 : bits - 1;
-    uint64_t sign = !is_signed || n == 0 ? 0 : x >> top & 1, r = 0;
-    for (unsigned i = 0; i < bits; i++) r |= (i < n && p + i < bits ? x >> (p + i) & 1 : sign) << i;
-    return r;
-}
-ALWAYS uint64_t insert_field(uint64_t a, uint64_t b, uint32_t position, uint32_t length, unsigned bits)
-{
-    unsigned p = position & 0xFF, n = length & 0xFF;
-    for (unsigned i = 0; i < n && p + i < bits; i++) b = (b & ~(UINT64_C(1) << (p + i))) | (a >> i & 1) << (p + i);
-    return b;
-}
-ALWAYS uint32_t reverse32(uint32_t x)
-{
-    x = (x >> 1 & 0x55555555u) | (x & 0x55555555u) << 1;
-    x = (x >> 2 & 0x33333333u) | (x & 0x33333333u) << 2;
-    x = (x >> 4 & 0x0F0F0F0Fu) | (x & 0x0F0F0F0Fu) << 4;
-    return __builtin_bswap32(x);
-}
-ALWAYS uint32_t find_bit(uint64_t x, unsigned bits, bool is_signed, bool shift_amount)
-{
-    if (is_signed && (x >> (bits - 1) & 1)) x = ~x;
-    if (bits == 32) x = (uint32_t)x;
-    if (!x) return UINT32_MAX;
-    uint32_t at = 63 - (uint32_t)__builtin_clzll(x);
-    return shift_amount ? bits - 1 - at : at;
-}
-ALWAYS uint32_t permute(uint32_t a, uint32_t b, uint32_t c, unsigned mode)
-{
-    uint64_t bytes = (uint64_t)b << 32 | a;
-    uint32_t r = 0;
-    unsigned s = c & 3;
-    static const uint16_t fixed[7][4] = {{0, 0, 0, 0},
-                                         {0x3210, 0x4321, 0x5432, 0x6543},  /* f4e */
-                                         {0x5670, 0x6701, 0x7012, 0x0123},  /* b4e */
-                                         {0x0000, 0x1111, 0x2222, 0x3333},  /* rc8 */
-                                         {0x3210, 0x3211, 0x3222, 0x3333},  /* ecl */
-                                         {0x0000, 0x1110, 0x2210, 0x3210},  /* ecr */
-                                         {0x1010, 0x3232, 0x1010, 0x3232}}; /* rc16 */
-    if (mode) c = fixed[mode][s];
-    for (unsigned i = 0; i < 4; i++) {
-        uint32_t sel = c >> (4 * i) & 15, byte = (uint32_t)(bytes >> (8 * (sel & 7))) & 0xFF;
-        if (sel & 8) byte = byte & 0x80 ? 0xFF : 0;
-        r |= byte << (8 * i);
-    }
-    return r;
-}
-ALWAYS uint32_t logic3(uint32_t a, uint32_t b, uint32_t c, unsigned table)
-{
-    uint32_t r = 0;
-    for (unsigned i = 0; i < 8; i++)
-        if (table >> i & 1) r |= (i & 4 ? a : ~a) & (i & 2 ? b : ~b) & (i & 1 ? c : ~c);
-    return r;
-}
-ALWAYS int32_t byte_of(uint32_t x, unsigned i, bool is_signed)
-{
-    uint32_t b = x >> (8 * i) & 0xFF;
-    return is_signed ? (int32_t)(int8_t)b : (int32_t)b;
-}
-ALWAYS uint32_t dot4(uint32_t a, uint32_t b, uint32_t c, unsigned signs)
-{
-    for (unsigned i = 0; i < 4; i++) c += (uint32_t)(byte_of(a, i, signs & 1) * byte_of(b, i, signs >> 1 & 1));
-    return c;
-}
-ALWAYS uint32_t dot2(uint32_t a, uint32_t b, uint32_t c, unsigned signs, bool high)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        uint32_t h = a >> (16 * i) & 0xFFFF;
-        int32_t  x = signs & 1 ? (int32_t)(int16_t)h : (int32_t)h;
-        c += (uint32_t)x * (uint32_t)byte_of(b, i + 2 * high, signs >> 1 & 1);
-    }
-    return c;
-}
-static bool test_float(uint64_t x, bool wide, unsigned mode)
-{
-    unsigned mantissa = wide ? 52 : 23;
-    uint64_t exponent = x >> mantissa & (wide ? 0x7FF : 0xFF), top = wide ? 0x7FF : 0xFF;
-    uint64_t fraction = x & ((UINT64_C(1) << mantissa) - 1);
-    switch (mode) {
-    case 0: return exponent != top;
-    case 1: return exponent == top && !fraction;
-    case 2: return exponent != top || !fraction;
-    case 3: return exponent == top && fraction;
-    case 4: return exponent != top && exponent;
-    default: return !exponent && fraction;
-    }
-}
-
-static uint32_t *r32(const warp *w, uint32_t slot) { return (uint32_t *)(void *)(w->frame + slot); }
-static uint64_t *r64(const warp *w, uint32_t slot) { return (uint64_t *)(void *)(w->frame + slot); }
-
-/* Integer division and remainder; false where the result is not defined. */
-static bool divide(warp *w, const insn *in, int i)
-{
-    bool remainder = in->op >= REM_U16;
-    switch (in->op) {
-#define DIVIDE(T, U, S, R)                                                    \
-    {                                                                         \
-        T x = (T)R(w, in->a)[i], y = (T)R(w, in->b)[i];                       \
-        if (y == 0 || (in->op % 2 && y == (T)-1 && x == (T)((U)1 << (sizeof(T) * 8 - 1)))) return false; \
-        R(w, in->d)[i] = (S)(U)(remainder ? x % y : x / y);                   \
-        return true;                                                          \
-    }
-    case DIV_U16: case REM_U16: DIVIDE(uint16_t, uint16_t, uint32_t, r32)
-    case DIV_S16: case REM_S16: DIVIDE(int16_t, uint16_t, uint32_t, r32)
-    case DIV_U32: case REM_U32: DIVIDE(uint32_t, uint32_t, uint32_t, r32)
-    case DIV_S32: case REM_S32: DIVIDE(int32_t, uint32_t, uint32_t, r32)
-    case DIV_U64: case REM_U64: DIVIDE(uint64_t, uint64_t, uint64_t, r64)
-    default: DIVIDE(int64_t, uint64_t, uint64_t, r64)
-    }
-}
-
-/* add.cc, addc, sub.cc, subc: the carry (for subtractions the borrow) is a register of its own. */
-static void carry(warp *w, const insn *in, int i)
-{
-    unsigned  family = in->op / 8 * 8;
-    bool      wide = in->op % 8 >= U64, add = family == ADDCC_U16 || family == ADDC_U16;
-    bool      uses = family == ADDC_U16 || family == SUBC_U16, sets = !uses || in->mode;
-    uint32_t *flag = &r32(w, SPECIAL_SLOT(SR_CC))[i];
-    uint64_t  x = wide ? r64(w, in->a)[i] : r32(w, in->a)[i], y = wide ? r64(w, in->b)[i] : r32(w, in->b)[i];
-    uint64_t  c = uses ? *flag & 1 : 0;
-    unsigned __int128 wanted = add ? (unsigned __int128)x + y + c : (unsigned __int128)x - y - c;
-    uint64_t  result = (uint64_t)wanted;
-    if (sets) *flag = (uint32_t)(wide ? wanted >> 64 & 1 : wanted >> 32 & 1);
-    if (wide) r64(w, in->d)[i] = result;
-    else r32(w, in->d)[i] = (uint32_t)result;
-}
-
-static float flushed(float x) { return x != 0 && fabsf(x) < 0x1p-126f ? copysignf(0, x) : x; }
-
-/* Arithmetic that is wrong on purpose: ADEAD_SOFTCUDA_LIE. */
-static void lie(warp *w, const insn *in, int i)
-{
-    float x = float32(r32(w, in->a)[i]), y = in->b ? float32(r32(w, in->b)[i]) : 0, z = in->c ? float32(r32(w, in->c)[i]) : 0;
-    float r = 0;
-    if (in->mode2) x = flushed(x), y = flushed(y), z = flushed(z);
-    switch (in->op) {
-    case ADD_F32: r = x + y; break;
-    case SUB_F32: r = x - y; break;
-    case MUL_F32: r = x * y; break;
-    case FMA_F32: r = fmaf(x, y, z); break;
-    case DIV_F32: r = in->mode ? x * (1.0f / y) : x / y; break;
-    case RCP_F32: r = in->mode ? nextafterf(1.0f / x, 0) : 1.0f / x; break;
-    case SQRT_F32: r = in->mode && x > 0 && x < INFINITY ? x * (1.0f / sqrtf(x)) : sqrtf(x); break;
-    }
-    r32(w, in->d)[i] = canon32(in->mode2 ? flushed(r) : r);
-}
-
-/* Rounds to nearest, ties to even, into binary16. */
-static uint16_t to_half(double x)
-{
-    uint16_t sign = signbit(x) ? 0x8000 : 0;
-    double   a = fabs(x);
-    if (x != x) return 0x7FFF;
-    if (a >= 65520.0) return sign | 0x7C00;
-    if (a < 0x1p-14) return sign | (uint16_t)nearbyint(a * 0x1p24);
-    int exponent;
-    frexp(a, &exponent);
-    return sign | (uint16_t)(((exponent + 13) << 10) + (int)nearbyint(ldexp(a, 11 - exponent)));
-}
-static float from_half(uint32_t h)
-{
-    int   exponent = h >> 10 & 31, fraction = h & 0x3FF;
-    float a = exponent == 31 ? (fraction ? NAN : INFINITY) : exponent ? ldexpf((float)(1024 + fraction), exponent - 25) : (float)fraction * 0x1p-24f;
-    return h & 0x8000 ? -a : a;
-}
-static uint16_t to_bfloat(float x)
-{
-    uint32_t u = bits32(x);
-    if (x != x) return 0x7FFF;
-    return (uint16_t)((u + 0x7FFF + (u >> 16 & 1)) >> 16);
-}
-
-static double rounded(double x, unsigned how)
-{
-    return how == RNI ? nearbyint(x) : how == RZI ? trunc(x) : how == RMI ? floor(x) : how == RPI ? ceil(x) : x;
-}
-
-uint64_t exec_convert(const insn *in, uint64_t x)
-{
-    kind     to = (kind)(in->imm & 15), from = (kind)(in->imm >> 12 & 15);
-    unsigned to_bits = in->imm >> 4 & 0xFF, from_bits = in->imm >> 16 & 0xFF;
-    bool     to_float = to == KIND_F || to == KIND_BF, from_float = from == KIND_F || from == KIND_BF, negative = false;
-    uint64_t r = 0;
-    if (from_float) {
-        double v = from == KIND_BF     ? float32((uint32_t)x << 16)
-                   : from_bits == 16 ? from_half((uint32_t)x)
-                   : from_bits == 32 ? float32((uint32_t)x) : float64(x);
-        if (to_float) {
-            v = rounded(v, in->mode);
-            if (to == KIND_BF) return to_bfloat((float)v);
-            return to_bits == 16 ? to_half(v) : to_bits == 32 ? canon32((float)v) : canon64(v);
-        }
-        double low = to == KIND_S ? -ldexp(1, (int)to_bits - 1) : 0, high = ldexp(1, (int)to_bits - (to == KIND_S));
-        v = rounded(v, in->mode);
-        if (v != v) r = from_bits == 64 || to_bits == 64 ? UINT64_C(1) << (to_bits - 1) : 0;
-        else if (v >= high) r = to == KIND_S ? (UINT64_C(1) << (to_bits - 1)) - 1 : to_bits == 64 ? UINT64_MAX : (UINT64_C(1) << to_bits) - 1;
-        else if (v < low) r = to == KIND_S ? UINT64_C(1) << (to_bits - 1) : 0;
-        else r = to == KIND_S ? (uint64_t)(int64_t)v : (uint64_t)v;
-    } else {
-        if (from_bits < 64) {
-            uint64_t mask = (UINT64_C(1) << from_bits) - 1;
-            x &= mask;
-            if (from == KIND_S && (x >> (from_bits - 1) & 1)) x |= ~mask;
-        }
-        negative = from == KIND_S && (int64_t)x < 0;
-        if (to_float) {
-            if (to_bits == 16) return to_half(negative ? (double)(int64_t)x : (double)x);
-            if (to_bits == 32) return bits32(negative ? (float)(int64_t)x : (float)x);
-            return bits64(negative ? (double)(int64_t)x : (double)x);
-        }
-        if (in->mode2) { /* .sat */
-            uint64_t most = to == KIND_S ? (UINT64_C(1) << (to_bits - 1)) - 1 : to_bits == 64 ? UINT64_MAX : (UINT64_C(1) << to_bits) - 1;
-            if (negative && to == KIND_U) x = 0;
-            else if (negative) {
-                int64_t least = -(int64_t)most - 1;
-                if ((int64_t)x < least) x = (uint64_t)least;
-            } else if (x > most) x = most;
-        }
-        r = x;
-    }
-    if (to_bits < 64) { /* extended to the register */
-        uint64_t mask = (UINT64_C(1) << to_bits) - 1;
-        r &= mask;
-        if (to == KIND_S && (r >> (to_bits - 1) & 1)) r |= ~mask;
-    }
-    return in->imm >> 26 & 1 ? r & 0xFFFF : r;
-}
-
 /* ---- Warps together ---- */
 
 bool exec_reschedule(worker *k, warp *w)
@@ -613,7 +354,8 @@ bool exec_reschedule(worker *k, warp *w)
     w->forced = !ready;
     if (!ready) { /* all wait: those that need fewest others first */
         for (int i = 0; i < LANES; i++)
-            if ((w->live >> i & 1) && w->lane_pc[i] < least && k->kernel->code[w->lane_pc[i]].op != OP_BAR) least = w->lane_pc[i];
+            if ((w->live >> i & 1) && w->lane_pc[i] < least && k->kernel->code[w->lane_pc[i]].op != OP_BAR)
+                least = w->lane_pc[i];
         ready = w->live;
     }
     if (least == UINT32_MAX)
@@ -643,7 +385,10 @@ bool exec_warp(worker *k, warp *w, const insn *in, uint32_t m)
         uint32_t        needed = r32(w, in->b)[__builtin_ctz(m)], set = 0;
         for (int i = 0; i < LANES; i++) set |= ((a[i] ^ (in->mode2 ? UINT32_MAX : 0)) & 1) << i;
         set &= needed;
-        uint32_t value = in->mode == 3 ? set : in->mode == 0 ? set == needed : in->mode == 1 ? set != 0 : set == 0 || set == needed;
+        uint32_t value = in->mode == 3   ? set
+                         : in->mode == 0 ? set == needed
+                         : in->mode == 1 ? set != 0
+                                         : set == 0 || set == needed;
         for (int i = 0; i < LANES; i++)
             if (m >> i & 1) d[i] = in->mode == 3 ? value : 0 - value;
         return true;
@@ -702,7 +447,8 @@ bool exec_matrix(worker *k, warp *w, const insn *in)
         for (unsigned p = 0; p < depth; p++)
             for (unsigned j = 0; j < 8; j++) c[i][j] += (uint32_t)(a[i][p] * b[p][j]);
     for (unsigned lane = 0; lane < LANES; lane++)
-        for (unsigned j = 0; j < 2 * halves; j++) r32(w, o[in->d + j])[lane] = c[lane / 4 + 8 * (j / 2)][lane % 4 * 2 + j % 2];
+        for (unsigned j = 0; j < 2 * halves; j++)
+            r32(w, o[in->d + j])[lane] = c[lane / 4 + 8 * (j / 2)][lane % 4 * 2 + j % 2];
     return true;
 }
 
@@ -757,7 +503,7 @@ bool exec_atomic(worker *k, warp *w, const insn *in, uint32_t m)
     for (int i = 0; i < LANES; i++) {
         if (!(m >> i & 1)) continue;
         uint64_t address = lane_address(w, in, in->b, i);
-        bool     shared = in->space == SPACE_SHARED || (in->space == SPACE_GENERIC && (address & WINDOW_MASK) == SHARED_WINDOW);
+        bool shared = in->space == SPACE_SHARED || (in->space == SPACE_GENERIC && (address & WINDOW_MASK) == SHARED_WINDOW);
         uint64_t old = 0, c = wide ? r64(w, in->c)[i] : r32(w, in->c)[i], a = wide ? r64(w, in->a)[i] : r32(w, in->a)[i];
         pthread_mutex_lock(&one);
         unsigned char *p;
@@ -853,7 +599,7 @@ ALWAYS uint32_t pack(const uint32_t *p)
 #include "tests/cuda/exec_lanes.h"
 #undef RUN_WARP
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 #define HAVE_AVX2_WARP 1
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma,popcnt,lzcnt"))), apply_to = function)
@@ -980,9 +726,11 @@ static void run_block(worker *k, void (*run_warp)(worker *, warp *))
             int         lane = __builtin_ctz(w->live);
             uint32_t    threads = k->threads - w->first;
             bool        whole = w->live == (threads >= LANES ? UINT32_MAX : (1u << threads) - 1);
-            if (ended || !whole) exec_fail(k, w, in, lane, 720, "waits at a barrier that threads of the block never reach, since they ended");
+            if (ended || !whole)
+                exec_fail(k, w, in, lane, 720, "waits at a barrier that threads of the block never reach, since they ended");
             else if (w->pc != first->pc)
-                exec_fail(k, w, in, lane, 720, "waits at this barrier while thread %u waits at the one of line %u", first->first, other->line);
+                exec_fail(k, w, in, lane, 720, "waits at this barrier while thread %u waits at the one of line %u",
+                          first->first, other->line);
             else if (r32(w, in->a)[lane] != r32(first, other->a)[__builtin_ctz(first->live)] || r32(w, in->a)[lane] > 15)
                 exec_fail(k, w, in, lane, 720, "waits at barrier %u", r32(w, in->a)[lane]);
             if (k->code) return;
@@ -1057,7 +805,8 @@ static void *work(void *argument)
     }
     __atomic_fetch_add(&executed, k->instructions, __ATOMIC_RELAXED);
     for (uint32_t n = 0; n < MAX_WARPS; n++) free(k->warps[n].pending);
-    free(k->frames), free(k->shared), free(k->words), free(k->bytes), free(k->local), free(k->local_written), free(k->const_params);
+    free(k->frames), free(k->shared), free(k->words), free(k->bytes), free(k->local), free(k->local_written),
+        free(k->const_params);
     free(k);
     fesetenv(&environment);
     return NULL;

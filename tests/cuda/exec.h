@@ -27,7 +27,12 @@ typedef struct warp {
 /* State of a word of shared memory, or of a byte where a word is split: the barrier interval of the last access, whether it
  * was ever written, who wrote and who read in that interval (thread + 1, or MANY). */
 enum {
-    STATE_EPOCH = 0xFF000000u, STATE_WRITTEN = 1u << 23, STATE_SPLIT = 1u << 22, STATE_WRITER = 11, STATE_SEVERAL = 1100, STATE_SYNCED = 1200,
+    STATE_EPOCH = 0xFF000000u,
+    STATE_WRITTEN = 1u << 23,
+    STATE_SPLIT = 1u << 22,
+    STATE_WRITER = 11,
+    STATE_SEVERAL = 1100,
+    STATE_SYNCED = 1200,
     STATE_MANY = 2047,
     STATE_WHO = 2047
 };
@@ -51,9 +56,9 @@ typedef struct worker {
 void exec_fail(worker *k, const warp *w, const insn *in, int lane, int code, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 /* One access of one thread, checked: the bytes, or NULL after exec_fail. */
-unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space where, uint64_t address, uint32_t size, bool write);
+unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space where, uint64_t address, uint32_t size,
+                           bool write);
 bool exec_shared_slow(worker *k, warp *w, const insn *in, int lane, uint32_t offset, uint32_t size, bool write);
-uint64_t exec_convert(const insn *in, uint64_t x);
 bool exec_copy_async(worker *k, warp *w, const insn *in, uint32_t mask);
 bool exec_copy_wait(worker *k, warp *w, const insn *in, uint32_t mask);
 bool exec_matrix(worker *k, warp *w, const insn *in);

@@ -131,7 +131,11 @@ static void RUN_WARP(worker *k, warp *w)
             PUT(uint64_t, in->d, (uint64_t)((int64_t)(int32_t)pa[i] * (int32_t)pb[i]) + z[i]);
             break;
         }
-        case MADWIDE_U16: { OPERANDS3(uint32_t); PUT(uint32_t, in->d, (uint32_t)(uint16_t)pa[i] * (uint16_t)pb[i] + pc_[i]); break; }
+        case MADWIDE_U16: {
+            OPERANDS3(uint32_t);
+            PUT(uint32_t, in->d, (uint32_t)(uint16_t)pa[i] * (uint16_t)pb[i] + pc_[i]);
+            break;
+        }
         case MADWIDE_S16: {
             OPERANDS3(uint32_t);
             PUT(uint32_t, in->d, (uint32_t)((int32_t)(int16_t)pa[i] * (int16_t)pb[i]) + pc_[i]);
@@ -144,35 +148,36 @@ static void RUN_WARP(worker *k, warp *w)
                 goto failed;
             }
             break;
-        UINTS2(MIN, x < y ? x : y) SINTS2(MIN, x < y ? x : y)
-        UINTS2(MAX, x > y ? x : y) SINTS2(MAX, x > y ? x : y)
-        CASE1(ABS_S16, uint32_t, int16_t, uint16_t, x < 0 ? 0u - (uint32_t)x : (uint32_t)x)
-        CASE1(ABS_S32, uint32_t, int32_t, uint32_t, x < 0 ? 0u - (uint32_t)x : (uint32_t)x)
-        CASE1(ABS_S64, uint64_t, int64_t, uint64_t, x < 0 ? 0u - (uint64_t)x : (uint64_t)x)
-        CASE1(NEG_S16, uint32_t, uint32_t, uint16_t, 0u - x)
-        CASE1(NEG_S32, uint32_t, uint32_t, uint32_t, 0u - x)
-        CASE1(NEG_S64, uint64_t, uint64_t, uint64_t, 0u - x)
-        UINTS2(AND, x & y)
-        UINTS2(OR, x | y)
-        UINTS2(XOR, x ^ y)
-        UINTS1(NOT, ~x)
-        UINTS1(CNOT, x == 0)
-        CASE3(SAD_U32, uint32_t, uint32_t, uint32_t, z + (x < y ? y - x : x - y))
-        CASE3(SAD_S32, uint32_t, int32_t, uint32_t, (uint32_t)z + (x < y ? (uint32_t)y - (uint32_t)x : (uint32_t)x - (uint32_t)y))
-        CASE2(SHL_U16, uint32_t, uint32_t, uint16_t, y > 15 ? 0 : x << (y & 15))
-        CASE2(SHL_U32, uint32_t, uint32_t, uint32_t, y > 31 ? 0 : x << (y & 31))
-        CASE2(SHR_U16, uint32_t, uint32_t, uint16_t, y > 15 ? 0 : (uint16_t)x >> (y & 15))
-        CASE2(SHR_U32, uint32_t, uint32_t, uint32_t, y > 31 ? 0 : x >> (y & 31))
-        CASE2(SHR_S16, uint32_t, uint32_t, uint16_t, (int16_t)x >> (y > 15 ? 15 : y))
-        CASE2(SHR_S32, uint32_t, uint32_t, uint32_t, (int32_t)x >> (y > 31 ? 31 : y))
-        case SHL_U64: case SHR_U64: case SHR_S64: {
-            OPERANDS1(uint64_t);
-            const uint32_t *pb = R32(in->b);
-            if (in->op == SHL_U64) PUT(uint64_t, in->d, pb[i] > 63 ? 0 : pa[i] << (pb[i] & 63));
-            else if (in->op == SHR_U64) PUT(uint64_t, in->d, pb[i] > 63 ? 0 : pa[i] >> (pb[i] & 63));
-            else PUT(uint64_t, in->d, (int64_t)pa[i] >> (pb[i] > 63 ? 63 : pb[i]));
-            break;
-        }
+            UINTS2(MIN, x < y ? x : y)
+            SINTS2(MIN, x < y ? x : y) UINTS2(MAX, x > y ? x : y) SINTS2(MAX, x > y ? x : y) CASE1(
+                ABS_S16, uint32_t, int16_t, uint16_t, x < 0 ? 0u - (uint32_t)x : (uint32_t)x)
+                CASE1(ABS_S32, uint32_t, int32_t, uint32_t, x < 0 ? 0u - (uint32_t)x : (uint32_t)x) CASE1(
+                    ABS_S64, uint64_t, int64_t, uint64_t,
+                    x < 0 ? 0u - (uint64_t)x : (uint64_t)x) CASE1(NEG_S16, uint32_t, uint32_t, uint16_t, 0u - x)
+                    CASE1(NEG_S32, uint32_t, uint32_t, uint32_t, 0u - x) CASE1(NEG_S64, uint64_t, uint64_t, uint64_t, 0u - x)
+                        UINTS2(AND, x & y) UINTS2(OR, x | y) UINTS2(XOR, x ^ y) UINTS1(NOT, ~x) UINTS1(CNOT, x == 0)
+                            CASE3(SAD_U32, uint32_t, uint32_t, uint32_t, z + (x < y ? y - x : x - y))
+                                CASE3(SAD_S32, uint32_t, int32_t, uint32_t,
+                                      (uint32_t)z + (x < y ? (uint32_t)y - (uint32_t)x : (uint32_t)x - (uint32_t)y))
+                                    CASE2(SHL_U16, uint32_t, uint32_t, uint16_t, y > 15 ? 0 : x << (y & 15))
+                                        CASE2(SHL_U32, uint32_t, uint32_t, uint32_t, y > 31 ? 0 : x << (y & 31)) CASE2(
+                                            SHR_U16, uint32_t, uint32_t, uint16_t, y > 15 ? 0 : (uint16_t)x >> (y & 15))
+                                            CASE2(SHR_U32, uint32_t, uint32_t, uint32_t, y > 31 ? 0 : x >> (y & 31))
+                                                CASE2(SHR_S16, uint32_t, uint32_t, uint16_t, (int16_t)x >> (y > 15 ? 15 : y))
+                                                    CASE2(SHR_S32, uint32_t, uint32_t, uint32_t,
+                                                          (int32_t)x >> (y > 31 ? 31 : y)) case SHL_U64 : case SHR_U64
+                : case SHR_S64:
+            {
+                OPERANDS1(uint64_t);
+                const uint32_t *pb = R32(in->b);
+                if (in->op == SHL_U64)
+                    PUT(uint64_t, in->d, pb[i] > 63 ? 0 : pa[i] << (pb[i] & 63));
+                else if (in->op == SHR_U64)
+                    PUT(uint64_t, in->d, pb[i] > 63 ? 0 : pa[i] >> (pb[i] & 63));
+                else
+                    PUT(uint64_t, in->d, (int64_t)pa[i] >> (pb[i] > 63 ? 63 : pb[i]));
+                break;
+            }
         case BFE_U32: case BFE_S32: {
             OPERANDS1(uint32_t);
             const uint32_t *pb = R32(in->c), *pe = R32(in->e);
@@ -200,7 +205,8 @@ static void RUN_WARP(worker *k, warp *w)
         CASE1(POPC_U32, uint32_t, uint32_t, uint32_t, __builtin_popcount(x))
         CASE1(CLZ_U32, uint32_t, uint32_t, uint32_t, x ? __builtin_clz(x) : 32)
         CASE1(BREV_U32, uint32_t, uint32_t, uint32_t, reverse32(x))
-        CASE1(BREV_U64, uint64_t, uint64_t, uint64_t, (uint64_t)reverse32((uint32_t)x) << 32 | reverse32((uint32_t)(x >> 32)))
+        CASE1(BREV_U64, uint64_t, uint64_t, uint64_t,
+              (uint64_t)reverse32((uint32_t)x) << 32 | reverse32((uint32_t)(x >> 32)))
         case POPC_U64: { OPERANDS1(uint64_t); PUT(uint32_t, in->d, __builtin_popcountll(pa[i])); break; }
         case CLZ_U64: { OPERANDS1(uint64_t); PUT(uint32_t, in->d, pa[i] ? __builtin_clzll(pa[i]) : 64); break; }
         case BFIND_U32: { OPERANDS1(uint32_t); PUT(uint32_t, in->d, find_bit(pa[i], 32, false, in->mode)); break; }
@@ -223,8 +229,22 @@ static void RUN_WARP(worker *k, warp *w)
             else { OPERANDS2(uint64_t); PUT(uint64_t, in->d, result[i] ? pa[i] : pb[i]); }
             break;
         }
-        case ADDCC_U32: case ADDCC_S32: case SUBCC_U32: case SUBCC_S32: case ADDC_U32: case ADDC_S32: case SUBC_U32: case SUBC_S32:
-        case ADDCC_U64: case ADDCC_S64: case SUBCC_U64: case SUBCC_S64: case ADDC_U64: case ADDC_S64: case SUBC_U64: case SUBC_S64:
+        case ADDCC_U32:
+        case ADDCC_S32:
+        case SUBCC_U32:
+        case SUBCC_S32:
+        case ADDC_U32:
+        case ADDC_S32:
+        case SUBC_U32:
+        case SUBC_S32:
+        case ADDCC_U64:
+        case ADDCC_S64:
+        case SUBCC_U64:
+        case SUBCC_S64:
+        case ADDC_U64:
+        case ADDC_S64:
+        case SUBC_U64:
+        case SUBC_S64:
             EACH if (m >> i & 1) carry(w, in, i);
             break;
 
@@ -313,8 +333,16 @@ static void RUN_WARP(worker *k, warp *w)
         case NEG_F32: { OPERANDS1(uint32_t); PUT(uint32_t, in->d, quiet32(pa[i] ^ 0x80000000u)); break; }
         case ABS_F64: { OPERANDS1(uint64_t); PUT(uint64_t, in->d, quiet64(pa[i] & INT64_MAX)); break; }
         case NEG_F64: { OPERANDS1(uint64_t); PUT(uint64_t, in->d, quiet64(pa[i] ^ (uint64_t)INT64_MIN)); break; }
-        case COPYSIGN_F32: { OPERANDS2(uint32_t); PUT(uint32_t, in->d, (pa[i] & 0x80000000u) | (pb[i] & 0x7FFFFFFFu)); break; }
-        case COPYSIGN_F64: { OPERANDS2(uint64_t); PUT(uint64_t, in->d, (pa[i] & (uint64_t)INT64_MIN) | (pb[i] & INT64_MAX)); break; }
+        case COPYSIGN_F32: {
+            OPERANDS2(uint32_t);
+            PUT(uint32_t, in->d, (pa[i] & 0x80000000u) | (pb[i] & 0x7FFFFFFFu));
+            break;
+        }
+        case COPYSIGN_F64: {
+            OPERANDS2(uint64_t);
+            PUT(uint64_t, in->d, (pa[i] & (uint64_t)INT64_MIN) | (pb[i] & INT64_MAX));
+            break;
+        }
         case MIN_F32: { OPERANDS2(uint32_t); PUT(uint32_t, in->d, least32(pa[i], pb[i], false)); break; }
         case MAX_F32: { OPERANDS2(uint32_t); PUT(uint32_t, in->d, most32(pa[i], pb[i], false)); break; }
         case MINNAN_F32: { OPERANDS2(uint32_t); PUT(uint32_t, in->d, least32(pa[i], pb[i], true)); break; }
@@ -511,7 +539,9 @@ static void RUN_WARP(worker *k, warp *w)
                 k->instructions += count;
                 return;
             }
-            if (in->op == OP_MMA ? !exec_matrix(k, w, in) : in->op == OP_LDMATRIX ? !exec_load_matrix(k, w, in) : !exec_warp(k, w, in, m))
+            if (in->op == OP_MMA        ? !exec_matrix(k, w, in)
+                : in->op == OP_LDMATRIX ? !exec_load_matrix(k, w, in)
+                                        : !exec_warp(k, w, in, m))
                 goto failed;
             break;
         }

@@ -48,7 +48,8 @@ static uint64_t rounded(uint64_t size) { return (size + GRANULE - 1) / GRANULE *
 static bool is_free(const memory *m, uint64_t address, uint64_t size)
 {
     for (uint32_t i = 0; i < m->live_count; i++)
-        if (address < m->live[i].address + rounded(m->live[i].size) + RED_ZONE && m->live[i].address < address + size + RED_ZONE)
+        if (address < m->live[i].address + rounded(m->live[i].size) + RED_ZONE &&
+            m->live[i].address < address + size + RED_ZONE)
             return false;
     return true;
 }
@@ -57,7 +58,8 @@ uint64_t memory_allocate(memory *m, uint64_t size, bool is_static)
 {
     if (size == 0 || size > m->limit || m->used + rounded(size) > m->limit) return 0;
     uint64_t address = m->next, end = m->base + m->span, room = rounded(size) + RED_ZONE;
-    if (address + room > end || !is_free(m, address, rounded(size))) { /* the span is used up: start again behind some live one */
+    if (address + room > end ||
+        !is_free(m, address, rounded(size))) { /* the span is used up: start again behind some live one */
         address = m->base + GRANULE;
         for (uint32_t i = 0; !is_free(m, address, rounded(size)); i++) {
             if (i == m->live_count) return 0;
@@ -135,7 +137,8 @@ static const char *say_outside(const memory *m, uint64_t address, uint64_t size,
     return room;
 }
 
-const char *memory_check(const memory *m, uint64_t address, uint64_t size, bool must_be_written, char *room, size_t room_size)
+const char *memory_check(const memory *m, uint64_t address, uint64_t size, bool must_be_written, char *room,
+                         size_t room_size)
 {
     if (size == 0) return NULL;
     uint64_t offset = address - m->base;
@@ -144,7 +147,8 @@ const char *memory_check(const memory *m, uint64_t address, uint64_t size, bool 
     for (uint64_t i = 0; i < size; i++) {
         if (!(s[i] & SHADOW_ALLOCATED)) return say_outside(m, address + i, 1, room, room_size);
         if (must_be_written && s[i] != SHADOW_WRITTEN) {
-            snprintf(room, room_size, "reads byte 0x%llx, which nobody wrote since cuMemAlloc", (unsigned long long)(address + i));
+            snprintf(room, room_size, "reads byte 0x%llx, which nobody wrote since cuMemAlloc",
+                     (unsigned long long)(address + i));
             return room;
         }
     }

@@ -150,7 +150,8 @@ void     memory_close(memory *m);
 uint64_t memory_allocate(memory *m, uint64_t size, bool is_static);
 bool     memory_free(memory *m, uint64_t address);
 /* What is wrong with these bytes, in words; NULL if nothing is. */
-const char *memory_check(const memory *m, uint64_t address, uint64_t size, bool must_be_written, char *room, size_t room_size);
+const char                  *memory_check(const memory *m, uint64_t address, uint64_t size, bool must_be_written, char *room,
+                                          size_t room_size);
 void        memory_mark(memory *m, uint64_t address, uint64_t size);
 static inline unsigned char *memory_at(const memory *m, uint64_t address) { return m->host + (address - m->base); }
 

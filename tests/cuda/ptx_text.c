@@ -72,7 +72,10 @@ void ptx_blank(reader *r)
     }
 }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || c == '%'; }
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || c == '%';
+}
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool ptx_take(reader *r, const char *text)
@@ -127,14 +130,16 @@ bool ptx_number(reader *r, uint64_t *value, unsigned *float_bits)
         char x = p[1];
         if (x == 'x' || x == 'X') base = 16, p += 2;
         else if (x == 'b' || x == 'B') base = 2, p += 2;
-        else if (x == 'f' || x == 'F' || x == 'd' || x == 'D') base = 16, *float_bits = x == 'f' || x == 'F' ? 32 : 64, p += 2;
+        else if (x == 'f' || x == 'F' || x == 'd' || x == 'D')
+            base = 16, *float_bits = x == 'f' || x == 'F' ? 32 : 64, p += 2;
         else if (is_digit(x)) base = 8;
     }
     for (; p < r->end && digit_of(*p) < base; p++, digits++) {
         if (v > (UINT64_MAX - 15) / (unsigned)base) ptx_fail(r, "a number of more than 64 bits");
         v = v * (unsigned)base + (unsigned)digit_of(*p);
     }
-    if (*float_bits && (digits != (int)*float_bits / 4 || minus)) ptx_fail(r, "a float constant needs %u hex digits", *float_bits / 4);
+    if (*float_bits && (digits != (int)*float_bits / 4 || minus))
+        ptx_fail(r, "a float constant needs %u hex digits", *float_bits / 4);
     if (!*float_bits && p < r->end && *p == 'U') p++;
     if (!digits || (p < r->end && (is_letter(*p) || is_digit(*p) || *p == '.')))
         ptx_fail(r, "not a number (floats are written 0f3F800000)");
@@ -260,7 +265,8 @@ static void initial_value(reader *r, uint64_t at, uint64_t end, unsigned bytes, 
         symbol *s = ptx_find(r, name, length, &slot);
         if (!s || s->kind != SYMBOL_VARIABLE || (s->space != SPACE_GLOBAL && s->space != SPACE_CONST) || bytes != 8)
             ptx_fail(r, "%.*s cannot be an initial value", (int)length, name);
-        value = s->address + (s->space == SPACE_CONST ? r->image_base : 0) + (ptx_take(r, "+") ? (uint64_t)ptx_integer(r) : 0);
+        value =
+            s->address + (s->space == SPACE_CONST ? r->image_base : 0) + (ptx_take(r, "+") ? (uint64_t)ptx_integer(r) : 0);
         float_bits = 0;
     } else if (!ptx_number(r, &value, &float_bits)) ptx_fail(r, "expected an initial value");
     if (generic) ptx_need(r, ")");
@@ -483,8 +489,10 @@ static void kernel_params(reader *r, kernel *k)
             if (!ptx_name(r, &name, &length)) ptx_fail(r, "expected a type");
             if (same(name, length, "align", 5)) align = (uint64_t)ptx_integer(r);
             else if (same(name, length, "ptr", 3)) continue;
-            else if (same(name, length, "global", 6) || same(name, length, "const", 5) || same(name, length, "shared", 6)) continue;
-            else if (!ptx_type(name, length, &type_kind, &bits) || bits == 1) ptx_fail(r, "unknown type .%.*s", (int)length, name);
+            else if (same(name, length, "global", 6) || same(name, length, "const", 5) || same(name, length, "shared", 6))
+                continue;
+            else if (!ptx_type(name, length, &type_kind, &bits) || bits == 1)
+                ptx_fail(r, "unknown type .%.*s", (int)length, name);
         }
         if (!bits || !ptx_name(r, &name, &length)) ptx_fail(r, "expected a parameter's name");
         if (ptx_take(r, "[")) {
@@ -692,7 +700,8 @@ void ptx_call(reader *r, bool guarded)
     if (!ptx_take(r, ")")) {
         for (uint32_t i = 0;; i++) {
             symbol *s = function_param(r);
-            if (i == param_count || s->size != params[i].size) ptx_fail(r, "an argument of %.*s is another", (int)length, name);
+            if (i == param_count || s->size != params[i].size)
+                ptx_fail(r, "an argument of %.*s is another", (int)length, name);
             s->address = params[i].address;
             if (ptx_take(r, ",")) continue;
             ptx_need(r, ")");

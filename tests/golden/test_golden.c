@@ -368,7 +368,7 @@ static void digests(void)
     static char names[PROGRAMS_MAX][64];
     configuration list[CONFIGURATIONS_MAX];
     unsigned places = configurations(list), count = list_programs(names, ".hex");
-    CHECK(places >= 2, "no backend is available");
+    CHECK(places >= 2 || getenv("ADEAD_TEST_SUBJECT"), "no backend is available");
     CHECK(count > 0, "%s/hex/programs has no .hex file", root());
     golden_read();
     if (is_emulated()) printf("ADEAD_TEST_SAMPLE: matmul_1024 is not run\n");
