@@ -21,9 +21,10 @@ FLAGS = ["-x", "c", "-std=gnu23", "-target", "nvptx64-cuda-none", "-O3", "-ffp-c
          "-Wextra", "-Werror", "-Wno-unused-command-line-argument", "-Xclang", "-fcuda-short-ptr", "-mllvm",
          "-nvptx-short-ptr", "-I" + ROOT]
 ELEMENTS = {"f32": 0, "half": 1}
-# Thread blocks that a multiprocessor is to have room for: what limits the registers of a thread.
-RESIDENT = {"product_f32_128": 2, "product_f32_64": 4, "product_i8": 2,
-            "thin_f32_1": 3, "thin_half_1": 3, "thin_f32_4": 2}
+# Thread blocks that a multiprocessor is to have room for, of a text's kernel or of a kernel: what limits the registers of a
+# thread.
+RESIDENT = {"product_f32_128": 2, "product_f32_64": 4, "product_f32_64_80": 6, "product_i8": 1, "product_i8_80": 2,
+            "thin_f32_1": 3, "thin_half_1": 3, "thin_f32_4": 1, "thin_half_4": 1, "thin_f32_8": 1, "thin_half_8": 1}
 
 
 def texts():
@@ -78,14 +79,14 @@ def compiled(compiler, name, capability, folder):
         if line:
             lines.append(line)
     text = "\n".join(lines) + "\n"
-    text = re.sub(r"\.visible \.entry (\w+)\([^)]*\)", lambda m: m.group(0) + bounds_of(m.group(1)), text)
+    text = re.sub(r"\.visible \.entry (\w+)\([^)]*\)", lambda m: m.group(0) + bounds_of(name, m.group(1)), text)
     os.remove(target)
     return renumbered(text)
 
 
-def bounds_of(kernel):
-    resident = f"\n.minnctapersm {RESIDENT[kernel]}" if kernel in RESIDENT else ""
-    return f"\n.maxntid {kernels()[kernel]}, 1, 1{resident}"
+def bounds_of(text, kernel):
+    resident = RESIDENT.get(text) or RESIDENT.get(kernel)
+    return f"\n.maxntid {kernels()[kernel]}, 1, 1" + (f"\n.minnctapersm {resident}" if resident else "")
 
 
 # ---- Packing: ptx.c takes it apart ----
