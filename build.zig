@@ -630,7 +630,7 @@ pub const Tests = struct {
         t.addMutations(mutate, true);
 
         if (t.softCuda()) |library| {
-            const step = b.step("softcuda", "Build the software CUDA driver into zig-out/softcuda, to be named in ADEAD_CUDA_DRIVER");
+            const step = b.step("softcuda", "Build the software CUDA driver, for ADEAD_CUDA_DRIVER to name");
             step.dependOn(&b.addInstallFile(library, "softcuda/libcuda.so.1").step);
         }
         t.addGenerated(t.start("gen-check", "Say which generated files are stale"));
@@ -926,7 +926,8 @@ pub const Tests = struct {
     /// The software driver's own tests, which have it linked in.
     fn addSoftCuda(t: *Tests, run: *Build.Step.Run) void {
         const b = t.b;
-        if (t.setting.target.result.os.tag != .linux) return t.skip(run, "softcuda", "the software CUDA driver is for Linux");
+        if (t.setting.target.result.os.tag != .linux)
+            return t.skip(run, "softcuda", "cannot run: the software CUDA driver is for Linux only");
         const sources = concat(b, &.{"tests/cuda/test_softcuda.c"}, softCudaSources(b));
         t.add(run, "cuda", "softcuda", executable(b, t.setting, "softcuda", sources, t.static).getEmittedBin());
         if (t.cc) |cc| t.add(run, "cuda", "softcuda@asan", t.sanitizedExe(cc, sources, "softcuda"));
@@ -935,7 +936,8 @@ pub const Tests = struct {
     fn softCudaSources(b: *Build) []const []const u8 {
         var all: std.ArrayList([]const u8) = .empty;
         for (filesIn(b, .{ .path = "tests/cuda" }, ".c")) |source| {
-            if (!std.mem.startsWith(u8, std.fs.path.basename(source), "test_")) all.append(b.allocator, source) catch @panic("OOM");
+            const is_suite = std.mem.startsWith(u8, std.fs.path.basename(source), "test_");
+            if (!is_suite) all.append(b.allocator, source) catch @panic("OOM");
         }
         return all.items;
     }

@@ -275,7 +275,8 @@ static void initial_value(reader *r, uint64_t at, uint64_t end, unsigned bytes, 
     memcpy(r->image + at, &value, bytes);
 }
 
-/* Behind ".global", ".const", ".shared", ".local" or ".param" of a body: alignment, type, names (one of a function's parameters). */
+/* Behind ".global", ".const", ".shared", ".local" or ".param" of a body: alignment, type, names (one of a function's
+ * parameters). */
 static void variable(reader *r, space where, bool is_extern, bool one)
 {
     uint64_t    align = 0;
@@ -538,7 +539,8 @@ static void finish(reader *r, kernel *k)
             for (uint32_t j = 0; j < in->target; j++)
                 k->operands[in->list + j] = (uint32_t)r->labels[k->operands[in->list + j]].at;
     }
-    if (k->shared_bytes > 49152) ptx_fail(r, "%s has %u bytes of static shared memory, 49152 are allowed", k->name, k->shared_bytes);
+    if (k->shared_bytes > 49152)
+        ptx_fail(r, "%s has %u bytes of static shared memory, 49152 are allowed", k->name, k->shared_bytes);
     uint32_t align = k->dynamic_align < 16 ? 16 : k->dynamic_align;
     if (k->uses_dynamic) k->shared_bytes = (k->shared_bytes + align - 1) / align * align;
     for (uint32_t i = 0; i < k->constant_count; i++)

@@ -17,6 +17,7 @@ typedef struct setup { cu_handle context, stream; } setup;
 static bool open_with(setup *s, const char *capability, int device)
 {
     setenv("ADEAD_SOFTCUDA_CC", capability, 1);
+    setenv("ADEAD_SOFTCUDA_QUIET", "1", 1);
     *s = (setup){0};
     return cuInit(0) == 0 && cuDevicePrimaryCtxRetain(&s->context, device) == 0 && cuCtxPushCurrent_v2(s->context) == 0 &&
            cuStreamCreate(&s->stream, 1) == 0;
@@ -46,14 +47,12 @@ enum { THREADS = 256 };
 
 static const uint64_t edges[] = {
     0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 33, 63, 64, 100, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF,
-    0x80000000,
-    0x80000001, 0xFFFFFFFF, 0xFFFFFF80, UINT64_C(0x100000000), INT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX, 0x12345678,
+    0x80000000, 0x80000001, 0xFFFFFFFF, 0xFFFFFF80, UINT64_C(0x100000000), INT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX,
+    0x12345678,
     /* binary32: 1, -1, 1/2, 1.5, 2.5, 2^24+1, most, least normal, subnormals, infinities, NaNs, 127.5, 65519.996, 65520 */
-    0x3F800000, 0xBF800000, 0x3F000000, 0x3FC00000, 0x40200000, 0xC0200000, 0x4B800001, 0x7F7FFFFF, 0x00800000, 0x007FFFFF,
-    0x80000003,
-    0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFC12345, 0x42FF0000, 0x477FEFFF, 0x477FF000, 0x33000000, 0x33000001,
-    0x387FE000,
-    0x4F000000, 0xCF000000, 0x4F7FFFFF, 0x5F000000, 0x3F7FFFFF, 0x3F800001,
+    0x3F800000, 0xBF800000, 0x3F000000, 0x3FC00000, 0x40200000, 0xC0200000, 0x4B800001, 0x7F7FFFFF, 0x00800000,
+    0x007FFFFF, 0x80000003, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFC12345, 0x42FF0000, 0x477FEFFF, 0x477FF000,
+    0x33000000, 0x33000001, 0x387FE000, 0x4F000000, 0xCF000000, 0x4F7FFFFF, 0x5F000000, 0x3F7FFFFF, 0x3F800001,
     /* binary64 */
     UINT64_C(0x3FF0000000000000), UINT64_C(0xBFF0000000000000), UINT64_C(0x3FE0000000000000), UINT64_C(0x4004000000000000),
     UINT64_C(0x7FEFFFFFFFFFFFFF), UINT64_C(0x0010000000000000), UINT64_C(0x000FFFFFFFFFFFFF), UINT64_C(0x8000000000000001),
@@ -207,7 +206,8 @@ static void divergent_code(void)
     static const char text[] = K75(
         "mul.wide.u32 %x, %r0, 4;\nadd.u64 %x, %x, %at;\nmov.u32 %r1, 0;\nmov.u32 %r2, %r0;\n"
         "L0:\nsetp.eq.u32 %p, %r2, 0;\n@%p bra L3;\nand.b32 %r3, %r2, 1;\nsetp.ne.u32 %q, %r3, 0;\n@%q bra L1;\n"
-        "add.u32 %r1, %r1, 10;\nbra L2;\nL1:\nadd.u32 %r1, %r1, 1;\n@!%p bra.uni L2;\nL2:\nsub.u32 %r2, %r2, 1;\nbra.uni L0;\n"
+        "add.u32 %r1, %r1, 10;\nbra L2;\nL1:\nadd.u32 %r1, %r1, 1;\n@!%p bra.uni L2;\nL2:\nsub.u32 %r2, %r2, 1;\n"
+        "bra.uni L0;\n"
         "L3:\nand.b32 %r4, %r0, 3;\nT: .branchtargets A, B, C, D;\nbrx.idx %r4, T;\n"
         "A:\nadd.u32 %r1, %r1, 1000;\nbra E;\nB:\nadd.u32 %r1, %r1, 2000;\nbra E;\nC:\nret;\nD:\nadd.u32 %r1, %r1, 4000;\n"
         "E:\nst.global.u32 [%x], %r1;\n");
@@ -226,20 +226,25 @@ static void memory_of_every_kind(void)
     static const char text[] =
         HEAD("6.5", "75") ".const .align 4 .u32 c[4] = {5, 6, 7, 8};\n.global .align 4 .b8 g[8] = {1, 2, 3, 4, 0xff, 6};\n"
         ".func (.param .b32 r) twice(.param .b32 a, .param .align 4 .b8 b[8])\n{\n.reg .b32 %r<4>;\nld.param.b32 %r0, [a];\n"
-        "ld.param.b32 %r1, [b+4];\nadd.u32 %r2, %r0, %r0;\nsetp_not:\nadd.u32 %r2, %r2, %r1;\nst.param.b32 [r], %r2;\nret;\n}\n"
+        "ld.param.b32 %r1, [b+4];\nadd.u32 %r2, %r0, %r0;\nsetp_not:\nadd.u32 %r2, %r2, %r1;\nst.param.b32 [r], %r2;\n"
+        "ret;\n}\n"
         ".visible .entry k(.param .u64 p)\n{\n.local .align 8 .b8 depot[32];\n.shared .align 16 .b8 t[4096];\n"
         ".reg .b64 %at, %x, %l;\n.reg .b32 %r<20>;\n.reg .b16 %h;\n.reg .pred %p;\n"
         "ld.param.u64 %at, [p];\nmov.u32 %r0, %tid.x;\nmov.u32 %r1, t;\nshl.b32 %r2, %r0, 4;\nadd.u32 %r1, %r1, %r2;\n"
         "st.shared.v2.b32 [%r1], {%r0, 7};\nst.shared.b64 [%r1+8], %at;\nbar.sync 0;\n"
         "ld.shared.v4.b32 {%r3, %r4, _, %r5}, [%r1];\n"
-        "mov.u64 %l, depot;\ncvta.local.u64 %l, %l;\nst.b32 [%l+4], %r3;\nst.local.b16 [depot+10], 0xfffe;\nld.b32 %r6, [%l+4];\n"
+        "mov.u64 %l, depot;\ncvta.local.u64 %l, %l;\nst.b32 [%l+4], %r3;\nst.local.b16 [depot+10], 0xfffe;\n"
+        "ld.b32 %r6, [%l+4];\n"
         "ld.local.s16 %r7, [depot+10];\n"
         "{ .param .b32 q; .param .align 4 .b8 w[8]; .param .b32 v; st.param.b32 [q], %r6; st.param.b32 [w+4], %r4;\n"
         "call.uni (v), twice, (q, w); ld.param.b32 %r8, [v]; }\n"
-        "and.b32 %r9, %r0, 3;\nshl.b32 %r9, %r9, 2;\nmov.u32 %r10, c;\nadd.u32 %r10, %r10, %r9;\nld.const.u32 %r11, [%r10];\n"
+        "and.b32 %r9, %r0, 3;\nshl.b32 %r9, %r9, 2;\nmov.u32 %r10, c;\nadd.u32 %r10, %r10, %r9;\n"
+        "ld.const.u32 %r11, [%r10];\n"
         "ld.global.s8 %r12, [g+4];\nld.global.nc.u8 %h, [g+1];\ncvt.u32.u16 %r13, %h;\n"
-        "add.u32 %r8, %r8, %r7;\nadd.u32 %r8, %r8, %r11;\nmad.lo.u32 %r8, %r12, 1000, %r8;\nmad.lo.u32 %r8, %r13, 10000, %r8;\n"
-        "mul.wide.u32 %x, %r0, 4;\nadd.u64 %x, %x, %at;\n{ .reg .pred in; setp.lt.u32 in, %r0, 100; @in st.b32 [%x], %r8; }\nret;\n}\n";
+        "add.u32 %r8, %r8, %r7;\nadd.u32 %r8, %r8, %r11;\nmad.lo.u32 %r8, %r12, 1000, %r8;\n"
+        "mad.lo.u32 %r8, %r13, 10000, %r8;\n"
+        "mul.wide.u32 %x, %r0, 4;\nadd.u64 %x, %x, %at;\n"
+        "{ .reg .pred in; setp.lt.u32 in, %r0, 100; @in st.b32 [%x], %r8; }\nret;\n}\n";
     static uint32_t in[ROOM / 4], out[ROOM / 4];
     RUN_KERNEL("75", text, 128, in, out);
     for (unsigned t = 0; t < 128; t++)
@@ -252,11 +257,13 @@ static void warps_vote_and_shuffle(void)
         "mul.wide.u32 %x, %r0, 32;\nadd.u64 %x, %x, %at;\nmul.lo.u32 %r1, %r0, 3;\n"
         "shfl.sync.down.b32 %r2, %r1, 1, 31, -1;\nst.global.u32 [%x], %r2;\n"
         "shfl.sync.bfly.b32 %r2|%p, %r1, 5, 31, -1;\nst.global.u32 [%x+4], %r2;\n"
-        "shfl.sync.up.b32 %r2|%p, %r1, 2, 0, -1;\nselp.u32 %r3, 1, 0, %p;\nmad.lo.u32 %r2, %r3, 1000, %r2;\nst.global.u32 [%x+8], %r2;\n"
+        "shfl.sync.up.b32 %r2|%p, %r1, 2, 0, -1;\nselp.u32 %r3, 1, 0, %p;\nmad.lo.u32 %r2, %r3, 1000, %r2;\n"
+        "st.global.u32 [%x+8], %r2;\n"
         "shfl.sync.idx.b32 %r2, %r1, 9, 0x181f, -1;\nst.global.u32 [%x+12], %r2;\n"
         "setp.gt.u32 %p, %r0, 20;\nvote.sync.ballot.b32 %r2, %p, -1;\nst.global.u32 [%x+16], %r2;\n"
         "vote.sync.any.pred %q, %p, -1;\nselp.u32 %r2, 1, 0, %q;\nvote.sync.all.pred %q, !%p, -1;\nselp.u32 %r3, 2, 0, %q;\n"
-        "or.b32 %r2, %r2, %r3;\nst.global.u32 [%x+20], %r2;\nactivemask.b32 %r2;\n@%p activemask.b32 %r2;\nst.global.u32 [%x+24], %r2;\n"
+        "or.b32 %r2, %r2, %r3;\nst.global.u32 [%x+20], %r2;\nactivemask.b32 %r2;\n@%p activemask.b32 %r2;\n"
+        "st.global.u32 [%x+24], %r2;\n"
         "mov.u32 %r2, %lanemask_lt;\nst.global.u32 [%x+28], %r2;\n");
     static uint32_t in[ROOM / 4], out[ROOM / 4];
     RUN_KERNEL("75", text, 32, in, out);
@@ -274,17 +281,20 @@ static void warps_vote_and_shuffle(void)
 }
 
 /* The matrices of mma: 64 bytes a thread are A, B and C, what comes out goes where C was. */
+#define MATRICES "shl.b32 %r1, %r0, 6;\ncvt.u64.u32 %x, %r1;\nadd.u64 %x, %x, %at;\n" \
+                 "ld.global.v4.b32 {%r2, %r3, %r4, %r5}, [%x];\n" \
+                 "ld.global.v2.b32 {%r6, %r7}, [%x+16];\nld.global.v4.b32 {%r8, %r9, %r10, %r11}, [%x+32];\n"
+#define SUMS     "st.global.v4.b32 [%x+32], {%r8, %r9, %r10, %r11};"
+#define FOUR     "{%r8, %r9, %r10, %r11}"
 static void matrices_of_bytes(void)
 {
     static const struct { const char *text, *capability; unsigned m, k; bool a_signed, b_signed; } shapes[] = {
-#define LOADS "shl.b32 %r1, %r0, 6;\ncvt.u64.u32 %x, %r1;\nadd.u64 %x, %x, %at;\nld.global.v4.b32 {%r2, %r3, %r4, %r5}, [%x];\n" \
-              "ld.global.v2.b32 {%r6, %r7}, [%x+16];\nld.global.v4.b32 {%r8, %r9, %r10, %r11}, [%x+32];\n"
-        {K75(LOADS "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%r8, %r9}, {%r2}, {%r6}, {%r8, %r9};\n"
-                   "st.global.v4.b32 [%x+32], {%r8, %r9, %r10, %r11};"), "75", 8, 16, true, true},
-        {K80(LOADS "mma.sync.aligned.m16n8k16.row.col.s32.u8.s8.s32 {%r8, %r9, %r10, %r11}, {%r2, %r3}, {%r6}, {%r8, %r9, %r10, %r11};\n"
-                   "st.global.v4.b32 [%x+32], {%r8, %r9, %r10, %r11};"), "80", 16, 16, false, true},
-        {K80(LOADS "mma.sync.aligned.m16n8k32.row.col.s32.s8.u8.s32 {%r8, %r9, %r10, %r11}, {%r2, %r3, %r4, %r5}, {%r6, %r7},\n"
-                   "{%r8, %r9, %r10, %r11};\nst.global.v4.b32 [%x+32], {%r8, %r9, %r10, %r11};"), "80", 16, 32, true, false},
+        {K75(MATRICES "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%r8, %r9}, {%r2}, {%r6}, {%r8, %r9};\n" SUMS), "75",
+         8, 16, true, true},
+        {K80(MATRICES "mma.sync.aligned.m16n8k16.row.col.s32.u8.s8.s32 " FOUR ", {%r2, %r3}, {%r6}, " FOUR ";\n" SUMS), "80",
+         16, 16, false, true},
+        {K80(MATRICES "mma.sync.aligned.m16n8k32.row.col.s32.s8.u8.s32 " FOUR ", {%r2, %r3, %r4, %r5}, {%r6, %r7}, "
+             FOUR ";\n" SUMS), "80", 16, 32, true, false},
     };
     static uint8_t in[ROOM], out[ROOM];
     uint64_t       seed = 3;
@@ -315,7 +325,8 @@ static void matrices_out_of_shared_memory(void)
     static const char text[] = SHARED75(
         "shl.b32 %r1, %r0, 4;\nmov.u32 %r2, s;\nadd.u32 %r2, %r2, %r1;\ncvt.u64.u32 %x, %r1;\nadd.u64 %x, %x, %at;\n"
         "ld.global.v4.b32 {%r4, %r5, %r6, %r7}, [%x];\nst.shared.v4.b32 [%r2], {%r4, %r5, %r6, %r7};\nbar.sync 0;\n"
-        "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r4, %r5, %r6, %r7}, [%r2];\nst.global.v4.b32 [%x+512], {%r4, %r5, %r6, %r7};\n"
+        "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r4, %r5, %r6, %r7}, [%r2];\n"
+        "st.global.v4.b32 [%x+512], {%r4, %r5, %r6, %r7};\n"
         "ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%r4, %r5}, [%r2];\nst.global.v2.b32 [%x+1024], {%r4, %r5};\n"
         "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r2];\nst.global.b32 [%x+1536], %r4;\n");
     static uint16_t in[ROOM / 2], out[ROOM / 2];
@@ -333,10 +344,12 @@ static void matrices_out_of_shared_memory(void)
 static void atomics_of_integers(void)
 {
     static const char text[] = SHARED75(
-        "mov.u64 %y, s;\nsetp.eq.u32 %p, %r0, 0;\n@%p st.shared.u32 [%y], 0;\nbar.sync 0;\natom.shared.add.u32 %r1, [%y], 1;\n"
+        "mov.u64 %y, s;\nsetp.eq.u32 %p, %r0, 0;\n@%p st.shared.u32 [%y], 0;\nbar.sync 0;\n"
+        "atom.shared.add.u32 %r1, [%y], 1;\n"
         "bar.sync 0;\nld.shared.u32 %r2, [%y];\n@%p st.global.u32 [%at+4], %r2;\nred.global.add.u32 [%at], %r0;\n"
         "red.global.max.s32 [%at+8], %r0;\natom.global.min.u32 %r3, [%at+12], %r0;\nred.global.xor.b32 [%at+16], %r0;\n"
-        "atom.global.cas.b32 %r3, [%at+20], 77, 78;\natom.global.exch.b64 %z, [%at+24], %at;\nred.global.inc.u32 [%at+32], 9;\n");
+        "atom.global.cas.b32 %r3, [%at+20], 77, 78;\natom.global.exch.b64 %z, [%at+24], %at;\n"
+        "red.global.inc.u32 [%at+32], 9;\n");
     static uint32_t in[ROOM / 4], out[ROOM / 4];
     in[2] = 0x80000000u, in[3] = UINT32_MAX, in[5] = 77;
     int ran = run_one("75", text, 100, 4, in, out);
@@ -359,7 +372,8 @@ static void copies_in_flight(void)
         "cp.async.ca.shared.global [%r2+512], [%x+512], 8, 3;\ncp.async.commit_group;\n"
         "cp.async.wait_group 1;\nbar.sync 0;\nxor.b32 %r3, %r2, 16;\nld.shared.v4.b32 {%r4, %r5, %r6, %r7}, [%r3];\n"
         "st.global.v4.b32 [%x+1024], {%r4, %r5, %r6, %r7};\n"
-        "cp.async.wait_all;\nbar.sync 0;\nld.shared.v2.b32 {%r4, %r5}, [%r2+512];\nst.global.v2.b32 [%x+1536], {%r4, %r5};\n");
+        "cp.async.wait_all;\nbar.sync 0;\nld.shared.v2.b32 {%r4, %r5}, [%r2+512];\n"
+        "st.global.v2.b32 [%x+1536], {%r4, %r5};\n");
     static uint32_t in[ROOM / 4], out[ROOM / 4];
     for (unsigned i = 0; i < ROOM / 4; i++) in[i] = 0x01010101u * (i + 1);
     RUN_KERNEL("80", text, 32, in, out);
@@ -373,61 +387,121 @@ static void copies_in_flight(void)
 /* ---- What the driver must refuse or find ---- */
 
 /* A kernel, the result it must have, and what must be said. With 0 it must run. */
-static const struct { const char *what, *capability, *text; unsigned threads; int code; const char *said; } wrongs[] = {
+static const struct { const char *what, *capability, *text; unsigned threads; int code; const char *said;
+} wrongs[] = {
     {"outside", "75", K75("ld.global.u32 %r1, [%at+4096];"), 1, 700, "PTX line 12, block (0,0,0), thread (0,0,0)"},
     {"before", "75", K75("ld.global.u32 %r1, [%at+-4];"), 1, 700, "outside"},
-    {"across the end", "75", K75("add.u64 %x, %at, 4094;\nst.global.u16 [%x], 1;\nst.global.u32 [%at+4096], 1;"), 1, 700, "4096 bytes"},
+    {"across the end", "75",
+     K75("add.u64 %x, %at, 4094;\nst.global.u16 [%x], 1;\n"
+         "st.global.u32 [%at+4096], 1;"),
+     1, 700, "4096 bytes"},
     {"a pointer of the host", "75", K75("mov.u64 %x, 0x7fffdeadbeef;\nst.global.u8 [%x], 1;"), 1, 700, "in no allocation"},
     {"the null pointer", "75", K75("mov.u64 %x, 0;\nld.u8 %r1, [%x];"), 1, 700, "in no allocation"},
     {"misaligned", "75", K75("ld.global.u32 %r1, [%at+2];"), 1, 716, "misaligned"},
     {"misaligned vector", "75", K75("ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%at+8];"), 1, 716, "misaligned"},
     {"not written", "75", K75("st.global.u32 [%at], 1;\nld.global.u64 %x, [%at];"), 1, 700, "nobody wrote"},
-    {"one thread of many", "75", K75("setp.eq.u32 %p, %r0, 37;\n@%p st.global.u32 [%at+8192], 1;"), 64, 700, "thread (37,0,0)"},
+    {"one thread of many", "75",
+     K75("setp.eq.u32 %p, %r0, 37;\n"
+         "@%p st.global.u32 [%at+8192], 1;"),
+     64, 700, "thread (37,0,0)"},
     {"shared outside", "75", SHARED75("mov.u32 %r1, s;\nst.shared.u32 [%r1+1024], 1;"), 1, 700, "the block has 1024 bytes"},
     {"shared misaligned", "75", SHARED75("mov.u32 %r1, s;\nst.shared.u64 [%r1+4], 1;"), 1, 716, "misaligned"},
-    {"shared not written", "75", SHARED75("mov.u32 %r1, s;\nst.shared.u16 [%r1], 1;\nld.shared.u32 %r2, [%r1];"), 1, 719, "nobody wrote"},
+    {"shared not written", "75",
+     SHARED75("mov.u32 %r1, s;\nst.shared.u16 [%r1], 1;\n"
+              "ld.shared.u32 %r2, [%r1];"),
+     1, 719, "nobody wrote"},
     {"write after write", "75", SHARED75("st.shared.u32 [s], %r0;"), 2, 719, "thread 0 wrote"},
-    {"read after write", "75", SHARED75(MINE "st.shared.u32 [%y], 1;\nsetp.gt.u32 %p, %r0, 31;\n@%p ld.shared.u32 %r2, [s];"),
+    {"read after write", "75",
+     SHARED75(MINE "st.shared.u32 [%y], 1;\nsetp.gt.u32 %p, %r0, 31;\n"
+                   "@%p ld.shared.u32 %r2, [s];"),
      64, 719, "thread 0 wrote"},
-    {"the same with a barrier", "75", SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.sync 0;\nxor.b32 %r1, %r0, 32;\n"
-     "mul.wide.u32 %x, %r1, 4;\nmov.u64 %y, s;\nadd.u64 %y, %y, %x;\nld.shared.u32 %r2, [%y];"), 64, 0, NULL},
-    {"write after read", "75", SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.sync 0;\nld.shared.u32 %r1, [s];\nst.shared.u32 [%y], 2;"),
+    {"the same with a barrier", "75",
+     SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.sync 0;\nxor.b32 %r1, %r0, 32;\n"
+                   "mul.wide.u32 %x, %r1, 4;\nmov.u64 %y, s;\nadd.u64 %y, %y, %x;\nld.shared.u32 %r2, [%y];"),
+     64, 0, NULL},
+    {"write after read", "75",
+     SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.sync 0;\nld.shared.u32 %r1, [s];\n"
+                   "st.shared.u32 [%y], 2;"),
      64, 719, "read since the last barrier"},
-    {"a warp without bar.warp.sync", "75", SHARED75(MINE "st.shared.u32 [%y], 1;\nxor.b32 %r1, %r0, 1;\nmul.wide.u32 %x, %r1, 4;\n"
-     "mov.u64 %y, s;\nadd.u64 %y, %y, %x;\nld.shared.u32 %r2, [%y];"), 32, 719, "a race"},
-    {"a warp with it", "75", SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.warp.sync -1;\nxor.b32 %r1, %r0, 1;\nmul.wide.u32 %x, %r1, 4;\n"
-     "mov.u64 %y, s;\nadd.u64 %y, %y, %x;\nld.shared.u32 %r2, [%y];\nbar.warp.sync -1;\nst.shared.u32 [%y], 3;"), 32, 0, NULL},
-    {"two warps with it", "75", SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.warp.sync -1;\nsetp.gt.u32 %p, %r0, 31;\n"
-     "@%p ld.shared.u32 %r2, [s];"), 64, 719, "a race"},
-    {"bytes of one word are each its own", "75", SHARED75("cvt.u64.u32 %x, %r0;\nmov.u64 %y, s;\nadd.u64 %y, %y, %x;\n"
-     "st.shared.u8 [%y], %r0;\nld.shared.u8 %r1, [%y];\nbar.sync 0;\nld.shared.u32 %r2, [s+4];"), 64, 0, NULL},
-    {"a race of bytes", "75", SHARED75("cvt.u64.u32 %x, %r0;\nmov.u64 %y, s;\nadd.u64 %y, %y, %x;\nst.shared.u8 [%y], %r0;\n"
-     "ld.shared.u8 %r1, [s+1];"), 64, 719, "a race"},
+    {"a warp without bar.warp.sync", "75",
+     SHARED75(MINE "st.shared.u32 [%y], 1;\nxor.b32 %r1, %r0, 1;\n"
+                   "mul.wide.u32 %x, %r1, 4;\n"
+                   "mov.u64 %y, s;\nadd.u64 %y, %y, %x;\nld.shared.u32 %r2, [%y];"),
+     32, 719, "a race"},
+    {"a warp with it", "75",
+     SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.warp.sync -1;\nxor.b32 %r1, %r0, 1;\n"
+                   "mul.wide.u32 %x, %r1, 4;\n"
+                   "mov.u64 %y, s;\nadd.u64 %y, %y, %x;\nld.shared.u32 %r2, [%y];\nbar.warp.sync -1;\n"
+                   "st.shared.u32 [%y], 3;"),
+     32, 0, NULL},
+    {"two warps with it", "75",
+     SHARED75(MINE "st.shared.u32 [%y], 1;\nbar.warp.sync -1;\nsetp.gt.u32 %p, %r0, 31;\n"
+                   "@%p ld.shared.u32 %r2, [s];"),
+     64, 719, "a race"},
+    {"bytes of one word are each its own", "75",
+     SHARED75("cvt.u64.u32 %x, %r0;\nmov.u64 %y, s;\nadd.u64 %y, %y, %x;\n"
+              "st.shared.u8 [%y], %r0;\nld.shared.u8 %r1, [%y];\nbar.sync 0;\nld.shared.u32 %r2, [s+4];"),
+     64, 0, NULL},
+    {"a race of bytes", "75",
+     SHARED75("cvt.u64.u32 %x, %r0;\nmov.u64 %y, s;\nadd.u64 %y, %y, %x;\nst.shared.u8 [%y], %r0;\n"
+              "ld.shared.u8 %r1, [s+1];"),
+     64, 719, "a race"},
     {"a barrier for some", "75", K75("setp.lt.u32 %p, %r0, 5;\n@%p bar.sync 0;"), 32, 720, "ended"},
-    {"a barrier in a branch", "75", K75("setp.lt.u32 %p, %r0, 5;\n@%p bra L;\nbar.sync 0;\nbra M;\nL:\nbar.sync 0;\nM:"), 32, 720, "divergent"},
-    {"warps at two barriers", "75", K75("setp.lt.u32 %p, %r0, 32;\n@%p bra L;\nbar.sync 0;\nbra M;\nL:\nbar.sync 0;\nM:"), 64, 720, "while"},
+    {"a barrier in a branch", "75",
+     K75("setp.lt.u32 %p, %r0, 5;\n@%p bra L;\nbar.sync 0;\nbra M;\nL:\nbar.sync 0;\n"
+         "M:"),
+     32, 720, "divergent"},
+    {"warps at two barriers", "75",
+     K75("setp.lt.u32 %p, %r0, 32;\n@%p bra L;\nbar.sync 0;\nbra M;\nL:\nbar.sync 0;\n"
+         "M:"),
+     64, 720, "while"},
     {"a barrier others never reach", "75", K75("setp.lt.u32 %p, %r0, 32;\n@%p ret;\nbar.sync 0;"), 64, 720, "ended"},
-    {"a barrier whose branch comes back", "75", K75("setp.lt.u32 %p, %r0, 5;\n@%p bra L;\nK:\nbar.sync 0;\nret;\nL:\nadd.u32 %r1, %r0, 1;\n"
-     "bra K;"), 64, 0, NULL},
-    {"a shuffle of half a warp", "75", K75("setp.lt.u32 %p, %r0, 16;\n@%p shfl.sync.idx.b32 %r1, %r0, 0, 31, -1;"), 32, 719, "divergent"},
+    {"a barrier whose branch comes back", "75",
+     K75("setp.lt.u32 %p, %r0, 5;\n@%p bra L;\nK:\nbar.sync 0;\nret;\nL:\n"
+         "add.u32 %r1, %r0, 1;\n"
+         "bra K;"),
+     64, 0, NULL},
+    {"a shuffle of half a warp", "75",
+     K75("setp.lt.u32 %p, %r0, 16;\n"
+         "@%p shfl.sync.idx.b32 %r1, %r0, 0, 31, -1;"),
+     32, 719, "divergent"},
     {"division by zero", "75", K75("mov.u32 %r1, 0;\ndiv.u32 %r2, %r0, %r1;"), 1, 719, "divides by zero"},
     {"the least by -1", "75", K75("mov.s32 %r1, -1;\ndiv.s32 %r2, -2147483648, %r1;"), 1, 719, "divides"},
     {"the parameters' end", "75", K75("mov.u64 %x, p;\nld.param.u32 %r1, [%x+8];"), 1, 700, "parameters"},
     {"local not written", "75", K75("{ .local .align 4 .b8 l[8]; ld.local.u32 %r1, [l]; }"), 1, 719, "never written"},
-    {"an index too large", "75", K75("T: .branchtargets A, A;\nmov.u32 %r1, 2;\nbrx.idx %r1, T;\nA:"), 1, 718, "index 2 of 2"},
+    {"an index too large", "75",
+     K75("T: .branchtargets A, A;\nmov.u32 %r1, 2;\nbrx.idx %r1, T;\n"
+         "A:"),
+     1, 718, "index 2 of 2"},
     {"a trap", "75", K75("trap;"), 1, 719, "trap"},
-    {"a copy nobody waited for", "80", SHARED80("cp.async.ca.shared.global [s], [%at], 4;\ncp.async.commit_group;\nld.shared.u32 %r1, [s];"),
+    {"a copy nobody waited for", "80",
+     SHARED80("cp.async.ca.shared.global [s], [%at], 4;\ncp.async.commit_group;\n"
+              "ld.shared.u32 %r1, [s];"),
      1, 719, "cp.async that nobody waited for"},
-    {"a copy without commit", "80", SHARED80("cp.async.ca.shared.global [s], [%at], 4;\ncp.async.wait_group 0;\nld.shared.u32 %r1, [s];"),
+    {"a copy without commit", "80",
+     SHARED80("cp.async.ca.shared.global [s], [%at], 4;\ncp.async.wait_group 0;\n"
+              "ld.shared.u32 %r1, [s];"),
      1, 719, "cp.async that nobody waited for"},
-    {"a copy others do not see yet", "80", SHARED80(MINE "cvt.u32.u64 %r3, %y;\ncp.async.ca.shared.global [%r3], [%x], 4;\ncp.async.wait_all;\n"
-     "xor.b32 %r3, %r3, 4;\nld.shared.u32 %r1, [%r3];"), 32, 719, "a race"},
-    {"a copy left in flight", "80", SHARED80("cp.async.ca.shared.global [s], [%at], 4;\ncp.async.commit_group;"), 1, 719, "ends with"},
-    {"a copy into what is read", "80", SHARED80(MINE "st.shared.u32 [%y], 1;\nbar.sync 0;\nld.shared.u32 %r2, [s];\ncvt.u32.u64 %r3, %y;\n"
-     "cp.async.ca.shared.global [%r3], [%x], 4;\ncp.async.wait_all;"), 32, 719, "read since the last barrier"},
-    {"mma of less than a warp", "75", K75("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%r1, %r2}, {%r3}, {%r4}, {%r1, %r2};"), 31, 719,
-     "all 32 threads"},
-    {"an endless loop that ends", "75", K75("mov.u32 %r1, 0;\nL:\nadd.u32 %r1, %r1, 1;\nsetp.lt.u32 %p, %r1, 1000;\n@%p bra L;"), 32, 0, NULL},
+    {"a copy others do not see yet", "80",
+     SHARED80(MINE "cvt.u32.u64 %r3, %y;\n"
+                   "cp.async.ca.shared.global [%r3], [%x], 4;\ncp.async.wait_all;\n"
+                   "xor.b32 %r3, %r3, 4;\nld.shared.u32 %r1, [%r3];"),
+     32, 719, "a race"},
+    {"a copy left in flight", "80",
+     SHARED80("cp.async.ca.shared.global [s], [%at], 4;\n"
+              "cp.async.commit_group;"),
+     1, 719, "ends with"},
+    {"a copy into what is read", "80",
+     SHARED80(MINE "st.shared.u32 [%y], 1;\nbar.sync 0;\nld.shared.u32 %r2, [s];\n"
+                   "cvt.u32.u64 %r3, %y;\n"
+                   "cp.async.ca.shared.global [%r3], [%x], 4;\ncp.async.wait_all;"),
+     32, 719, "read since the last barrier"},
+    {"mma of less than a warp", "75",
+     K75("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%r1, %r2}, {%r3}, {%r4}, {%r1, %r2};"), 31, 719, "all 32 threads"},
+    {"an endless loop that ends", "75",
+     K75("mov.u32 %r1, 0;\nL:\nadd.u32 %r1, %r1, 1;\nsetp.lt.u32 %p, %r1, 1000;\n"
+         "@%p bra L;"),
+     32, 0, NULL},
     /* texts that are refused */
     {"no rounding said", "75", K75("add.f32 %r1, %r2, %r3;"), 1, 218, "PTX line 12"},
     {"mul without .rn", "75", K75("mul.f32 %r1, %r2, %r3;"), 1, 218, ".rn"},
@@ -449,18 +523,29 @@ static const struct { const char *what, *capability, *text; unsigned threads; in
     {"an unknown instruction", "75", K75("frobnicate.u32 %r1, %r2;"), 1, 218, "frobnicate"},
     {"a float constant of few digits", "75", K75("mov.f32 %r1, 0f3F80;"), 1, 218, "digits"},
     {"cp.async below sm_80", "75", SHARED75("cp.async.ca.shared.global [s], [%at], 4;"), 1, 218, "needs .version 7.0"},
-    {"mma of sm_80", "75", K75("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%r8, %r9, %r10, %r11}, {%r2, %r3, %r4, %r5}, {%r6, %r7},\n"
-     "{%r8, %r9, %r10, %r11};"), 1, 218, "needs"},
-    {"ldmatrix below PTX 6.5", "75", KERNEL("6.3", "75", ".shared .align 16 .b8 s[1024];\n",
-     "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [s];"), 1, 218, "needs .version 6.5"},
+    {"mma of sm_80", "75",
+     K75("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%r8, %r9, %r10, %r11}, {%r2, %r3, %r4, %r5}, {%r6, %r7},\n"
+         "{%r8, %r9, %r10, %r11};"),
+     1, 218, "needs"},
+    {"ldmatrix below PTX 6.5", "75",
+     KERNEL("6.3", "75", ".shared .align 16 .b8 s[1024];\n", "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [s];"), 1, 218,
+     "needs .version 6.5"},
     {"a text for a newer device", "75", K80(""), 1, 209, "made for sm_80"},
     {"a text for a newer driver", "75", KERNEL("9.9", "75", "", ""), 1, 222, "newer than this driver"},
-    {"recursion", "75", HEAD("6.5", "75") ".func f()\n{\ncall.uni f;\nret;\n}\n.visible .entry k()\n{\ncall.uni f;\nret;\n}\n", 1, 218,
-     "calls itself"},
-    {"too many threads for .maxntid", "75", HEAD("6.5", "75") ".visible .entry k(.param .u64 p) .maxntid 32, 1, 1\n{\nret;\n}\n", 33, 1, ""},
-    {"other than .reqntid", "75", HEAD("6.5", "75") ".visible .entry k(.param .u64 p) .reqntid 32, 1, 1\n{\nret;\n}\n", 16, 1, ""},
-    {"too much static shared memory", "75", HEAD("6.5", "75") ".shared .b8 s[50000];\n.visible .entry k(.param .u64 p)\n{\n"
-     ".reg .b32 %r;\nmov.u32 %r, s;\nret;\n}\n", 1, 218, "50000"},
+    {"recursion", "75",
+     HEAD("6.5", "75") ".func f()\n{\ncall.uni f;\nret;\n}\n.visible .entry k()\n{\ncall.uni f;\n"
+                       "ret;\n}\n",
+     1, 218, "calls itself"},
+    {"too many threads for .maxntid", "75",
+     HEAD("6.5", "75") ".visible .entry k(.param .u64 p) .maxntid 32, 1, 1\n{\n"
+                       "ret;\n}\n",
+     33, 1, ""},
+    {"other than .reqntid", "75", HEAD("6.5", "75") ".visible .entry k(.param .u64 p) .reqntid 32, 1, 1\n{\nret;\n}\n", 16,
+     1, ""},
+    {"too much static shared memory", "75",
+     HEAD("6.5", "75") ".shared .b8 s[50000];\n.visible .entry k(.param .u64 p)\n{\n"
+                       ".reg .b32 %r;\nmov.u32 %r, s;\nret;\n}\n",
+     1, 218, "50000"},
 };
 
 static void what_is_wrong_is_found(void)
@@ -469,7 +554,8 @@ static void what_is_wrong_is_found(void)
     for (unsigned n = 0; n < sizeof wrongs / sizeof wrongs[0]; n++) {
         bool unwritten = strstr(wrongs[n].what, "not written") != NULL;
         int  code = run_one(wrongs[n].capability, wrongs[n].text, wrongs[n].threads, 1, unwritten ? NULL : in, NULL);
-        CHECK(code == wrongs[n].code, "%s: %d, expected %d (%s)", wrongs[n].what, code, wrongs[n].code, adead_softcuda_complaint());
+        CHECK(code == wrongs[n].code, "%s: %d, expected %d (%s)", wrongs[n].what, code, wrongs[n].code,
+             adead_softcuda_complaint());
         CHECK(!wrongs[n].said || strstr(adead_softcuda_complaint(), wrongs[n].said), "%s: says %s", wrongs[n].what,
               adead_softcuda_complaint());
     }
@@ -487,7 +573,9 @@ static void hostile_texts(void)
         memcpy(text, from, size + 1);
         for (unsigned changes = 1 + test_random(&seed) % 3; changes--;) {
             uint64_t r = test_random(&seed);
-            size_t   at = (r >> 8) % size, other = (r >> 24) % size, length = 1 + (r >> 40) % 24;
+            size_t   head = r >> 56 ? 80 : 0; /* mostly behind what every text begins with */
+            size_t   at = head + (r >> 8) % (size - head), other = head + (r >> 24) % (size - head);
+            size_t   length = 1 + (r >> 40) % 24;
             switch (r % 5) {
             case 0: text[at] = (char)(1 + (r >> 32) % 255); break;
             case 1: text[at] = "{}()[];,.@%<>+-0123456789 \n"[(r >> 32) % 27]; break;
@@ -508,7 +596,8 @@ static void hostile_texts(void)
 
 /* p[0] = 1000000 * b + a, with two parameters in a struct. */
 static const char struct_kernel[] =
-    HEAD("6.3", "75") ".visible .entry add(.param .align 8 .b8 args[16])\n{\n.reg .b64 %a;\n.reg .b32 %r<4>;\nld.param.u64 %a, [args];\n"
+    HEAD("6.3", "75") ".visible .entry add(.param .align 8 .b8 args[16])\n{\n.reg .b64 %a;\n.reg .b32 %r<4>;\n"
+     "ld.param.u64 %a, [args];\n"
     "ld.param.u32 %r1, [args+8];\nld.global.u32 %r2, [%a];\nadd.u32 %r1, %r1, %r2;\nst.global.u32 [%a], %r1;\nret;\n}\n";
 typedef struct add_args { uint64_t address; uint32_t more, unused; } add_args;
 
@@ -616,7 +705,8 @@ static void parameters_and_limits_of_a_launch(void)
     CHECK_EQ(cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, s.stream, NULL, extra), 1);
     CHECK(strstr(adead_softcuda_complaint(), "takes 16 bytes of parameters, was given 12"));
     size = 16;
-    static const unsigned limits[][6] = {{0, 1, 1, 1, 1, 1}, {1, 65536, 1, 1, 1, 1}, {1, 1, 65536, 1, 1, 1}, {1, 1, 1, 1025, 1, 1},
+    static const unsigned limits[][6] = {{0, 1, 1, 1, 1, 1}, {1, 65536, 1, 1, 1, 1}, {1, 1, 65536, 1, 1, 1}, {1, 1, 1, 1025,
+         1, 1},
                                          {1, 1, 1, 1, 1, 65}, {1, 1, 1, 64, 32, 1}, {1, 1, 1, 1, 0, 1}};
     for (unsigned i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         const unsigned *l = limits[i];
@@ -791,18 +881,19 @@ static void arithmetic_can_lie(void)
         {"div", "div.rn.f32 %r4, %r1, %r2;", 0x4961F7B7, 0x33F00F07, 0, 0x54F0F925},
         {"sqrt", "sqrt.rn.f32 %r4, %r1;", 0x00000003, 0, 0, 0x1A9CC470},
     };
+    static const char before[] =
+        HEAD("6.5", "75") ".visible .entry k(.param .u64 p)\n{\n.reg .b64 %at;\n.reg .b32 %r<5>;\nld.param.u64 %at, [p];\n"
+                          "ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%at];\n";
     static uint32_t in[ROOM / 4], out[ROOM / 4];
     for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         char text[2048];
-        snprintf(text, sizeof text, "%s", K75("ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%at];\n@@ST.global.u32 [%at+16], %r4;"));
-        char  changed[4096];
-        char *at = strstr(text, "@@ST");
-        snprintf(changed, sizeof changed, "%.*s%s\nst%s", (int)(at - text), text, lies[i].operation, at + 4);
+        int  n = snprintf(text, sizeof text, "%s", before);
+        snprintf(text + n, sizeof text - (size_t)n, "%s\nst.global.u32 [%%at+16], %%r4;\nret;\n}\n", lies[i].operation);
         in[0] = lies[i].a, in[1] = lies[i].b, in[2] = lies[i].c;
-        RUN_KERNEL("75", changed, 1, in, out);
+        RUN_KERNEL("75", text, 1, in, out);
         CHECK(out[4] != lies[i].wrong, "%s without lying", lies[i].lie);
         setenv("ADEAD_SOFTCUDA_LIE", lies[i].lie, 1);
-        RUN_KERNEL("75", changed, 1, in, out);
+        RUN_KERNEL("75", text, 1, in, out);
         unsetenv("ADEAD_SOFTCUDA_LIE");
         CHECK_EQ(out[4], lies[i].wrong);
     }
