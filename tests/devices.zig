@@ -55,7 +55,7 @@ pub fn addCuda(t: *Tests, run: *Build.Step.Run, whole: bool) void {
             const golden = std.mem.startsWith(u8, source, "tests/golden");
             if (!t.wanted("cuda", name) or (golden and !first)) continue;
             const library = softCuda(t) orelse {
-                t.skip(run, name, "cannot run: the software CUDA driver is for Linux");
+                t.skip(run, name, "cannot run: the software CUDA driver is for Linux only");
                 continue;
             };
             run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=cuda" });
@@ -91,7 +91,7 @@ pub fn softCuda(t: *Tests) ?LazyPath {
 pub fn addSoftCuda(t: *Tests, run: *Build.Step.Run) void {
     const b = t.b;
     if (t.setting.target.result.os.tag != .linux)
-        return t.skip(run, "softcuda", "cannot run: the software CUDA driver is for Linux");
+        return t.skip(run, "softcuda", "cannot run: the software CUDA driver is for Linux only");
     const sources = project.concat(b, &.{"tests/cuda/test_softcuda.c"}, softCudaSources(b));
     t.add(run, "cuda", "softcuda", project.executable(b, t.setting, "softcuda", sources, t.static).getEmittedBin());
     if (t.cc) |cc| t.add(run, "cuda", "softcuda@asan", t.sanitizedExe(cc, sources, "softcuda"));

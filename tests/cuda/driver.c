@@ -5,7 +5,8 @@
  * Handles are numbers that are never used twice. What a kernel does wrong is said on stderr and makes the context unusable.
  *
  * Settings (environment, read by cuInit): ADEAD_SOFTCUDA_DEVICES, _CC, _MEMORY, _FAIL=CALL:N[:CODE], _VERSION,
- * _LIE=fma,ftz,div, sqrt, _LOG=FILE, _STRICT=1 (leaks abort), _RACES=0, _ORDER=reversed, _WORKERS=N.
+ * _LIE=fma,ftz,div, sqrt, _LOG=FILE, _STRICT=1 (leaks abort), _RACES=0, _ORDER=reversed, _WORKERS=N, _QUIET=1 (nothing on
+ * stderr: for its own tests, which ask what was said).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -45,13 +46,10 @@ static char last_complaint[1024];
 void complain(const char *format, ...)
 {
     va_list args;
-    fprintf(stderr, "softcuda: ");
     va_start(args, format);
     vsnprintf(last_complaint, sizeof last_complaint, format, args);
     va_end(args);
-    fputs(last_complaint, stderr);
-    fprintf(stderr, "\n");
-    fflush(stderr);
+    if (!getenv("ADEAD_SOFTCUDA_QUIET")) fprintf(stderr, "softcuda: %s\n", last_complaint);
 }
 
 /* ---- Handles ---- */

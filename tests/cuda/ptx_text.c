@@ -275,8 +275,9 @@ static void initial_value(reader *r, uint64_t at, uint64_t end, unsigned bytes, 
     memcpy(r->image + at, &value, bytes);
 }
 
-/* Behind ".global", ".const", ".shared", ".local" or ".param" of a body: alignment, type, names. */
-static void variable(reader *r, space where, bool is_extern)
+/* Behind ".global", ".const", ".shared", ".local" or ".param" of a body: alignment, type, names (one of a function's
+ * parameters). */
+static void variable(reader *r, space where, bool is_extern, bool one)
 {
     uint64_t    align = 0;
     unsigned    vector = 1, bits = 0;
@@ -355,7 +356,7 @@ static void variable(reader *r, space where, bool is_extern)
             r->kernel->local_bytes = (uint32_t)(s->address + s->size);
             if (r->kernel->local_bytes > 512 * 1024) ptx_fail(r, "more than 512 KiB of local memory");
         }
-    } while (ptx_take(r, ","));
+    } while (!one && ptx_take(r, ","));
 }
 
 static void registers(reader *r)
@@ -435,10 +436,10 @@ void ptx_statements(reader *r)
             registers(r);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".shared")) {
-            variable(r, SPACE_SHARED, false);
+            variable(r, SPACE_SHARED, false, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".local") || ptx_take(r, ".param")) {
-            variable(r, SPACE_LOCAL, false);
+            variable(r, SPACE_LOCAL, false, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".pragma")) {
             skip_statement(r);
@@ -538,6 +539,8 @@ static void finish(reader *r, kernel *k)
             for (uint32_t j = 0; j < in->target; j++)
                 k->operands[in->list + j] = (uint32_t)r->labels[k->operands[in->list + j]].at;
     }
+    if (k->shared_bytes > 49152)
+        ptx_fail(r, "%s has %u bytes of static shared memory, 49152 are allowed", k->name, k->shared_bytes);
     uint32_t align = k->dynamic_align < 16 ? 16 : k->dynamic_align;
     if (k->uses_dynamic) k->shared_bytes = (k->shared_bytes + align - 1) / align * align;
     for (uint32_t i = 0; i < k->constant_count; i++)
@@ -629,7 +632,7 @@ static void declare_function(reader *r)
 static symbol *function_param(reader *r)
 {
     ptx_need(r, ".param");
-    variable(r, SPACE_LOCAL, false);
+    variable(r, SPACE_LOCAL, false, true);
     return &r->symbols[r->symbol_count - 1];
 }
 
@@ -791,13 +794,13 @@ static void declarations(reader *r, bool collect)
             }
         } else if (ptx_take(r, ".entry")) entry(r);
         else if (ptx_take(r, ".global")) {
-            variable(r, SPACE_GLOBAL, is_extern);
+            variable(r, SPACE_GLOBAL, is_extern, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".const")) {
-            variable(r, SPACE_CONST, is_extern);
+            variable(r, SPACE_CONST, is_extern, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".shared")) {
-            variable(r, SPACE_SHARED, is_extern);
+            variable(r, SPACE_SHARED, is_extern, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".pragma")) skip_statement(r);
         else {
