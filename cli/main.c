@@ -30,14 +30,10 @@ static int automatic_name(cli *c, char *room, size_t size, const char **name)
     return ADEAD_OK;
 }
 
-/* What --backend, --device and --place name together, as the library wants it. */
-static int backend_name(cli *c, char *room, size_t size, const char **name)
+/* What a backend and a device name together, as the library wants it. */
+static int backend_name(cli *c, const char *backend, const char *device, char *room, size_t size, const char **name)
 {
-    const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
     *name = backend;
-    if (argument(&c->args, OPTION_PLACE) || argument(&c->args, OPTION_EXPLAIN) || c->args.command == COMMAND_TUNE)
-        return device ? cli_usage(c, "--device %s: automatic choice takes the best devices", device)
-                      : automatic_name(c, room, size, name);
     if (!device) return ADEAD_OK;
     if (!backend) return cli_usage(c, "--device %s says nothing without --backend", device);
     if (strchr(backend, ':')) return cli_usage(c, "--device %s: --backend %s names a device already", device, backend);
@@ -47,15 +43,13 @@ static int backend_name(cli *c, char *room, size_t size, const char **name)
     return ADEAD_OK;
 }
 
-int cli_open_runtime(cli *c, adead_runtime **runtime)
+int cli_open_runtime_on(cli *c, const char *backend, const char *device, uint64_t threads, adead_runtime **runtime)
 {
-    uint64_t              threads;
     adead_runtime_options runtime_options;
     char                  room[256];
     const char           *name = NULL;
-    int                   status = cli_number_option(c, OPTION_THREADS, false, 0, 4096, 0, &threads);
+    int                   status = backend_name(c, backend, device, room, sizeof room, &name);
     *runtime = NULL;
-    if (status == ADEAD_OK) status = backend_name(c, room, sizeof room, &name);
     if (status != ADEAD_OK) return status;
     memset(&runtime_options, 0, sizeof runtime_options);
     runtime_options.size = sizeof runtime_options;
@@ -63,6 +57,22 @@ int cli_open_runtime(cli *c, adead_runtime **runtime)
     runtime_options.backend = name;
     if (adead_runtime_create(&runtime_options, runtime) != ADEAD_OK) return cli_fail_library(c, NULL);
     return ADEAD_OK;
+}
+
+int cli_open_runtime(cli *c, adead_runtime **runtime)
+{
+    uint64_t    threads;
+    char        room[256];
+    const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
+    int         status = cli_number_option(c, OPTION_THREADS, false, 0, CLI_THREADS_MAX, 0, &threads);
+    bool        ruled = argument(&c->args, OPTION_PLACE) || argument(&c->args, OPTION_EXPLAIN) ||
+                        c->args.command == COMMAND_TUNE;
+    *runtime = NULL;
+    if (status == ADEAD_OK && ruled && device)
+        status = cli_usage(c, "--device %s: automatic choice takes the best devices", device);
+    if (status == ADEAD_OK && ruled) status = automatic_name(c, room, sizeof room, &backend);
+    if (status != ADEAD_OK) return status;
+    return cli_open_runtime_on(c, backend, device, threads, runtime);
 }
 
 int cli_load(cli *c, adead_runtime *runtime, const char *path, adead_program **program)

@@ -72,7 +72,7 @@ static adead_status try_subject(probe *p, const adead_probe_subject *s, bool *ex
     if (!path) return try_line(p, s, ADEAD_VK_NATIVE, exact, failure);
     *path = ADEAD_VK_NATIVE;
     status = try_line(p, s, *path, exact, failure);
-    if (!status && !*exact && s->what == PROBE_FMA && p->device->float64) {
+    if (!status && !*exact && s->what == PROBE_FMA && p->device->wide) {
         *path = ADEAD_VK_WIDE;
         status = try_line(p, s, *path, exact, failure);
     }
@@ -119,7 +119,7 @@ adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_repor
 static uint32_t next_path(const adead_vk *device, uint32_t what, uint32_t path)
 {
     if (what != PROBE_FMA && what != PROBE_DIV && what != PROBE_SQRT) return path;
-    return what == PROBE_FMA && path == ADEAD_VK_NATIVE && device->float64 ? ADEAD_VK_WIDE : ADEAD_VK_INTEGERS;
+    return what == PROBE_FMA && path == ADEAD_VK_NATIVE && device->wide ? ADEAD_VK_WIDE : ADEAD_VK_INTEGERS;
 }
 
 /* A report from the disk is taken only if it could be one: every subject in turn, by paths that differ and then one that

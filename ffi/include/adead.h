@@ -107,6 +107,8 @@ typedef enum adead_status {
     ADEAD_REPLAY_MISMATCH = 418, /* the run departs from the recorded one */
     ADEAD_SHADER_MISSING = 419, /* no shader of that name was loaded */
     ADEAD_SHADER_MISMATCH = 420, /* the dispatch does not fit its shader */
+    ADEAD_STOPPED = 421, /* the host stopped the run */
+    ADEAD_RESULTS_DIFFER = 422, /* the two runs do not have the same results */
     ADEAD_BACKEND_UNAVAILABLE = 500, /* the backend is not there: no such hardware, driver or build */
     ADEAD_BACKEND_UNSUPPORTED = 501, /* the backend cannot do this operation */
     ADEAD_BACKEND_FAILED = 502, /* the backend reported a failure */
@@ -443,16 +445,64 @@ ADEAD_API int adead_dispatch_compute(adead_shader *shader, const adead_dispatch 
 typedef void (*adead_trace_fn)(void *context, uint64_t offset, uint32_t task, const char *text);
 ADEAD_API int adead_instance_set_trace(adead_instance *instance, adead_trace_fn trace, void *context);
 
+/* The instruction at an offset of the stream, as the disassembler writes it, cut to `size`. INVALID_ARGUMENT if none is. */
+ADEAD_API int adead_program_instruction(adead_program *program, uint64_t offset, char *text, size_t size);
+
+/* Where an instruction wrote. FRAME are all registers of the function that runs, at the end of a turn. */
+enum {
+    ADEAD_RESULT_NONE = 0,
+    ADEAD_RESULT_REGISTER = 1,
+    ADEAD_RESULT_MEMORY = 2,
+    ADEAD_RESULT_BUFFER = 3,
+    ADEAD_RESULT_STREAM = 4,
+    ADEAD_RESULT_FRAME = 5
+};
+
+/* What an instruction wrote. */
+typedef struct adead_result {
+    uint32_t    size;     /* sizeof(adead_result) */
+    uint32_t    task;
+    uint64_t    position; /* fuel used before the instruction: the same in every run of the program on the same inputs */
+    uint64_t    offset;   /* of the instruction in the stream */
+    uint32_t    opcode;   /* wire value */
+    uint32_t    place;    /* ADEAD_RESULT_... */
+    uint64_t    where;    /* number of the register, address, number of the buffer */
+    uint64_t    start;    /* of a buffer: the first byte written */
+    uint32_t    dtype;    /* of the elements, as far as the instruction says */
+    uint32_t    reserved; /* 0 */
+    const void *data;     /* what was written; valid during the call */
+    uint64_t    bytes;
+} adead_result;
+
+/* Returns 0 to go on, anything else to end the run with STOPPED. */
+typedef int (*adead_watch_fn)(void *context, const adead_result *result);
+
+/* OPERATIONS are the instructions that work on tensors, buffers and blocks of memory, write to the output stream, call
+ * foreign functions or run shaders, and the ends of turns: no scalar instruction is slowed down. EVERYTHING is each
+ * instruction. */
+enum { ADEAD_WATCH_NOTHING = 0, ADEAD_WATCH_OPERATIONS = 1, ADEAD_WATCH_EVERYTHING = 2 };
+
+/* Tells `watch` what instructions wrote, in later runs, in the order in which they are executed. It may not use the
+ * instance. Errors: INVALID_STATE (the instance runs, or is profiled), NO_MEMORY. */
+ADEAD_API int adead_instance_set_watch(adead_instance *instance, int what, adead_watch_fn watch, void *context);
+
 typedef struct adead_profile_row {
     uint32_t    size;   /* sizeof(adead_profile_row) */
     uint32_t    opcode; /* wire value */
     const char *mnemonic;
     uint64_t    count, nanoseconds;
     uint64_t    flops;  /* floating-point operations of tensor work (a fused multiply-add counts two); 0 for others */
+    uint64_t    bytes;  /* read and written by tensor work and copies */
+    uint32_t    estimated; /* 1: `count` is known by samples alone */
+    uint32_t    reserved;  /* 0 */
 } adead_profile_row;
 
-/* Counts and times each kind of instruction in later runs. Slows the run down. */
-ADEAD_API int adead_instance_set_profile(adead_instance *instance, int on);
+/* EXACT counts and times every single instruction, which slows the run down much. SAMPLED counts those that work on tensors,
+ * buffers and blocks of memory, times them, and takes samples of the rest; it costs about a hundredth of the time. */
+enum { ADEAD_PROFILE_OFF = 0, ADEAD_PROFILE_EXACT = 1, ADEAD_PROFILE_SAMPLED = 2 };
+
+/* Profiles later runs. Errors: INVALID_STATE (the instance runs, or is watched), NO_MEMORY. */
+ADEAD_API int adead_instance_set_profile(adead_instance *instance, int how);
 /* Rows of the last profiled run in descending order of time, by index from 0. INVALID_ARGUMENT past the end. */
 ADEAD_API int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profile_row *row);
 
@@ -495,6 +545,14 @@ typedef struct adead_tune_row {
  * NULL) for each, and keeps the numbers for later runtimes on this machine. Never needed: without it a rule decides. Errors:
  * BACKEND_UNSUPPORTED (the runtime's backend was named, and chooses nothing), NO_MEMORY, BACKEND_FAILED. */
 ADEAD_API int adead_tune(adead_runtime *runtime, void (*report)(void *context, const adead_tune_row *row), void *context);
+
+/* Text for people; JSON with everything that is known; the event format of chrome://tracing and Perfetto; a page that needs
+ * nothing but a browser. docs/profile.md describes them. */
+enum { ADEAD_REPORT_TEXT = 1, ADEAD_REPORT_JSON = 2, ADEAD_REPORT_TRACE = 3, ADEAD_REPORT_HTML = 4 };
+
+/* Writes a report of the last profiled run: of kinds of instructions, single instructions, call stacks, and in time. Errors:
+ * INVALID_STATE (nothing was profiled), INVALID_ARGUMENT, CANNOT_WRITE. */
+ADEAD_API int adead_instance_profile_report(adead_instance *instance, int report, adead_write_fn write, void *context);
 
 ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
 
