@@ -1069,5 +1069,8 @@ pub const Tests = struct {
         }
         const shaders = "backends/vulkan/shaders/generate.py";
         if (t.wanted("", "spirv")) run.addArgs(&.{ "suite:spirv", "python3", shaders, "--check" });
+        const kernels = "backends/cuda/kernels/generate.py";
+        if (t.wanted("", "ptx")) run.addArgs(&.{ "suite:ptx", "python3", kernels, "--check" });
+        if (t.wanted("", "ptxas")) run.addArgs(&.{ "suite:ptxas", "python3", kernels, "--assemble" });
     }
 };
