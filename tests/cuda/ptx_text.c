@@ -177,8 +177,28 @@ bool ptx_type(const char *name, size_t length, kind *k, unsigned *bits)
 
 static bool same(const char *a, uint32_t an, const char *b, uint32_t bn) { return an == bn && memcmp(a, b, an) == 0; }
 
-static symbol *add_symbol(reader *r, const char *name, uint32_t length)
+/* Whether two declarations, of `count` registers name0, name1, ... where that is not 0, have a name in common. */
+static bool collide(const char *a, uint32_t an, uint32_t a_count, const char *b, uint32_t bn, uint32_t b_count)
 {
+    if (!a_count && !b_count) return same(a, an, b, bn);
+    if (a_count && b_count) return same(a, an, b, bn);
+    if (b_count) return collide(b, bn, b_count, a, an, a_count);
+    uint64_t n = 0;
+    if (bn <= an || memcmp(a, b, an) != 0 || (b[an] == '0' && bn > an + 1)) return false;
+    for (uint32_t i = an; i < bn; i++) {
+        if (!is_digit(b[i]) || n > a_count) return false;
+        n = n * 10 + (unsigned)(b[i] - '0');
+    }
+    return n < a_count;
+}
+
+static symbol *add_symbol(reader *r, const char *name, uint32_t length, uint32_t count)
+{
+    for (uint32_t i = r->scope_symbols[r->scope_depth]; i < r->symbol_count; i++) {
+        const symbol *s = &r->symbols[i];
+        if (collide(name, length, count, s->name, s->length, s->range ? s->count : 0))
+            ptx_fail(r, "the name %.*s is there twice", (int)length, name);
+    }
     if (r->symbol_count > 200000) ptx_fail(r, "too many names");
     r->symbols = ptx_grow(r, r->symbols, &r->symbol_room, r->symbol_count + 1, sizeof *r->symbols);
     symbol *s = &r->symbols[r->symbol_count++];
@@ -307,10 +327,7 @@ static void variable(reader *r, space where, bool is_extern, bool one)
             if (n == 0 || n > 1u << 26 || (count *= n) > 1u << 26) ptx_fail(r, "an array of that size");
             ptx_need(r, "]");
         }
-        uint32_t slot;
-        symbol  *old = ptx_find(r, name, length, &slot);
-        if (old && !r->kernel) ptx_fail(r, "the name %.*s is there twice", (int)length, name);
-        symbol *s = add_symbol(r, name, length);
+        symbol *s = add_symbol(r, name, length, 0);
         s->kind = SYMBOL_VARIABLE;
         s->space = where;
         s->align = align;
@@ -373,7 +390,7 @@ static void registers(reader *r)
         uint64_t count = range ? (uint64_t)ptx_integer(r) : 1;
         if (range) ptx_need(r, ">");
         if (count == 0 || count > 100000) ptx_fail(r, "that many registers");
-        symbol *s = add_symbol(r, name, length);
+        symbol *s = add_symbol(r, name, length, range ? (uint32_t)count : 0);
         s->kind = SYMBOL_REGISTER;
         s->type_kind = k;
         s->bits = (uint8_t)bits;
@@ -412,7 +429,7 @@ static void branch_targets(reader *r, const char *name, uint32_t length)
         list[n++] = ptx_label(r, label, label_length);
     } while (ptx_take(r, ","));
     ptx_need(r, ";");
-    symbol *s = add_symbol(r, name, length);
+    symbol *s = add_symbol(r, name, length, 0);
     s->kind = SYMBOL_TARGETS;
     s->count = n;
     s->targets = ptx_keep(r, n * sizeof *list);
@@ -425,6 +442,7 @@ void ptx_statements(reader *r)
     uint32_t symbols = r->symbol_count;
     if (r->scope_depth + 1 >= 64) ptx_fail(r, "more than 64 scopes in each other");
     r->scopes[++r->scope_depth] = ++r->scope_next;
+    r->scope_symbols[r->scope_depth] = r->symbol_count;
     while (!ptx_take(r, "}")) {
         const char *name;
         uint32_t    length;
@@ -501,7 +519,7 @@ static void kernel_params(reader *r, kernel *k)
             ptx_need(r, "]");
         }
         if (count == 0 || count > 4352 || k->param_count == 64) ptx_fail(r, "too many parameters or too large ones");
-        symbol *s = add_symbol(r, name, length);
+        symbol *s = add_symbol(r, name, length, 0);
         s->kind = SYMBOL_VARIABLE;
         s->space = SPACE_PARAM;
         s->size = count * bits / 8;
@@ -567,6 +585,7 @@ static void entry(reader *r)
     r->label_count = 0;
     r->scope_depth = r->scope_next = 0;
     r->scopes[0] = 0;
+    r->scope_symbols[0] = r->symbol_count;
     r->inlined = 0;
     r->return_label = UINT32_MAX;
     uint32_t symbols = r->symbol_count;
@@ -584,6 +603,7 @@ static void entry(reader *r)
     ptx_emit(r, OP_EXIT);
     finish(r, k);
     r->symbol_count = symbols;
+    r->scope_symbols[0] = 0;
     r->kernel = NULL;
     m->kernels[m->kernel_count++] = k;
 }
