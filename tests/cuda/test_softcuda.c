@@ -10,6 +10,10 @@
 #include "tests/cuda/softcuda.h"
 #include "tests/harness/test.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 /* ---- Around the calls ---- */
 
 typedef struct setup { cu_handle context, stream; } setup;
@@ -561,6 +565,58 @@ static void what_is_wrong_is_found(void)
     }
 }
 
+/* With ADEAD_SOFTCUDA_RACES=2: between blocks, and between threads of a block without a barrier. */
+static void races_in_global_memory(void)
+{
+    static const struct { const char *what, *text; unsigned threads, blocks; int code; const char *said; } cases[] = {
+        {"each its own word", K75("mov.u32 %r1, %ctaid.x;\nmad.lo.u32 %r2, %r1, 64, %r0;\nmul.wide.u32 %x, %r2, 4;\n"
+         "add.u64 %x, %x, %at;\n"
+         "ld.global.u32 %r3, [%x];\nst.global.u32 [%x], %r3;\nld.global.u32 %r4, [%x];"), 64, 3, 0, NULL},
+        {"each its own byte", K75("cvt.u64.u32 %x, %r0;\nadd.u64 %x, %x, %at;\nst.global.u8 [%x], 1;"), 64, 1, 0, NULL},
+        {"all read", K75("ld.global.u64 %x, [%at];"), 64, 3, 0, NULL},
+        {"all write", K75("st.global.u32 [%at], %r0;"), 2, 1, 719, "another thread of the block writes"},
+        {"blocks write", K75("st.global.u32 [%at], %r0;"), 1, 2, 719, "another block writes"},
+        {"a block reads what another writes", K75("mov.u32 %r1, %ctaid.x;\nsetp.eq.u32 %p, %r1, 0;\n"
+         "@%p st.global.u32 [%at], %r0;\n"
+         "@!%p ld.global.u8 %r2, [%at+3];"), 1, 2, 719, "another block writes"},
+        {"a block writes what others read", K75("mov.u32 %r1, %ctaid.x;\nsetp.eq.u32 %p, %r1, 2;\n"
+         "@!%p ld.global.u32 %r2, [%at];\n"
+         "@%p st.global.u32 [%at], %r0;"), 1, 3, 719, "another block reads"},
+        {"through a barrier", K75("mul.wide.u32 %x, %r0, 4;\nadd.u64 %y, %x, %at;\nst.global.u32 [%y], %r0;\nbar.sync 0;\n"
+         "xor.b32 %r1, %r0, 1;\nmul.wide.u32 %x, %r1, 4;\nadd.u64 %z, %x, %at;\nld.global.u32 %r2, [%z];\nbar.sync 0;\n"
+         "st.global.u32 [%y], %r2;"), 64, 1, 0, NULL},
+        {"without it", K75("mul.wide.u32 %x, %r0, 4;\nadd.u64 %y, %x, %at;\nst.global.u32 [%y], %r0;\nxor.b32 %r1, %r0, 1;\n"
+         "mul.wide.u32 %x, %r1, 4;\nadd.u64 %z, %x, %at;\n"
+         "ld.global.u32 %r2, [%z];"), 64, 1, 719, "another thread of the block writes"},
+        {"atomically", K75("red.global.add.u32 [%at], 1;"), 64, 3, 0, NULL},
+    };
+    static uint32_t in[ROOM / 4];
+    setenv("ADEAD_SOFTCUDA_RACES", "2", 1);
+    for (unsigned n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+        int code = run_one("75", cases[n].text, cases[n].threads, cases[n].blocks, in, NULL);
+        CHECK(code == cases[n].code, "%s: %d (%s)", cases[n].what, code, adead_softcuda_complaint());
+        CHECK(!cases[n].said || strstr(adead_softcuda_complaint(), cases[n].said), "%s: says %s", cases[n].what,
+              adead_softcuda_complaint());
+    }
+    unsetenv("ADEAD_SOFTCUDA_RACES");
+}
+
+/* Blocks run the other way round where that is asked for: nothing may depend on their order. */
+static void order_of_blocks(void)
+{
+    static const char text[] = K75("mov.u32 %r1, %ctaid.x;\nst.global.u32 [%at], %r1;\n");
+    static uint32_t   in[ROOM / 4], out[ROOM / 4];
+    setenv("ADEAD_SOFTCUDA_WORKERS", "1", 1);
+    for (unsigned reversed = 0; reversed < 2; reversed++) {
+        setenv("ADEAD_SOFTCUDA_ORDER", reversed ? "reversed" : "", 1);
+        int code = run_one("75", text, 1, 5, in, out);
+        CHECK(code == 0, "%d: %s", code, adead_softcuda_complaint());
+        CHECK_EQ(out[0], reversed ? 0 : 4);
+    }
+    unsetenv("ADEAD_SOFTCUDA_ORDER");
+    unsetenv("ADEAD_SOFTCUDA_WORKERS");
+}
+
 /* Texts cut short, with bytes changed or parts moved, must be refused or taken, and nothing else. */
 static void hostile_texts(void)
 {
@@ -847,6 +903,24 @@ static void leaks_are_said(void)
     CHECK(strstr(adead_softcuda_complaint(), "1 allocations (48 bytes)"), "%s", adead_softcuda_complaint());
 }
 
+static void leaks_abort_where_asked(void)
+{
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        setup    s;
+        uint64_t memory;
+        setenv("ADEAD_SOFTCUDA_STRICT", "1", 1);
+        signal(SIGABRT, SIG_DFL);
+        if (open_with(&s, "75", 0)) cuMemAlloc_v2(&memory, 48);
+        close_setup(&s, 0);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 static void what_the_device_says(void)
 {
     OPEN("90");
@@ -902,6 +976,7 @@ static void arithmetic_can_lie(void)
 TEST_MAIN("softcuda",
           T(instructions_give_the_bits_of_c) T(divergent_code) T(memory_of_every_kind) T(warps_vote_and_shuffle)
           T(matrices_of_bytes) T(matrices_out_of_shared_memory) T(atomics_of_integers) T(copies_in_flight)
-          T(what_is_wrong_is_found) T(hostile_texts) T(work_is_done_when_waited_for) T(events_measure_time)
-          T(parameters_and_limits_of_a_launch) T(a_broken_context_stays_broken) T(memory_has_a_limit) T(two_devices)
-          T(no_context_no_work) T(faults_on_demand) T(leaks_are_said) T(what_the_device_says) T(arithmetic_can_lie))
+          T(what_is_wrong_is_found) T(races_in_global_memory) T(order_of_blocks) T(hostile_texts)
+          T(work_is_done_when_waited_for) T(events_measure_time) T(parameters_and_limits_of_a_launch)
+          T(a_broken_context_stays_broken) T(memory_has_a_limit) T(two_devices) T(no_context_no_work) T(faults_on_demand)
+          T(leaks_are_said) T(leaks_abort_where_asked) T(what_the_device_says) T(arithmetic_can_lie))
