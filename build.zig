@@ -634,7 +634,7 @@ pub const Tests = struct {
         t.addThreadSanitized(all);
         t.addQemu(all);
         devices.addVulkan(t, all);
-        devices.addCuda(t, all);
+        devices.addCuda(t, all, false);
         devices.addSoftCuda(t, all);
         t.addMutations(all, false);
         t.addSizes(all);
@@ -653,6 +653,7 @@ pub const Tests = struct {
         const mutate = t.start("mutate", "Build deliberate faults into the backend cpu; the tests must find each");
         t.addMutations(mutate, true);
 
+        devices.addCuda(t, t.start("cuda", "Run all cases of the CUDA suites on the software driver"), true);
         devices.addGpu(t, t.start("gpu", "Run the CUDA suites on this machine's own device"));
         if (devices.softCuda(t)) |library| {
             const step = b.step("softcuda", "Build the software CUDA driver into zig-out/softcuda (see docs/cuda.md)");
@@ -1068,5 +1069,8 @@ pub const Tests = struct {
         }
         const shaders = "backends/vulkan/shaders/generate.py";
         if (t.wanted("", "spirv")) run.addArgs(&.{ "suite:spirv", "python3", shaders, "--check" });
+        const kernels = "backends/cuda/kernels/generate.py";
+        if (t.wanted("", "ptx")) run.addArgs(&.{ "suite:ptx", "python3", kernels, "--check" });
+        if (t.wanted("", "ptxas")) run.addArgs(&.{ "suite:ptxas", "python3", kernels, "--assemble" });
     }
 };

@@ -1,6 +1,6 @@
-/* Takes apart what pack.py packed: LZMA with lc = lp = pb = 0. An adaptive range coder gives bits, each with a probability of
- * its own that follows what was seen; they say whether a byte comes next, or how long and how far back the same bytes are,
- * where the four last distances have short names. What is taken apart is the library's own: it is not checked.
+/* Takes apart what pack.py packed: LZMA with lc = lp = pb = 0. An adaptive range coder gives bits, each with a chance of its
+ * own that follows what was seen; they say whether a byte comes next, or how long and how far back the same bytes are, where
+ * the four last distances have short names. What is taken apart is the library's own: it is not checked.
  */
 #include "unpack.h"
 

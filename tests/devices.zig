@@ -44,9 +44,9 @@ const cuda_sources = [_][]const u8{
     "tests/golden/test_golden.c",
 };
 
-/// The backend cuda on the software driver: all operations on a device of compute capability 7.5, and a sample on those
-/// that have other kernels.
-pub fn addCuda(t: *Tests, run: *Build.Step.Run) void {
+/// The backend cuda on the software driver, as devices of compute capability 7.5, 8.0 and 9.0, which may have other kernels:
+/// all operations, of large cases a sample, or all.
+pub fn addCuda(t: *Tests, run: *Build.Step.Run, whole: bool) void {
     const b = t.b;
     for ([_][]const u8{ "75", "80", "90" }) |capability| {
         const first = std.mem.eql(u8, capability, "75");
@@ -55,14 +55,14 @@ pub fn addCuda(t: *Tests, run: *Build.Step.Run) void {
             const golden = std.mem.startsWith(u8, source, "tests/golden");
             if (!t.wanted("cuda", name) or (golden and !first)) continue;
             const library = softCuda(t) orelse {
-                t.skip(run, name, "cannot run: the software CUDA driver is for Linux");
+                t.skip(run, name, "cannot run: the software CUDA driver is for Linux only");
                 continue;
             };
             run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=cuda" });
             run.addArg("--env=ADEAD_CUDA_SOFTWARE=1");
             run.addPrefixedFileArg("--env=ADEAD_CUDA_DRIVER=", library);
             run.addArg(b.fmt("--env=ADEAD_SOFTCUDA_CC={s}", .{capability}));
-            if (!first) run.addArg("--env=ADEAD_TEST_SAMPLE=7");
+            if (!whole) run.addArg(b.fmt("--env=ADEAD_TEST_SAMPLE={d}", .{@as(u8, if (first) 3 else 11)}));
             run.addFileArg(t.suiteExe(t.setting, source, t.static));
         }
     }
@@ -91,7 +91,7 @@ pub fn softCuda(t: *Tests) ?LazyPath {
 pub fn addSoftCuda(t: *Tests, run: *Build.Step.Run) void {
     const b = t.b;
     if (t.setting.target.result.os.tag != .linux)
-        return t.skip(run, "softcuda", "cannot run: the software CUDA driver is for Linux");
+        return t.skip(run, "softcuda", "cannot run: the software CUDA driver is for Linux only");
     const sources = project.concat(b, &.{"tests/cuda/test_softcuda.c"}, softCudaSources(b));
     t.add(run, "cuda", "softcuda", project.executable(b, t.setting, "softcuda", sources, t.static).getEmittedBin());
     if (t.cc) |cc| t.add(run, "cuda", "softcuda@asan", t.sanitizedExe(cc, sources, "softcuda"));

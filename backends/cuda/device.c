@@ -8,16 +8,16 @@
 #include <stdio.h>
 
 /* After these the context is of no use, and every later call would fail too. */
-static bool is_sticky(adead_cu_result result)
+static bool is_fatal(adead_cu_result result)
 {
     return result == ADEAD_CU_DEINITIALIZED || result == ADEAD_CU_INVALID_CONTEXT || result == ADEAD_CU_UNCORRECTABLE ||
-           (result >= ADEAD_CU_STICKY_FIRST && result <= ADEAD_CU_STICKY_LAST && result != ADEAD_CU_STICKY_OTHER_THAN);
+           (result >= ADEAD_CU_FAULTS_FIRST && result <= ADEAD_CU_FAULTS_LAST && result != ADEAD_CU_OUT_OF_RESOURCES);
 }
 
 adead_status adead_cu_check(adead_cu *device, adead_cu_result result, const char *doing, adead_failure *failure)
 {
     if (result == 0) return ADEAD_OK;
-    if (is_sticky(result)) device->lost = true;
+    if (is_fatal(result)) device->lost = true;
     return adead_fail(failure, result == ADEAD_CU_OUT_OF_MEMORY ? ADEAD_NO_MEMORY : ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET,
                       "CUDA cannot %s on %.80s: %s", doing, device->physical->name,
                       adead_cu_result_name(device->driver, result));
@@ -82,6 +82,9 @@ adead_status adead_cu_function_get(adead_cu *device, adead_cu_kernel kernel, ade
     *function = device->functions[kernel];
     if (*function) return ADEAD_OK;
     uint32_t     text = adead_cu_ptx_find(kernel_names[kernel], device->physical->capability);
+    if (text >= ADEAD_CU_TEXT_COUNT)
+        return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "the CUDA backend has no kernel %s for %.80s",
+                          kernel_names[kernel], device->physical->name);
     adead_status status = device->modules[text] ? ADEAD_OK : compile(device, text, failure);
     if (status) return status;
     adead_cu_result result = device->driver->cuModuleGetFunction(function, device->modules[text], kernel_names[kernel]);

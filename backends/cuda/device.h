@@ -6,7 +6,7 @@
  * A device has one stream: what is given to it runs in that order, by itself, and nobody waits before somebody wants to see
  * a result. So memory that is given back may be given out again at once: whatever uses it then comes later in the stream.
  *
- * Every function below is called with the device's context current (adead_cu_enter).
+ * The functions of memory.c, stream.c and operations.c are called with the device's context current (adead_cu_enter).
  */
 #ifndef ADEAD_BACKENDS_CUDA_DEVICE_H
 #define ADEAD_BACKENDS_CUDA_DEVICE_H

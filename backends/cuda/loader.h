@@ -25,9 +25,9 @@ enum {
     ADEAD_CU_NO_DEVICE = 100,
     ADEAD_CU_INVALID_CONTEXT = 201,
     ADEAD_CU_UNCORRECTABLE = 214,         /* an error in the device's memory */
-    ADEAD_CU_STICKY_FIRST = 700,          /* illegal address, launch failed, ...: the context is of no use after them, */
-    ADEAD_CU_STICKY_OTHER_THAN = 701,     /* but after "out of resources" it is */
-    ADEAD_CU_STICKY_LAST = 799,
+    ADEAD_CU_FAULTS_FIRST = 700,          /* illegal address, launch failed, ...: the context is of no use after them, */
+    ADEAD_CU_OUT_OF_RESOURCES = 701,      /* but after this one it is */
+    ADEAD_CU_FAULTS_LAST = 799,
     ADEAD_CU_SYSTEM_DRIVER_MISMATCH = 803 /* the library and the system's part are of different versions */
 };
 

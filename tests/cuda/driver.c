@@ -5,7 +5,9 @@
  * Handles are numbers that are never used twice. What a kernel does wrong is said on stderr and makes the context unusable.
  *
  * Settings (environment, read by cuInit): ADEAD_SOFTCUDA_DEVICES, _CC, _MEMORY, _FAIL=CALL:N[:CODE], _VERSION,
- * _LIE=fma,ftz,div, sqrt, _LOG=FILE, _STRICT=1 (leaks abort), _RACES=0, _ORDER=reversed, _WORKERS=N.
+ * _LIE=fma,ftz,div, sqrt, _LOG=FILE, _STRICT=1 (leaks abort), _RACES=0 (none are looked for) or 2 (in global
+ * memory, too: slower), _ORDER=reversed, _WORKERS=N, _QUIET=1 (nothing on
+ * stderr: for its own tests, which ask what was said).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -45,13 +47,10 @@ static char last_complaint[1024];
 void complain(const char *format, ...)
 {
     va_list args;
-    fprintf(stderr, "softcuda: ");
     va_start(args, format);
     vsnprintf(last_complaint, sizeof last_complaint, format, args);
     va_end(args);
-    fputs(last_complaint, stderr);
-    fprintf(stderr, "\n");
-    fflush(stderr);
+    if (!getenv("ADEAD_SOFTCUDA_QUIET")) fprintf(stderr, "softcuda: %s\n", last_complaint);
 }
 
 /* ---- Handles ---- */
@@ -184,6 +183,7 @@ API CUresult cuInit(unsigned flags)
     softcuda.version = (unsigned)setting("ADEAD_SOFTCUDA_VERSION", 12040);
     softcuda.strict = setting("ADEAD_SOFTCUDA_STRICT", 0) != 0;
     softcuda.races = setting("ADEAD_SOFTCUDA_RACES", 1) != 0;
+    softcuda.global_races = setting("ADEAD_SOFTCUDA_RACES", 1) >= 2;
     softcuda.workers = (unsigned)setting("ADEAD_SOFTCUDA_WORKERS", 2);
     softcuda.reversed = order && strcmp(order, "reversed") == 0;
     softcuda.lies = 0;
@@ -374,7 +374,7 @@ API CUresult cuDevicePrimaryCtxRetain(handle *context, CUdevice number)
     if (!on->open) {
         object *o;
         on->number = (unsigned)number;
-        REQUIRE(memory_open(&on->memory, (unsigned)number, softcuda.memory), OUT_OF_MEMORY);
+        REQUIRE(memory_open(&on->memory, (unsigned)number, softcuda.memory, softcuda.global_races), OUT_OF_MEMORY);
         on->context = add_object(CONTEXT, on, &o);
         on->open = true;
         on->retained = 0;

@@ -84,7 +84,7 @@ typedef struct state {
     bool            ready;
     unsigned        device_count, capability, version, lies, workers;
     uint64_t        memory;
-    bool            strict, races, reversed;
+    bool            strict, races, global_races, reversed;
     FILE           *log;
     fault           faults[16];
     unsigned        fault_count;

@@ -184,6 +184,42 @@ ALWAYS bool shared_touch(worker *k, warp *w, const insn *in, int lane, uint32_t 
     return true;
 }
 
+/* ---- Races in global memory ----
+ *
+ * If they are looked for, a grid runs block after block, and each interval between barriers of a block has a number, its
+ * segment. Of each byte is kept who wrote it last and who read it last: segment and thread; or that several threads of the
+ * segment read it; or, with the segment of the launch itself, several blocks.
+ */
+enum { SEGMENT = 11, SEVERAL_THREADS = 2047 };
+
+static bool touch_global(worker *k, warp *w, const insn *in, int lane, uint64_t address, uint32_t size, bool write)
+{
+    memory  *m = k->launch->memory;
+    uint32_t thread = w->first + (uint32_t)lane, me = k->segment << SEGMENT | thread;
+    for (uint64_t at = address - m->base; at < address - m->base + size; at++) {
+        uint32_t writer = m->writers[at], reader = m->readers[at];
+        for (int reading = 0; reading < 1 + write; reading++) { /* a write is after writes and reads, a read after writes */
+            uint32_t other = reading ? reader : writer, segment = other >> SEGMENT;
+            bool     this_launch = segment >= k->launch_segment, this_block = segment >= k->block_segment;
+            if (!this_launch || other == me || (this_block && segment != k->segment)) continue;
+            exec_fail(k, w, in, lane, 719, "%s global memory at 0x%llx, which %s %s in the same launch: a race", verb(write),
+                      (unsigned long long)(m->base + at), this_block ? "another thread of the block" : "another block",
+                      reading ? "reads" : "writes");
+            return false;
+        }
+        if (write) {
+            m->writers[at] = me;
+            continue;
+        }
+        uint32_t segment = reader >> SEGMENT;
+        if (segment < k->launch_segment || reader == me || (segment >= k->block_segment && segment < k->segment))
+            m->readers[at] = me;
+        else if (segment == k->segment) m->readers[at] = k->segment << SEGMENT | SEVERAL_THREADS;
+        else m->readers[at] = k->launch_segment << SEGMENT;
+    }
+    return true;
+}
+
 /* ---- One access ---- */
 
 static bool global_wrong(worker *k, warp *w, const insn *in, int lane, uint64_t address, uint32_t size, bool write)
@@ -249,6 +285,7 @@ unsigned char *exec_access(worker *k, warp *w, const insn *in, int lane, space w
         global_wrong(k, w, in, lane, address, size, write);
         return NULL;
     }
+    if (l->memory->writers && where != SPACE_CONST && !touch_global(k, w, in, lane, address, size, write)) return NULL;
     if (write) memory_mark(l->memory, address, size);
     return memory_at(l->memory, address);
 }
@@ -313,11 +350,13 @@ ALWAYS bool move_global(worker *k, warp *w, const insn *in, uint32_t m, unsigned
     const unsigned        total = size * count;
     const uint64_t       *address = (const uint64_t *)(const void *)(f + in->b);
     const uint64_t        more = (uint64_t)in->imm;
+    const bool            races = k->launch->memory->writers != NULL;
     for (int i = 0; i < LANES; i++) {
         if (!(m >> i & 1)) continue;
         uint64_t at = address[i] + more, offset = at - base;
         if (__builtin_expect(offset >= span || (at & (total - 1)) || !shadow_allows(shadow + offset, total, write), 0))
             return global_wrong(k, w, in, i, at, total, write);
+        if (__builtin_expect(races, 0) && !touch_global(k, w, in, i, at, total, write)) return false;
         if (write) {
             memset(shadow + offset, SHADOW_WRITTEN, total);
             store_elements(f, k->kernel, in, i, host + offset, size, count);
@@ -517,7 +556,10 @@ bool exec_atomic(worker *k, warp *w, const insn *in, uint32_t m)
                 p = NULL;
             }
         } else {
-            p = exec_access(k, w, in, i, in->space, address, in->size, false);
+            char room[200]; /* these are no races either */
+            bool bad = address % in->size || memory_check(k->launch->memory, address, in->size, true, room, sizeof room);
+            if (bad) global_wrong(k, w, in, i, address, in->size, false);
+            p = bad ? NULL : memory_at(k->launch->memory, address);
         }
         if (p) {
             memcpy(&old, p, in->size);
@@ -551,6 +593,7 @@ bool exec_copy_async(worker *k, warp *w, const insn *in, uint32_t m)
             exec_fail(k, w, in, i, 700, "cp.async reads %u bytes at 0x%llx: %s", bytes[i], (unsigned long long)from, room);
             return false;
         }
+        if (k->launch->memory->writers && !touch_global(k, w, in, i, from, bytes[i], false)) return false;
         if (bytes[i]) memcpy(p.bytes, memory_at(k->launch->memory, from), bytes[i]);
         if (!touch_bytes(k, w, in, i, p.offset, p.size, true, true)) return false;
         if (w->pending_count == w->pending_room) {
@@ -631,6 +674,7 @@ static bool has_avx2(void)
 
 static void next_interval(worker *k)
 {
+    k->segment++;
     if (++k->epoch < 256) return;
     k->epoch = 1; /* interval numbers start again: forget who accessed what */
     for (uint32_t i = 0; i < k->shared_bytes / 4 + 1; i++) {
@@ -690,6 +734,7 @@ static void run_block(worker *k, void (*run_warp)(worker *, warp *))
     memset(k->words, 0, (k->shared_bytes / 4 + 1) * sizeof *k->words);
     if (kernel->local_bytes) memset(k->local_written, 0, (size_t)k->threads * kernel->local_bytes);
     k->epoch = 1;
+    k->block_segment = ++k->segment;
     k->branches = 0;
     for (uint32_t n = 0; n < k->warp_count; n++) {
         warp    *w = &k->warps[n];
@@ -782,6 +827,7 @@ static void *work(void *argument)
     if (has_avx2()) run_warp = run_warp_avx2;
 #endif
     prepare(k);
+    k->launch_segment = k->segment = l->memory->segment + 1;
     for (;;) {
         pthread_mutex_lock(&run->lock);
         uint64_t n = run->code ? run->total : run->next++;
@@ -803,6 +849,7 @@ static void *work(void *argument)
         pthread_mutex_unlock(&run->lock);
         break;
     }
+    if (l->memory->writers) l->memory->segment = k->segment;
     __atomic_fetch_add(&executed, k->instructions, __ATOMIC_RELAXED);
     for (uint32_t n = 0; n < MAX_WARPS; n++) free(k->warps[n].pending);
     free(k->frames), free(k->shared), free(k->words), free(k->bytes), free(k->local), free(k->local_written),
@@ -818,6 +865,10 @@ int run_grid(const launch *l, char *message, size_t room)
     run.total = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2];
     pthread_t threads[16];
     unsigned  wanted = l->workers > 16 ? 16 : l->workers, started = 0;
+    if (l->memory->writers) {
+        wanted = 1;
+        if (l->memory->segment > 1u << 20) memory_forget_races(l->memory);
+    }
     if (run.total < wanted) wanted = (unsigned)run.total;
     while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, &run) == 0) started++;
     work(&run);

@@ -44,6 +44,7 @@ typedef struct worker {
     uint32_t      *words, *bytes; /* states of shared memory */
     uint32_t       shared_bytes, epoch;
     uint32_t       threads, warp_count;
+    uint32_t       launch_segment, block_segment, segment; /* for races in global memory */
     warp           warps[MAX_WARPS];
     uint32_t       block[3];
     uint64_t       block_number, instructions, branches;

@@ -20,7 +20,7 @@ static unsigned char *reserve(uint64_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
-bool memory_open(memory *m, unsigned device, uint64_t limit)
+bool memory_open(memory *m, unsigned device, uint64_t limit, bool races)
 {
     *m = (memory){0};
     m->limit = limit;
@@ -30,15 +30,29 @@ bool memory_open(memory *m, unsigned device, uint64_t limit)
     m->next = m->base + GRANULE;
     m->host = reserve(m->span);
     m->shadow = reserve(m->span);
-    if (m->host && m->shadow) return true;
+    if (races) {
+        m->writers = (uint32_t *)(void *)reserve(m->span * sizeof *m->writers);
+        m->readers = (uint32_t *)(void *)reserve(m->span * sizeof *m->readers);
+    }
+    if (m->host && m->shadow && (!races || (m->writers && m->readers))) return true;
     memory_close(m);
     return false;
+}
+
+/* Nobody has read or written anything, as far as races go. */
+void memory_forget_races(memory *m)
+{
+    madvise(m->writers, m->span * sizeof *m->writers, MADV_DONTNEED);
+    madvise(m->readers, m->span * sizeof *m->readers, MADV_DONTNEED);
+    m->segment = 0;
 }
 
 void memory_close(memory *m)
 {
     if (m->host) munmap(m->host, m->span);
     if (m->shadow) munmap(m->shadow, m->span);
+    if (m->writers) munmap(m->writers, m->span * sizeof *m->writers);
+    if (m->readers) munmap(m->readers, m->span * sizeof *m->readers);
     free(m->live);
     *m = (memory){0};
 }

@@ -139,13 +139,16 @@ enum { SHADOW_NONE = 0, SHADOW_ALLOCATED = 1, SHADOW_WRITTEN = 3 };
 typedef struct allocation { uint64_t address, size; bool is_static; } allocation;
 typedef struct memory {
     unsigned char *host, *shadow;
+    uint32_t      *writers, *readers; /* of each byte, if races in it are looked for: exec.c */
+    uint32_t       segment;           /* the newest in them */
     uint64_t       base, span, limit, used, next;
     allocation    *live;
     uint32_t       live_count, live_room;
     allocation     freed[256];
     uint32_t       freed_count;
 } memory;
-bool     memory_open(memory *m, unsigned device, uint64_t limit);
+bool     memory_open(memory *m, unsigned device, uint64_t limit, bool races);
+void     memory_forget_races(memory *m);
 void     memory_close(memory *m);
 uint64_t memory_allocate(memory *m, uint64_t size, bool is_static);
 bool     memory_free(memory *m, uint64_t address);

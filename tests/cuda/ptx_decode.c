@@ -77,6 +77,7 @@ static bool arithmetic(state *s)
     if ((low || high) && ptx_eat(w, "cc")) carry = true;
     ptx_eat_type(r, w, &k, &bits);
     type t = type_of(s, k, bits);
+    r->want = k;
     if (is_float(t)) {
         bool must = what == 'a' || what == 'm' || what == 'd' || what == 'f';
         if (must && !rounds) ptx_fail(r, "arithmetic that rounds must say .rn");
@@ -180,8 +181,10 @@ static void compare(state *s, bool to_value)
     }
     if (!is_float(t) && family >= EQU_U16) ptx_unknown(r, &s->w);
     if (k == KIND_B && family != EQ_U16 && family != NE_U16) ptx_unknown(r, &s->w);
+    r->want = to_value ? value_kind : k;
     uint32_t d = to_value ? ptx_out(r, 32) : ptx_out(r, 1), q = SPECIAL_SLOT(SR_SINK);
     if (!to_value && ptx_take(r, "|")) q = ptx_out(r, 1);
+    r->want = k;
     uint32_t a = ptx_comma_in(r, bits), b = ptx_comma_in(r, bits), c = 0;
     bool     negated = false;
     if (combine) {
@@ -233,20 +236,21 @@ static void move(state *s)
     }
     ptx_eat_type(r, &s->w, &k, &bits);
     if (bits == 8) ptx_unknown(r, &s->w);
+    r->want = k;
     if (ptx_take(r, "{")) { /* {a, b} = c */
-        uint32_t list[4], n = 0;
+        uint32_t list[4], widths[4], n = 0;
         do {
             if (n == 4) ptx_fail(r, "a vector of more than 4");
-            list[n++] = 0;
-            const char *at = r->at;
-            uint32_t    line = r->line;
-            unsigned    have;
-            (void)at, (void)line;
-            list[n - 1] = ptx_out_of(r, 0, &have);
-            if (have != 64 && have > bits) ptx_unknown(r, &s->w);
+            unsigned have;
+            list[n] = ptx_out_of(r, 0, &have);
+            widths[n] = list[n] == SPECIAL_SLOT(SR_SINK) ? 0 : have;
+            n++;
         } while (ptx_take(r, ","));
         ptx_need(r, "}");
         if ((n != 2 && n != 4) || bits / n < 16) ptx_unknown(r, &s->w);
+        for (uint32_t j = 0; j < n; j++)
+            if (widths[j] && widths[j] != bits / n)
+                ptx_fail(r, "the parts of a %u-bit vector of %u have %u bits", bits, n, bits / n);
         uint32_t a = ptx_comma_in(r, bits);
         done(s);
         uint32_t first = r->kernel->operand_count;
@@ -258,13 +262,14 @@ static void move(state *s)
     uint32_t d = ptx_out(r, bits);
     ptx_need(r, ",");
     if (ptx_take(r, "{")) {
-        uint32_t n = 0, list[4];
-        do {
-            if (n == 4) ptx_fail(r, "a vector of more than 4");
-            list[n++] = ptx_in_of(r, 16, true, NULL);
-        } while (ptx_take(r, ","));
-        ptx_need(r, "}");
+        uint32_t n = 1, list[4];
+        for (const char *p = r->at; p < r->end && *p != '}'; p++) n += *p == ',';
         if ((n != 2 && n != 4) || bits / n < 16) ptx_unknown(r, &s->w);
+        for (uint32_t j = 0; j < n; j++) {
+            if (j) ptx_need(r, ",");
+            list[j] = ptx_in(r, bits / n);
+        }
+        ptx_need(r, "}");
         done(s);
         uint32_t first = r->kernel->operand_count;
         for (unsigned j = 0; j < n; j++) ptx_operand(r, list[j]);
@@ -305,6 +310,7 @@ static void select_one(state *s)
     bool     negated;
     ptx_eat_type(r, &s->w, &k, &bits);
     if (bits < 16) ptx_unknown(r, &s->w);
+    r->want = k;
     uint32_t d = ptx_out(r, bits), a = ptx_comma_in(r, bits), b = ptx_comma_in(r, bits);
     ptx_need(r, ",");
     uint32_t c = ptx_in_pred(r, &negated);
@@ -346,9 +352,11 @@ static void convert(state *s)
         if (to == KIND_BF ? from != KIND_F || from_bits != 32 : to != KIND_F || to_bits != 32) ptx_unknown(r, w);
     }
     unsigned d_bits, a_bits;
+    r->want = to_bits == 16 ? KIND_B : to; /* halves are .b16 registers */
     uint32_t d = ptx_out_of(r, to_float ? to_bits : 0, &d_bits);
     if (d_bits < to_bits) ptx_unknown(r, w);
     ptx_need(r, ",");
+    r->want = from_bits == 16 ? KIND_B : from;
     uint32_t a = ptx_in_of(r, from_bits < 16 ? 16 : from_bits, !from_float, &a_bits);
     done(s);
     insn *i = emit(s, OP_CVT);
@@ -420,6 +428,7 @@ static void load_store(state *s, bool store)
     ptx_eat_type(r, w, &k, &bits);
     if (k == KIND_PRED || n * bits > 128 || (k == KIND_F && bits == 16) || k == KIND_BF) ptx_unknown(r, w);
     if (store && where == SPACE_CONST) ptx_unknown(r, w);
+    r->want = k;
     insn     at = {.space = (uint8_t)where};
     unsigned have = 0;
     uint32_t list[4] = {0}, narrow = 0;
@@ -529,6 +538,7 @@ static void bits_of(state *s, unsigned family)
     ptx_eat_type(r, &s->w, &k, &bits);
     type t = type_of(s, k, bits);
     if (is_float(t) || bits == 16 || (family != BFIND_U16 && k != KIND_B)) ptx_unknown(r, &s->w);
+    r->want = family == BREV_U16 ? KIND_B : KIND_U; /* counts are .u32 */
     uint32_t d = ptx_out(r, family == BREV_U16 ? bits : 32), a = ptx_comma_in(r, bits);
     done(s);
     insn *i = emit(s, family + t);
@@ -613,6 +623,7 @@ static void test_float(state *s)
     if (mode == 6) ptx_unknown(r, &s->w);
     ptx_eat_type(r, &s->w, &k, &bits);
     if (!is_float(type_of(s, k, bits))) ptx_unknown(r, &s->w);
+    r->want = k;
     uint32_t d = ptx_out(r, 1), a = ptx_comma_in(r, bits);
     done(s);
     insn *i = emit(s, OP_TESTP);
@@ -803,6 +814,7 @@ void ptx_instruction(reader *r, uint8_t guard_kind, uint32_t guard)
 {
     state  state = {.r = r, .guard_kind = guard_kind, .guard = guard}, *s = &state;
     words *w = &s->w;
+    r->want = KIND_B;
     ptx_words(r, w);
     s->line = r->line;
     w->next = 1;

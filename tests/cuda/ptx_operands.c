@@ -77,6 +77,9 @@ static bool find_register(reader *r, const char *name, uint32_t length, unsigned
     if (!s || s->kind != SYMBOL_REGISTER) return false;
     if ((bits && s->bits != bits) || (!bits && s->bits == 1))
         ptx_fail(r, "%.*s has %u bits, the instruction needs %u", (int)length, name, s->bits, bits);
+    bool is_float = s->type_kind == KIND_F || s->type_kind == KIND_BF, wants_float = r->want == KIND_F || r->want == KIND_BF;
+    if (r->want != KIND_B && s->bits != 1 && s->type_kind != KIND_B && is_float != wants_float)
+        ptx_fail(r, "%.*s is declared as %s", (int)length, name, is_float ? "a float" : "an integer");
     if (found_bits) *found_bits = s->bits;
     return true;
 }
@@ -157,7 +160,8 @@ uint32_t ptx_in_of(reader *r, unsigned bits, bool wider, unsigned *found_bits)
             return slot;
         }
         if (name[0] == '%' && special(r, name, length, &slot)) {
-            if (bits != 32 && !(bits == 16 && wider)) ptx_fail(r, "%.*s has 32 bits", (int)length, name);
+            if (r->want == KIND_F || (bits != 32 && !(bits == 16 && wider)))
+                ptx_fail(r, "%.*s has 32 bits", (int)length, name);
             return slot;
         }
         if (length == 7 && memcmp(name, "WARP_SZ", 7) == 0) return ptx_constant(r, 32, bits == 64, false);
@@ -168,6 +172,8 @@ uint32_t ptx_in_of(reader *r, unsigned bits, bool wider, unsigned *found_bits)
         return ptx_constant(r, s->address + (uint64_t)more, bits == 64, false);
     }
     if (!ptx_number(r, &value, &float_bits)) ptx_fail(r, "expected an operand");
+    if (r->want == KIND_F && !float_bits) ptx_fail(r, "an integer where a float is needed (floats are written 0f3F800000)");
+    if (float_bits && (r->want == KIND_U || r->want == KIND_S)) ptx_fail(r, "a float constant where an integer is needed");
     if (float_bits && float_bits != bits) ptx_fail(r, "a float constant of %u bits where %u are needed", float_bits, bits);
     if (bits == 32 && (int64_t)value != (int32_t)value && value >> 32) ptx_fail(r, "the constant does not fit 32 bits");
     if (bits == 16 && (int64_t)value != (int16_t)value && value >> 16) ptx_fail(r, "the constant does not fit 16 bits");
@@ -202,8 +208,10 @@ void ptx_address(reader *r, insn *i, space where)
 {
     const char *name;
     uint32_t    length, slot = 0;
+    kind want = r->want;
     ptx_need(r, "[");
     i->imm = 0;
+    r->want = KIND_U;
     if (ptx_name(r, &name, &length)) {
         unsigned have = 64;
         if (find_register(r, name, length, 0, &slot, &have)) {
@@ -225,8 +233,9 @@ void ptx_address(reader *r, insn *i, space where)
             ptx_blank(r);
             if (r->at < r->end && *r->at == '-') i->imm = ptx_integer(r);
         }
-    } else i->b = ptx_constant(r, (uint64_t)ptx_integer(r), true, false);
+    } else ptx_fail(r, "an address must be a register or a variable");
     ptx_need(r, "]");
+    r->want = want;
 }
 
 uint32_t ptx_operand(reader *r, uint32_t value)

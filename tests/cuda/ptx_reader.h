@@ -49,9 +49,10 @@ typedef struct reader {
     uint32_t     label_count, label_room;
     function    *functions;
     uint32_t     function_count, function_room;
-    uint32_t     scopes[64], scope_depth, scope_next;
+    uint32_t     scopes[64], scope_symbols[64], scope_depth, scope_next;
     uint32_t     inlined, return_label;
     kernel      *kernel;
+    kind         want; /* what registers of the instruction must be declared as; KIND_B: anything */
     uint32_t     param_symbols;
     unsigned char *image, *image_shadow; /* of the module's variables in device memory */
     uint64_t     image_size, image_room, image_base;

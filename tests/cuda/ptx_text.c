@@ -177,8 +177,28 @@ bool ptx_type(const char *name, size_t length, kind *k, unsigned *bits)
 
 static bool same(const char *a, uint32_t an, const char *b, uint32_t bn) { return an == bn && memcmp(a, b, an) == 0; }
 
-static symbol *add_symbol(reader *r, const char *name, uint32_t length)
+/* Whether two declarations, of `count` registers name0, name1, ... where that is not 0, have a name in common. */
+static bool collide(const char *a, uint32_t an, uint32_t a_count, const char *b, uint32_t bn, uint32_t b_count)
 {
+    if (!a_count && !b_count) return same(a, an, b, bn);
+    if (a_count && b_count) return same(a, an, b, bn);
+    if (b_count) return collide(b, bn, b_count, a, an, a_count);
+    uint64_t n = 0;
+    if (bn <= an || memcmp(a, b, an) != 0 || (b[an] == '0' && bn > an + 1)) return false;
+    for (uint32_t i = an; i < bn; i++) {
+        if (!is_digit(b[i]) || n > a_count) return false;
+        n = n * 10 + (unsigned)(b[i] - '0');
+    }
+    return n < a_count;
+}
+
+static symbol *add_symbol(reader *r, const char *name, uint32_t length, uint32_t count)
+{
+    for (uint32_t i = r->scope_symbols[r->scope_depth]; i < r->symbol_count; i++) {
+        const symbol *s = &r->symbols[i];
+        if (collide(name, length, count, s->name, s->length, s->range ? s->count : 0))
+            ptx_fail(r, "the name %.*s is there twice", (int)length, name);
+    }
     if (r->symbol_count > 200000) ptx_fail(r, "too many names");
     r->symbols = ptx_grow(r, r->symbols, &r->symbol_room, r->symbol_count + 1, sizeof *r->symbols);
     symbol *s = &r->symbols[r->symbol_count++];
@@ -275,8 +295,9 @@ static void initial_value(reader *r, uint64_t at, uint64_t end, unsigned bytes, 
     memcpy(r->image + at, &value, bytes);
 }
 
-/* Behind ".global", ".const", ".shared", ".local" or ".param" of a body: alignment, type, names. */
-static void variable(reader *r, space where, bool is_extern)
+/* Behind ".global", ".const", ".shared", ".local" or ".param" of a body: alignment, type, names (one of a function's
+ * parameters). */
+static void variable(reader *r, space where, bool is_extern, bool one)
 {
     uint64_t    align = 0;
     unsigned    vector = 1, bits = 0;
@@ -306,10 +327,7 @@ static void variable(reader *r, space where, bool is_extern)
             if (n == 0 || n > 1u << 26 || (count *= n) > 1u << 26) ptx_fail(r, "an array of that size");
             ptx_need(r, "]");
         }
-        uint32_t slot;
-        symbol  *old = ptx_find(r, name, length, &slot);
-        if (old && !r->kernel) ptx_fail(r, "the name %.*s is there twice", (int)length, name);
-        symbol *s = add_symbol(r, name, length);
+        symbol *s = add_symbol(r, name, length, 0);
         s->kind = SYMBOL_VARIABLE;
         s->space = where;
         s->align = align;
@@ -355,7 +373,7 @@ static void variable(reader *r, space where, bool is_extern)
             r->kernel->local_bytes = (uint32_t)(s->address + s->size);
             if (r->kernel->local_bytes > 512 * 1024) ptx_fail(r, "more than 512 KiB of local memory");
         }
-    } while (ptx_take(r, ","));
+    } while (!one && ptx_take(r, ","));
 }
 
 static void registers(reader *r)
@@ -372,7 +390,7 @@ static void registers(reader *r)
         uint64_t count = range ? (uint64_t)ptx_integer(r) : 1;
         if (range) ptx_need(r, ">");
         if (count == 0 || count > 100000) ptx_fail(r, "that many registers");
-        symbol *s = add_symbol(r, name, length);
+        symbol *s = add_symbol(r, name, length, range ? (uint32_t)count : 0);
         s->kind = SYMBOL_REGISTER;
         s->type_kind = k;
         s->bits = (uint8_t)bits;
@@ -411,7 +429,7 @@ static void branch_targets(reader *r, const char *name, uint32_t length)
         list[n++] = ptx_label(r, label, label_length);
     } while (ptx_take(r, ","));
     ptx_need(r, ";");
-    symbol *s = add_symbol(r, name, length);
+    symbol *s = add_symbol(r, name, length, 0);
     s->kind = SYMBOL_TARGETS;
     s->count = n;
     s->targets = ptx_keep(r, n * sizeof *list);
@@ -424,6 +442,7 @@ void ptx_statements(reader *r)
     uint32_t symbols = r->symbol_count;
     if (r->scope_depth + 1 >= 64) ptx_fail(r, "more than 64 scopes in each other");
     r->scopes[++r->scope_depth] = ++r->scope_next;
+    r->scope_symbols[r->scope_depth] = r->symbol_count;
     while (!ptx_take(r, "}")) {
         const char *name;
         uint32_t    length;
@@ -435,10 +454,10 @@ void ptx_statements(reader *r)
             registers(r);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".shared")) {
-            variable(r, SPACE_SHARED, false);
+            variable(r, SPACE_SHARED, false, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".local") || ptx_take(r, ".param")) {
-            variable(r, SPACE_LOCAL, false);
+            variable(r, SPACE_LOCAL, false, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".pragma")) {
             skip_statement(r);
@@ -500,7 +519,7 @@ static void kernel_params(reader *r, kernel *k)
             ptx_need(r, "]");
         }
         if (count == 0 || count > 4352 || k->param_count == 64) ptx_fail(r, "too many parameters or too large ones");
-        symbol *s = add_symbol(r, name, length);
+        symbol *s = add_symbol(r, name, length, 0);
         s->kind = SYMBOL_VARIABLE;
         s->space = SPACE_PARAM;
         s->size = count * bits / 8;
@@ -538,6 +557,8 @@ static void finish(reader *r, kernel *k)
             for (uint32_t j = 0; j < in->target; j++)
                 k->operands[in->list + j] = (uint32_t)r->labels[k->operands[in->list + j]].at;
     }
+    if (k->shared_bytes > 49152)
+        ptx_fail(r, "%s has %u bytes of static shared memory, 49152 are allowed", k->name, k->shared_bytes);
     uint32_t align = k->dynamic_align < 16 ? 16 : k->dynamic_align;
     if (k->uses_dynamic) k->shared_bytes = (k->shared_bytes + align - 1) / align * align;
     for (uint32_t i = 0; i < k->constant_count; i++)
@@ -564,6 +585,7 @@ static void entry(reader *r)
     r->label_count = 0;
     r->scope_depth = r->scope_next = 0;
     r->scopes[0] = 0;
+    r->scope_symbols[0] = r->symbol_count;
     r->inlined = 0;
     r->return_label = UINT32_MAX;
     uint32_t symbols = r->symbol_count;
@@ -581,6 +603,7 @@ static void entry(reader *r)
     ptx_emit(r, OP_EXIT);
     finish(r, k);
     r->symbol_count = symbols;
+    r->scope_symbols[0] = 0;
     r->kernel = NULL;
     m->kernels[m->kernel_count++] = k;
 }
@@ -629,7 +652,7 @@ static void declare_function(reader *r)
 static symbol *function_param(reader *r)
 {
     ptx_need(r, ".param");
-    variable(r, SPACE_LOCAL, false);
+    variable(r, SPACE_LOCAL, false, true);
     return &r->symbols[r->symbol_count - 1];
 }
 
@@ -791,13 +814,13 @@ static void declarations(reader *r, bool collect)
             }
         } else if (ptx_take(r, ".entry")) entry(r);
         else if (ptx_take(r, ".global")) {
-            variable(r, SPACE_GLOBAL, is_extern);
+            variable(r, SPACE_GLOBAL, is_extern, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".const")) {
-            variable(r, SPACE_CONST, is_extern);
+            variable(r, SPACE_CONST, is_extern, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".shared")) {
-            variable(r, SPACE_SHARED, is_extern);
+            variable(r, SPACE_SHARED, is_extern, false);
             ptx_need(r, ";");
         } else if (ptx_take(r, ".pragma")) skip_statement(r);
         else {

@@ -310,6 +310,40 @@ static void run_a_chain(void)
 
 static void a_chain_waits_once(void) { APART("", run_a_chain); }
 
+/* A grid has up to 65535 matrices. */
+static void multiply_many(void)
+{
+    enum { MANY = 65600 };
+    OPEN(device, NULL);
+    adead_memory   *a = new_memory(device, 4 * MANY), *b = new_memory(device, 4 * MANY), *c = new_memory(device, 4 * MANY);
+    adead_device   *opaque = (adead_device *)device;
+    static float    numbers[MANY], out[MANY];
+    adead_tensor_op op = {.kind = ADEAD_TENSOR_MATMUL_STRIDED,
+                          .dims = {1, 1, 1, MANY, 1, 1, 1, 1, 1, 1},
+                          .operands = {{a, 0, 4 * MANY}, {b, 0, 4 * MANY}, {0}, {c, 0, 4 * MANY}}};
+    for (int i = 0; i < MANY; i++) numbers[i] = (float)(i % 4096);
+    CHECK(cuda->upload(opaque, a, 0, numbers, sizeof numbers, NULL) == ADEAD_OK);
+    CHECK(cuda->upload(opaque, b, 0, numbers, sizeof numbers, NULL) == ADEAD_OK);
+    uint64_t launches = device->launches;
+    CHECK(cuda->run(opaque, &op, &failure) == ADEAD_OK, "%s", failure.message);
+    CHECK_EQ(device->launches, launches + 2);
+    CHECK(cuda->download(opaque, c, 0, out, sizeof out, NULL) == ADEAD_OK);
+    for (int i = 0; i < MANY; i++) CHECK(out[i] == numbers[i] * numbers[i], "matrix %d: %g", i, (double)out[i]);
+    free_memory(device, a);
+    free_memory(device, b);
+    free_memory(device, c);
+    close_device(device);
+}
+
+static void more_matrices_than_a_grid_takes(void) { APART("", multiply_many); }
+
+/* Seconds of interpreting, about which a sanitizer has nothing to say. */
+#if TEST_FORKS_ALONE
+#define LONG_TESTS
+#else
+#define LONG_TESTS T(more_matrices_than_a_grid_takes)
+#endif
+
 /* The device's own clock, from the first operation since it was asked to the last. */
 static void measure(void)
 {
@@ -661,6 +695,6 @@ static void clean_up(void)
 
 TEST_MAIN("cuda", prepare(); T(the_probe_passes) T(drivers_that_cannot_be_used) T(devices_by_number_and_name)
           T(a_forked_child) T(host_memory_runs_out) T(buffers_come_and_go) T(device_memory_runs_out) T(a_chain_waits_once)
-              T(device_times) T(softmax_digest_is_that_of_ref) T(the_probe_is_kept) T(a_lie_is_found_out)
-                  T(every_call_fails_once) T(a_lost_device) T(two_devices) clean_up();)
+              LONG_TESTS T(device_times) T(softmax_digest_is_that_of_ref) T(the_probe_is_kept)
+                  T(a_lie_is_found_out) T(every_call_fails_once) T(a_lost_device) T(two_devices) clean_up();)
 #endif

@@ -113,8 +113,15 @@ INLINE piece piece_of(u64 columns, u64 rows, u64 row_step)
 
 INLINE words words_of(vector v) { return (words){{v.x, v.y, v.z, v.w}}; }
 INLINE vector vector_of(words w) { return (vector){w.at[0], w.at[1], w.at[2], w.at[3]}; }
-INLINE four floats_of(words w) { return (four){{float_of(w.at[0]), float_of(w.at[1]), float_of(w.at[2]), float_of(w.at[3])}}; }
-INLINE words bits_of_four(four v) { return (words){{bits_of(v.at[0]), bits_of(v.at[1]), bits_of(v.at[2]), bits_of(v.at[3])}}; }
+INLINE four floats_of(words w)
+{
+    return (four){{float_of(w.at[0]), float_of(w.at[1]), float_of(w.at[2]), float_of(w.at[3])}};
+}
+
+INLINE words bits_of_four(four v)
+{
+    return (words){{bits_of(v.at[0]), bits_of(v.at[1]), bits_of(v.at[2]), bits_of(v.at[3])}};
+}
 
 /* 16 bytes; the address is a multiple of 16. */
 INLINE words load_whole(u64 address)

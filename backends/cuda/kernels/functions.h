@@ -18,7 +18,12 @@ INLINE f32 horner(f32 z, const f32 *c, int n)
 INLINE f32 pow2(i32 n) { return float_of((u32)(n + 127) << 23); }
 INLINE f32 scale(f32 y, i32 n) { return y * pow2(n >> 1) * pow2(n - (n >> 1)); }
 INLINE i32 rounded(f32 t) { return (i32)(bits_of(t) - ADN1_ROUND_BITS); }
-INLINE f32 with_sign(f32 magnitude, f32 sign) { return float_of(magnitude_of(magnitude) | (bits_of(sign) & ADN1_SIGN_BITS)); }
+
+INLINE f32 with_sign(f32 magnitude, f32 sign)
+{
+    return float_of(magnitude_of(magnitude) | (bits_of(sign) & ADN1_SIGN_BITS));
+}
+
 
 INLINE f32 exp_series(f32 r)
 {

@@ -6,8 +6,9 @@ blocks of kernels.h, and all together packed.
     generate.py --check   says whether ptx.inc is what the kernels give, and whether every instruction is one that the
                           canonical numerics allow, in the tests' protocol
     generate.py --keep DIR   leaves the texts in a folder, NAME.ptx, and lists their sizes
-    generate.py --assemble [all]   assembles the texts in ptx.inc by NVIDIA's ptxas (ADEAD_PTXAS=PATH, or fetched), for some
-                          or all architectures, and says what each kernel takes, in the tests' protocol
+    generate.py --fetch-ptxas   fetches NVIDIA's assembler from PyPI into .zig-cache, for the next
+    generate.py --assemble   assembles the texts in ptx.inc for every architecture by that ptxas or that of ADEAD_PTXAS, and
+                          says which kernels spill registers, in the tests' protocol; with --verbose what each takes
 """
 import concurrent.futures, hashlib, os, re, shutil, subprocess, sys, tempfile
 
@@ -21,9 +22,10 @@ FLAGS = ["-x", "c", "-std=gnu23", "-target", "nvptx64-cuda-none", "-O3", "-ffp-c
          "-Wextra", "-Werror", "-Wno-unused-command-line-argument", "-Xclang", "-fcuda-short-ptr", "-mllvm",
          "-nvptx-short-ptr", "-I" + ROOT]
 ELEMENTS = {"f32": 0, "half": 1}
-# Thread blocks that a multiprocessor is to have room for: what limits the registers of a thread.
-RESIDENT = {"product_f32_128": 2, "product_f32_64": 4, "product_i8": 2,
-            "thin_f32_1": 3, "thin_half_1": 3, "thin_f32_4": 2}
+# Thread blocks that a multiprocessor is to have room for, of a text's kernel or of a kernel: what limits the registers of a
+# thread.
+RESIDENT = {"product_f32_128": 2, "product_f32_64": 4, "product_f32_64_80": 6, "product_i8": 1, "product_i8_80": 2,
+            "thin_f32_1": 3, "thin_half_1": 3, "thin_f32_4": 1, "thin_half_4": 1, "thin_f32_8": 1, "thin_half_8": 1}
 
 
 def texts():
@@ -78,14 +80,14 @@ def compiled(compiler, name, capability, folder):
         if line:
             lines.append(line)
     text = "\n".join(lines) + "\n"
-    text = re.sub(r"\.visible \.entry (\w+)\([^)]*\)", lambda m: m.group(0) + bounds_of(m.group(1)), text)
+    text = re.sub(r"\.visible \.entry (\w+)\([^)]*\)", lambda m: m.group(0) + bounds_of(name, m.group(1)), text)
     os.remove(target)
     return renumbered(text)
 
 
-def bounds_of(kernel):
-    resident = f"\n.minnctapersm {RESIDENT[kernel]}" if kernel in RESIDENT else ""
-    return f"\n.maxntid {kernels()[kernel]}, 1, 1{resident}"
+def bounds_of(text, kernel):
+    resident = RESIDENT.get(text) or RESIDENT.get(kernel)
+    return f"\n.maxntid {kernels()[kernel]}, 1, 1" + (f"\n.minnctapersm {resident}" if resident else "")
 
 
 # ---- Packing: ptx.c takes it apart ----
@@ -96,7 +98,8 @@ def bounds_of(kernel):
 
 CLASSES = ["%p", "%rs", "%r", "%rd", "%f", "%fd", "%h"]
 REGISTER = re.compile(r"(%(?:p|rs|rd|r|fd|f|h))([0-9]+)\b")
-PLACE = re.compile(REGISTER.pattern + r"|\b0f([0-9A-F]{8})\b|(?<![\w.$%])(-?[0-9]+)\b|(?<=\$L__BB)([0-9]+)|(?<=_)([0-9]+)\b")
+PLACE = re.compile(REGISTER.pattern + r"|\b0f([0-9A-F]{8})\b|(?<![\w.$%])(-?[0-9]+)\b|(?<=\$L__BB)([0-9]+)|"
+                   r"(?<=_)([0-9]+)\b")
 NUMBER, FLOAT = 0x88, 0x89
 
 
@@ -150,7 +153,8 @@ def stream_of(made):
     counts = {}
     for shape in (shape for listed in lines for shape, _ in listed):
         counts[shape] = counts.get(shape, 0) + 1
-    shapes = sorted(counts, key=lambda shape: (counts[shape] < 16, shape if counts[shape] < 16 else "", -counts[shape], shape))
+    common = sorted((shape for shape in counts if counts[shape] >= 16), key=lambda shape: (-counts[shape], shape))
+    shapes = common + sorted(shape for shape in counts if counts[shape] < 16)
     numbers = {shape: number for number, shape in enumerate(shapes, 1)}
     stream, places = bytearray(b"".join(shape.encode("latin-1") + b"\0" for shape in shapes) + b"\0"), []
     for listed in lines:
@@ -163,8 +167,7 @@ def stream_of(made):
 
 def made_texts(compiler):
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        os.mkdir(os.path.join(folder, "cache"))
-        jobs = [(name, capability, pool.submit(compiled, compiler, name, capability, folder)) for name, capability in texts()]
+        jobs = [(*text, pool.submit(compiled, compiler, *text, folder)) for text in texts()]
         return [(name, capability, job.result()) for name, capability, job in jobs]
 
 
@@ -189,6 +192,106 @@ def head_of(made):
 def kept():
     """What ptx.inc has packed."""
     return expanded(bytes_in(open(TARGET).read()))
+
+
+def text_in(stream, shapes, at):
+    """The text of a stream that begins at that place."""
+    def take():
+        nonlocal at
+        value, shift = 0, 0
+        while stream[at] > 127:
+            value, shift, at = value | (stream[at] & 127) << shift, shift + 7, at + 1
+        value, at = value | stream[at] << shift, at + 1
+        return value
+
+    lines, newest = [], [0] * len(CLASSES)
+    while number := take():
+        if shapes[number - 1].startswith(".v"):
+            newest = [0] * len(CLASSES)
+        line = ""
+        for letter in shapes[number - 1]:
+            value = take() if ord(letter) > 127 else 0
+            if ord(letter) < 128:
+                line += letter
+            elif ord(letter) == NUMBER:
+                line += str(-(value + 1 >> 1) if value & 1 else value // 2)
+            elif ord(letter) == FLOAT:
+                line += f"{value:08X}"
+            else:
+                kind = ord(letter) - 0x80
+                newest[kind] += value == 0
+                line += CLASSES[kind] + str(newest[kind] + (value != 0) - value)
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def kept_texts():
+    """(name, capability, text) of those in ptx.inc."""
+    stream, committed = kept(), open(TARGET).read()
+    shapes = stream.split(b"\0\0")[0].decode("latin-1").split("\0")
+    places = [int(place) for place in re.findall(r"^    \{\d+, (\d+)\}, /\*", committed, re.M)]
+    return [(name, capability, text_in(stream, shapes, place)) for (name, capability), place in zip(texts(), places)]
+
+
+# ---- The assembler ----
+
+PTXAS = ("nvidia-cuda-nvcc", "13.5.37")
+ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
+
+
+def ptxas():
+    """NVIDIA's assembler: that of ADEAD_PTXAS, or of the pinned version if it was fetched; None without one."""
+    fetched = os.path.join(ROOT, ".zig-cache", f"ptxas-{PTXAS[1]}", "nvidia", "cu13", "bin", "ptxas")
+    named = os.environ.get("ADEAD_PTXAS")
+    return named or (fetched if os.path.exists(fetched) else None)
+
+
+def fetch_ptxas():
+    if ptxas():
+        return
+    home = os.path.join(ROOT, ".zig-cache", f"ptxas-{PTXAS[1]}")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([os.path.join(folder, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-deps",
+                        "--disable-pip-version-check", "--target", home + ".new", "==".join(PTXAS)], check=True)
+    os.rename(home + ".new", home)
+
+
+def assembled(assembler, name, text, architecture, folder):
+    """Lines that say what each kernel of a text takes, and those that say what is wrong."""
+    source = os.path.join(folder, f"{name}.{architecture}.ptx")
+    open(source, "w").write(text)
+    done = subprocess.run([assembler, "-v", f"-arch=sm_{architecture}", source, "-o", source + ".cubin"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        return [], [f"{name} for sm_{architecture}: {done.stdout.strip()}"]
+    takes, wrong = [], []
+    for kernel, spilled, registers, rest in re.findall(
+            r"entry function '(\w+)'.*?, (\d+) bytes spill stores.*?Used (\d+) registers(.*?)\n", done.stdout, re.S):
+        shared = re.search(r"(\d+) bytes smem", rest)
+        takes.append(f"{kernel} ({name}) for sm_{architecture}: {registers} registers, {shared[1] if shared else 0} bytes "
+                     f"of shared memory, {spilled} spilled")
+        if spilled != "0":
+            wrong.append(takes[-1])
+    return takes, wrong
+
+
+def assemble():
+    assembler = ptxas()
+    if assembler is None:
+        report("ptxas", [("SKIP", "kernels", "cannot run: there is no ptxas (python3 backends/cuda/kernels/generate.py "
+                          "--fetch-ptxas)")])
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(assembled, assembler, name, text, architecture, folder)
+                for name, capability, text in kept_texts() for architecture in ARCHITECTURES if architecture >= capability]
+        results = [job.result() for job in jobs]
+    if "--verbose" in sys.argv:
+        print("\n".join(line for takes, _ in results for line in takes))
+    outcomes = []
+    for architecture in ARCHITECTURES:
+        wrong = [line for _, lines in results for line in lines if f"sm_{architecture}:" in line]
+        outcomes.append(("FAIL" if wrong else "PASS", f"sm_{architecture}", "; ".join(wrong[:4])))
+    report("ptxas", outcomes)
 
 
 # ---- The rules ----
@@ -239,6 +342,10 @@ def check():
 def main():
     if "--check" in sys.argv:
         check()
+    if "--assemble" in sys.argv:
+        assemble()
+    if "--fetch-ptxas" in sys.argv:
+        return fetch_ptxas()
     compiler = zig()
     if compiler is None:
         sys.exit(f"there is no Zig {pinned()}: run ./zigw version")

@@ -69,8 +69,7 @@ typedef struct adead_cu_rows {
 /* transpose: words. Grid: ((rows + 31) / 32) * ((columns + 31) / 32). */
 typedef struct adead_cu_transpose { uint64_t from, to, rows, columns; } adead_cu_transpose;
 
-/* embedding: row i of `to` is row ids[i] of table; the ids have been checked. Grid: 1024 elements a block, rows of columns as
- * map's. */
+/* embedding: row i of `to` is row ids[i] of table; the ids have been checked. Grid: as map's with one matrix. */
 typedef struct adead_cu_embedding { uint64_t table, ids, to, rows, columns; } adead_cu_embedding;
 
 /* check_ids: result (uint64_t) = the first place whose id is below 0 or not below vocabulary, or UINT64_MAX. Grid: 1. */

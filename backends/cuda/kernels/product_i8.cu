@@ -75,8 +75,10 @@ KERNEL product_i8(adead_cu_product g)
     u64 row = first_row + thread / 128 * 64 + thread % 32 / 4, column = first_column + thread / 32 % 4 * 32 + thread % 4 * 2;
     u64 to = g.c + 4 * (GROUP_Z * g.c_batch + row * g.c_row + column);
     UNROLL for (u32 m = 0; m < 8; m++) {
-        UNROLL for (u32 n = 0; n < 8; n++)
-            if (row < g.m && column + n / 2 * 8 + n % 2 < g.n) AT(i32, to + 4 * (n / 2 * 8 + n % 2)) = c[m / 2][n / 2][m % 2 * 2 + n % 2];
+        UNROLL for (u32 n = 0; n < 8; n++) {
+            u32 aside = n / 2 * 8 + n % 2;
+            store_if(row < g.m && column + aside < g.n, to + 4 * aside, (u32)c[m / 2][n / 2][m % 2 * 2 + n % 2]);
+        }
         row += 8;
         to += 32 * g.c_row;
     }
