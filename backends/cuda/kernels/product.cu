@@ -1,4 +1,4 @@
-/* c = op(a) op(b) in tiles of TILE x TILE (128 or 64); ELEMENT is the type of a and b, ASYNC says that the device copies to
+/* c = op(a) op(b) in tiles of TILE x TILE (128 or 64); a and b are of the type ELEMENT; ASYNC says that the device copies to
  * shared memory by itself (8.0 and above, f32).
  *
  * A warp computes 32 x 64 elements of c, a thread 8 x 8 of them: rows 4 y + 16 i, columns 4 x + 32 j, four side by side
