@@ -348,7 +348,7 @@ static void decimal_value(const adead_result *r, const element *e, char *out, si
 static void place_text(const adead_result *r, const element *e, char *out, size_t size)
 {
     uint64_t           byte = e->index * adead_type_size(e->dtype);
-    unsigned long long where = r->where;
+    unsigned long long where = r->at;
     switch (r->place) {
     case ADEAD_RESULT_REGISTER: snprintf(out, size, "r%llu", where); break;
     case ADEAD_RESULT_FRAME: snprintf(out, size, "r%llu", (unsigned long long)e->index); break;
@@ -421,7 +421,7 @@ static int report_element(diff *d, const char *text)
     if (c->json) {
         buffer *doc = &c->document;
         json_string(doc, "place", places[a->place]);
-        json_u64(doc, "where", a->where);
+        json_u64(doc, "where", a->at);
         json_u64(doc, "start", a->start);
         json_string(doc, "type", adead_type_name(e.dtype));
         json_u64(doc, "element", e.index);
@@ -463,7 +463,7 @@ static int report_step(diff *d)
     }
     const adead_result *a = &f->a.result, *b = &f->b.result;
     bool same = f->a.known && f->b.known && a->offset == b->offset && a->position == b->position && a->task == b->task &&
-                a->place == b->place && a->where == b->where;
+                a->place == b->place && a->at == b->at;
     int status;
     if (same) {
         status = report_element(d, text);

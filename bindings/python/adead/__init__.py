@@ -19,6 +19,7 @@ from adead._program import (
     Program,
     ProgramInfo,
     Run,
+    StepResult,
 )
 from adead._runtime import (
     ADeadRuntime,
@@ -106,8 +107,8 @@ __all__ = [
     "Buffer", "DType", "Declaration", "DivisionByZero", "Error", "FileError", "ForeignFailed", "ForeignUnavailable",
     "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument", "InvalidState", "Limits", "MissingInput",
     "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel", "Overlap", "ProfileRow", "Program",
-    "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime", "ShapeMismatch", "Status", "Tensor", "Trap",
-    "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backends", "contiguous", "cos",
+    "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime", "ShapeMismatch", "Status", "StepResult", "Tensor",
+    "Trap", "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backends", "contiguous", "cos",
     "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh",
     "layernorm", "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
     "matmul_strided", "max", "mul", "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale",
