@@ -56,7 +56,7 @@ static void tell_memory(adead_watcher *w, const adead_task *task, adead_result *
     tell(w, result);
 }
 
-/* Bytes of a device's memory; a device that fails here fails again, and with its own sentence, where the program sees it. */
+/* Bytes of a device's memory. Where they cannot be had the run ends. */
 static void tell_slice(adead_watcher *w, adead_task *task, adead_result *result, const adead_slice *slice)
 {
     const adead_machine *machine = task->machine;
@@ -79,6 +79,7 @@ static void tell_slice(adead_watcher *w, adead_task *task, adead_result *result,
         w->room_bytes = w->room ? slice->bytes : 0;
     }
     if (!w->room || machine->backend->download(machine->device, slice->memory, slice->offset, w->room, slice->bytes, NULL)) {
+        adead_fail(&task->machine->failure, ADEAD_STOPPED, ADEAD_NO_OFFSET, "what it wrote could not be read back");
         w->stopped = true;
         return;
     }
@@ -256,6 +257,7 @@ static void part(adead_observer *observer, adead_task *task, adead_exit why)
     tell_pending(w);
     uint64_t index = (uint64_t)(task->pc - task->translation->steps);
     if (observer->every || why != ADEAD_EXIT_TURN || index >= task->translation->step_count) return;
+    if ((int64_t)task->machine->fuel_left + task->fuel < (int64_t)task->pc->run) return; /* it is the run's end */
     const adead_analysis *an = task->analysis;
     uint32_t              f = 0, instruction = task->translation->instructions[index];
     while (f + 1 < an->function_count && instruction >= an->functions[f].end) f++;

@@ -2,8 +2,8 @@
 //! builder.
 
 use adead::{
-    opcode, sha256, Code, DType, Format, Function, Input, Instance, Limits, Operand, Place, Program, ProgramBuilder, Reg,
-    Runtime,
+    opcode, sha256, Code, DType, Format, Function, Input, Instance, Limits, Operand, Place, Profile, Program, ProgramBuilder,
+    Reg, Report, Runtime, Watch,
 };
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -285,7 +285,7 @@ fn results_of_steps() {
         seen += 1;
         seen < 2
     });
-    assert_eq!(stopped.unwrap_err().code(), adead::sys::status::STOPPED);
+    assert_eq!(stopped.unwrap_err().code(), Code::STOPPED);
     assert_eq!(seen, 2);
     instance.reset().unwrap();
     instance.run().unwrap(); // the watch is gone
