@@ -254,13 +254,13 @@ static void part(adead_observer *observer, adead_task *task, adead_exit why)
 {
     adead_profiler *p = profiler_of(observer);
     uint64_t        now = fuel_used(task), used = now - p->since_fuel;
-    uint64_t        index = (uint64_t)(task->pc - task->translation->steps);
     /* Where a turn ends but by its fuel is no matter of chance; it says something where there are few samples. */
     bool few = p->samples < SAMPLES_OF_A_MEAN, told = why != ADEAD_EXIT_TURN && few;
     if (used < p->left && !told) {
         observer->part_fuel = p->left - used;
         return;
     }
+    uint64_t index = (uint64_t)(task->pc - task->translation->steps);
     if (index < task->translation->step_count && (why == ADEAD_EXIT_TURN || few)) {
         uint32_t instruction = task->translation->instructions[index];
         if (why != ADEAD_EXIT_TURN) instruction = run_start(task->analysis, instruction);

@@ -513,8 +513,7 @@ impl Instance {
     pub fn profile_report(&mut self, report: Report) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut sink = Sink::new(&mut bytes);
-        let status =
-            unsafe { sys::adead_instance_profile_report(self.raw(), report as i32, SINK, sink.context()) };
+        let status = unsafe { sys::adead_instance_profile_report(self.raw(), report as i32, SINK, sink.context()) };
         sink.finish(status)?;
         Ok(bytes)
     }

@@ -2,8 +2,8 @@
 //! builder.
 
 use adead::{
-    opcode, sha256, Code, DType, Format, Function, Input, Instance, Limits, Operand, Place, Profile, Program, ProgramBuilder,
-    Reg, Report, Runtime, Watch,
+    opcode, sha256, Code, DType, Format, Function, Input, Instance, Limits, Operand, Place, Profile, Program,
+    ProgramBuilder, Reg, Report, Runtime, Watch,
 };
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
