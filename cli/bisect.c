@@ -40,7 +40,7 @@ static uint64_t hash_result(uint64_t h, const adead_result *r)
     h = mix(h, r->position);
     h = mix(h, r->offset);
     h = mix(h, (uint64_t)r->task << 32 | r->place);
-    h = mix(h, r->where);
+    h = mix(h, r->at);
     h = mix(h, r->start);
     return r->data ? hash_bytes(h, r->data, r->bytes) : mix(h, r->bytes);
 }

@@ -348,7 +348,7 @@ static void decimal_value(const adead_result *r, const element *e, char *out, si
 static void place_text(const adead_result *r, const element *e, char *out, size_t size)
 {
     uint64_t           byte = e->index * adead_type_size(e->dtype);
-    unsigned long long where = r->where;
+    unsigned long long where = r->at;
     switch (r->place) {
     case ADEAD_RESULT_REGISTER: snprintf(out, size, "r%llu", where); break;
     case ADEAD_RESULT_FRAME: snprintf(out, size, "r%llu", (unsigned long long)e->index); break;
@@ -377,20 +377,34 @@ static void json_value_of(buffer *b, const char *key, const adead_result *r, con
     json_close(b, '}');
 }
 
-/* What a side did at the step, where the other did something else, or nothing. */
-static void whereabouts(const diff *d, const step_result *r, const steps *run, char *out, size_t size)
+/* Where a side was at the step that differs: what a run wrote there, or what a file says. False: it had ended before. */
+static bool place_of(const side *s, const step_result *r, uint64_t step, adead_result *out)
+{
+    const steps *file = &s->digests.steps;
+    uint64_t     index = step - file->from;
+    *out = r->result;
+    if (r->known || !s->is_file) return r->known;
+    if (file->stride != 1 || index >= file->point_count) return false;
+    const step_point *p = &file->points[index];
+    *out = (adead_result){.task = p->task, .position = p->position, .offset = p->offset, .opcode = p->opcode};
+    return true;
+}
+
+static void instruction_text(const diff *d, const adead_result *r, char *out, size_t size)
+{
+    adead_program *any = d->sides[0].program ? d->sides[0].program : d->sides[1].program;
+    if (!any || adead_program_instruction(any, r->offset, out, size) != ADEAD_OK)
+        snprintf(out, size, "instruction 0x%08X", (unsigned)r->opcode);
+}
+
+static void place_or_end(const diff *d, const adead_result *r, bool there, const steps *run, char *out, size_t size)
 {
     char text[256], end[80];
-    if (!r->known) {
-        end_text(run, end, sizeof end);
-        snprintf(out, size, "%s before it", end);
-        return;
-    }
-    const adead_program *any = d->sides[0].program ? d->sides[0].program : d->sides[1].program;
-    if (!any || adead_program_instruction((adead_program *)(uintptr_t)any, r->result.offset, text, sizeof text) != ADEAD_OK)
-        snprintf(text, sizeof text, "instruction 0x%08X", (unsigned)r->result.opcode);
-    snprintf(out, size, "is at 0x%04llX, %s, in task %u, at position %llu", (unsigned long long)r->result.offset, text,
-             (unsigned)r->result.task, (unsigned long long)r->result.position);
+    instruction_text(d, r, text, sizeof text);
+    end_text(run, end, sizeof end);
+    if (!there) snprintf(out, size, "%s before it", end);
+    else snprintf(out, size, "is at 0x%04llX, %s, in task %u, at position %llu", (unsigned long long)r->offset, text,
+                  (unsigned)r->task, (unsigned long long)r->position);
 }
 
 static int fail_at(diff *d, uint64_t offset, const char *sentence)
@@ -421,7 +435,7 @@ static int report_element(diff *d, const char *text)
     if (c->json) {
         buffer *doc = &c->document;
         json_string(doc, "place", places[a->place]);
-        json_u64(doc, "where", a->where);
+        json_u64(doc, "where", a->at);
         json_u64(doc, "start", a->start);
         json_string(doc, "type", adead_type_name(e.dtype));
         json_u64(doc, "element", e.index);
@@ -446,42 +460,44 @@ static int report_element(diff *d, const char *text)
 /* One step is known to be the first that differs. */
 static int report_step(diff *d)
 {
-    steps_difference   *f = &d->found;
-    const adead_result *known = f->a.known ? &f->a.result : f->b.known ? &f->b.result : NULL;
-    char                text[256] = "", sentence[1500], at[2][420];
-    adead_program      *any = d->sides[0].program ? d->sides[0].program : d->sides[1].program;
-    if (known && any && adead_program_instruction(any, known->offset, text, sizeof text) != ADEAD_OK) text[0] = '\0';
-    if (d->c->json) {
-        json_open(&d->c->document, "first", '{');
-        json_u64(&d->c->document, "step", f->from);
-        if (known) {
-            json_u64(&d->c->document, "offset", known->offset);
-            json_u64(&d->c->document, "task", known->task);
-            json_u64(&d->c->document, "position", known->position);
-            json_string(&d->c->document, "text", text);
-        }
+    steps_difference *f = &d->found;
+    cli              *c = d->c;
+    adead_result      at[2];
+    char              text[256] = "", sentence[1500], places_text[2][420];
+    bool              in_a = place_of(&d->sides[0], &f->a, f->from, &at[0]);
+    bool              in_b = place_of(&d->sides[1], &f->b, f->from, &at[1]);
+    const adead_result *known = in_a ? &at[0] : &at[1];
+    bool              same = in_a && in_b && at[0].offset == at[1].offset && at[0].position == at[1].position &&
+                at[0].task == at[1].task;
+    int               status;
+    instruction_text(d, known, text, sizeof text);
+    if (c->json) {
+        json_open(&c->document, "first", '{');
+        json_u64(&c->document, "step", f->from);
+        json_u64(&c->document, "offset", known->offset);
+        json_u64(&c->document, "task", known->task);
+        json_u64(&c->document, "position", known->position);
+        json_string(&c->document, "text", text);
     }
-    const adead_result *a = &f->a.result, *b = &f->b.result;
-    bool same = f->a.known && f->b.known && a->offset == b->offset && a->position == b->position && a->task == b->task &&
-                a->place == b->place && a->where == b->where;
-    int status;
-    if (same) {
+    if (same && f->a.known && f->b.known && at[0].place == at[1].place && at[0].at == at[1].at) {
         status = report_element(d, text);
-    } else if (known && ((!f->a.known && d->sides[0].is_file) || (!f->b.known && d->sides[1].is_file))) {
+    } else if (same) {
         const side *file = &d->sides[d->sides[0].is_file ? 0 : 1];
-        snprintf(sentence, sizeof sentence, "task %u: %s: its result is another one than %s says", (unsigned)known->task,
-                 text, file->file);
+        snprintf(sentence, sizeof sentence, "task %u: %s: its result is another one%s%s", (unsigned)known->task, text,
+                 file->is_file ? " than in " : "", file->is_file ? file->file : "");
         status = fail_at(d, known->offset, sentence);
-        cli_hint(d->c, "for the values, record this step alone where the file was made: --digests FILE --steps %llu:%llu%s",
-                 (unsigned long long)f->from, (unsigned long long)f->from + 1,
-                 f->watch == ADEAD_WATCH_EVERYTHING ? " --every" : "");
+        if (file->is_file)
+            cli_hint(c, "for the values, record this step alone where the file was made: --digests FILE --steps %llu:%llu%s",
+                     (unsigned long long)f->from, (unsigned long long)f->from + 1,
+                     f->watch == ADEAD_WATCH_EVERYTHING ? " --every" : "");
     } else {
-        whereabouts(d, &f->a, &f->runs[0], at[0], sizeof at[0]);
-        whereabouts(d, &f->b, &f->runs[1], at[1], sizeof at[1]);
-        snprintf(sentence, sizeof sentence, "step %llu: a %s; b %s", (unsigned long long)f->from, at[0], at[1]);
-        status = fail_at(d, known ? known->offset : ADEAD_NO_OFFSET, sentence);
+        place_or_end(d, &at[0], in_a, &f->runs[0], places_text[0], sizeof places_text[0]);
+        place_or_end(d, &at[1], in_b, &f->runs[1], places_text[1], sizeof places_text[1]);
+        snprintf(sentence, sizeof sentence, "step %llu: a %s; b %s", (unsigned long long)f->from, places_text[0],
+                 places_text[1]);
+        status = fail_at(d, known->offset, sentence);
     }
-    if (d->c->json) json_close(&d->c->document, '}');
+    if (c->json) json_close(&c->document, '}');
     return status;
 }
 

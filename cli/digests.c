@@ -41,7 +41,7 @@ static void hex_line(buffer *out, const char *key, const uint8_t *bytes, size_t 
 static void write_result(const adead_result *r, buffer *out)
 {
     const uint8_t *data = r->data;
-    line(out, "result %u %llu %llu %u %llu", (unsigned)r->place, (unsigned long long)r->where, (unsigned long long)r->start,
+    line(out, "result %u %llu %llu %u %llu", (unsigned)r->place, (unsigned long long)r->at, (unsigned long long)r->start,
          (unsigned)r->dtype, (unsigned long long)r->bytes);
     for (uint64_t at = 0; at < r->bytes; at += BYTES_A_LINE) {
         uint64_t left = r->bytes - at;
@@ -261,7 +261,7 @@ static bool read_result(reader *r, steps *s)
     uint64_t      place, dtype;
     if (s->to - s->from != 1 || s->point_count != 1 || s->only.known)
         return wrong(r, ADEAD_BAD_FIELD, "a result belongs to a file of one step");
-    if (!number(r, false, ADEAD_RESULT_FRAME, &place) || !number(r, false, UINT64_MAX, &result->where) ||
+    if (!number(r, false, ADEAD_RESULT_FRAME, &place) || !number(r, false, UINT64_MAX, &result->at) ||
         !number(r, false, UINT64_MAX, &result->start) || !number(r, false, ADEAD_BF16, &dtype) ||
         !number(r, false, FILE_RESULT_MAX, &result->bytes) || !line_is_over(r))
         return false;

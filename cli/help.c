@@ -212,12 +212,14 @@ static void add_zsh_option(buffer *out, const option *o, const char *backends)
 {
     const char *names[2] = {o->name, o->letter};
     for (int i = 0; i < 2 && names[i][0]; i++) {
-        add(out, "                '%s%s%s[", o->repeat ? "*" : "", names[i], o->value[0] && i == 0 ? "=" : "");
+        bool optional = o->value[0] == '['; /* and then behind `=` only */
+        add(out, "                '%s%s%s[", o->repeat ? "*" : "", names[i],
+            optional ? "=-" : o->value[0] && i == 0 ? "=" : "");
         add_zsh_text(out, o->help);
         add(out, "]");
         if (o->value[0]) {
-            add(out, ":");
-            add_zsh_text(out, o->value);
+            add(out, optional ? "::" : ":");
+            add_zsh_text(out, optional ? "FILE" : o->value);
             add(out, ":");
         }
         if (o->complete == COMPLETE_FILE) add(out, "_files");

@@ -14,8 +14,8 @@
 
 /* Timing one execution costs about 300 ns: it is done once in so many nanoseconds of an instruction's own time. */
 enum { TIMING_INTERVAL = 40000 };
-/* Fuel between two samples on average: less at first, so that short runs have some, then about one in 100 microseconds. */
-enum { FIRST_MEAN = 1 << 15, LAST_MEAN = 1 << 18, SAMPLES_OF_A_MEAN = 64 };
+/* Fuel between two samples on average: less at first, so that short runs have some, then about one in 200 microseconds. */
+enum { FIRST_MEAN = 1 << 15, LAST_MEAN = 1 << 19, SAMPLES_OF_A_MEAN = 64 };
 
 static adead_profiler *profiler_of(adead_observer *observer) { return (adead_profiler *)observer; }
 
@@ -254,17 +254,19 @@ static void part(adead_observer *observer, adead_task *task, adead_exit why)
 {
     adead_profiler *p = profiler_of(observer);
     uint64_t        now = fuel_used(task), used = now - p->since_fuel;
-    uint64_t        index = (uint64_t)(task->pc - task->translation->steps);
-    bool            last = why == ADEAD_EXIT_ENDED && task->number == 0;
-    if (used < p->left && !last && why != ADEAD_EXIT_TRAP) {
+    /* Where a turn ends but by its fuel is no matter of chance; it says something where there are few samples. */
+    bool few = p->samples < SAMPLES_OF_A_MEAN, told = why != ADEAD_EXIT_TURN && few;
+    if (used < p->left && !told) {
         observer->part_fuel = p->left - used;
         return;
     }
-    /* Where a run ends is no matter of chance; only what was too short for samples is said to be there. */
-    if (index < task->translation->step_count && (why == ADEAD_EXIT_TURN || !p->samples)) {
+    uint64_t index = (uint64_t)(task->pc - task->translation->steps);
+    if (index < task->translation->step_count && (why == ADEAD_EXIT_TURN || few)) {
         uint32_t instruction = task->translation->instructions[index];
         if (why != ADEAD_EXIT_TURN) instruction = run_start(task->analysis, instruction);
-        take_sample(p, task, first_of_loop(task->analysis, instruction), used);
+        instruction = first_of_loop(task->analysis, instruction);
+        uint64_t once = adead_site_length(p, instruction);
+        take_sample(p, task, instruction, why == ADEAD_EXIT_TURN || used < once ? used : once);
     }
     p->since_fuel = now;
     if (p->samples % SAMPLES_OF_A_MEAN == 0 && p->mean < LAST_MEAN) p->mean *= 2;

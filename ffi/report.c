@@ -23,13 +23,20 @@ static const adead_backend *backend_of(const report *r) { return r->p->instance-
 
 /* ---- Names ---- */
 
-/* A function's name in the program, or where it is. */
+/* A function's name in the program, or where it is. Names are sorted by kind, then by value. */
 static const char *function_name(const report *r, uint32_t function, char room[24])
 {
     const adead_image *image = r->analysis->image;
     uint64_t           offset = r->analysis->functions[function].offset;
-    for (uint32_t i = 0; i < image->name_count; i++)
-        if (image->names[i].kind == ADEAD_NAME_CODE && image->names[i].value == offset) return image->names[i].name;
+    uint32_t           low = 0, high = image->name_count;
+    while (low < high) {
+        uint32_t          middle = low + (high - low) / 2;
+        const adead_name *name = &image->names[middle];
+        if (name->kind == ADEAD_NAME_CODE && name->value < offset) low = middle + 1;
+        else high = middle;
+    }
+    const adead_name *found = low < image->name_count ? &image->names[low] : NULL;
+    if (found && found->kind == ADEAD_NAME_CODE && found->value == offset) return found->name;
     snprintf(room, 24, "0x%04llX", (unsigned long long)offset);
     return room;
 }

@@ -50,13 +50,13 @@ static adead_result begin_result(const adead_task *task, const adead_instruction
 static void tell_memory(adead_watcher *w, const adead_task *task, adead_result *result, uint64_t address, uint64_t bytes)
 {
     result->place = ADEAD_RESULT_MEMORY;
-    result->where = address;
+    result->at = address;
     result->data = (const uint8_t *)task->linear.host + address;
     result->bytes = bytes;
     tell(w, result);
 }
 
-/* Bytes of a device's memory; a device that fails here fails again, and with its own sentence, where the program sees it. */
+/* Bytes of a device's memory. Where they cannot be had the run ends. */
 static void tell_slice(adead_watcher *w, adead_task *task, adead_result *result, const adead_slice *slice)
 {
     const adead_machine *machine = task->machine;
@@ -79,6 +79,7 @@ static void tell_slice(adead_watcher *w, adead_task *task, adead_result *result,
         w->room_bytes = w->room ? slice->bytes : 0;
     }
     if (!w->room || machine->backend->download(machine->device, slice->memory, slice->offset, w->room, slice->bytes, NULL)) {
+        adead_fail(&task->machine->failure, ADEAD_STOPPED, ADEAD_NO_OFFSET, "what it wrote could not be read back");
         w->stopped = true;
         return;
     }
@@ -91,7 +92,7 @@ static void tell_buffer(adead_watcher *w, adead_task *task, adead_result *result
     adead_buffer     *buffer = &task->buffers[number];
     const adead_slice slice = {buffer->memory, 0, bytes < buffer->bytes ? bytes : buffer->bytes};
     result->place = ADEAD_RESULT_BUFFER;
-    result->where = number;
+    result->at = number;
     tell_slice(w, task, result, &slice);
 }
 
@@ -108,8 +109,8 @@ static void tell_tensor(adead_watcher *w, adead_task *task, const uint64_t *r, c
     result->place = ADEAD_RESULT_BUFFER;
     result->dtype = written->dtype;
     for (const char *kind = adead_ops[in->op].operands; *kind; word += adead_operand_words(*kind), kind++) {
-        if (*kind == ADEAD_KIND_BUFFER_WRITE) result->where = adead_word(in, word);
-        if (*kind == ADEAD_KIND_TENSOR_WRITE) result->where = (r[adead_word(in, word)] >> 40) - 1;
+        if (*kind == ADEAD_KIND_BUFFER_WRITE) result->at = adead_word(in, word);
+        if (*kind == ADEAD_KIND_TENSOR_WRITE) result->at = (r[adead_word(in, word)] >> 40) - 1;
     }
     tell_slice(w, task, result, slice);
 }
@@ -137,9 +138,9 @@ static void tell_foreign(adead_watcher *w, adead_task *task, const uint64_t *r, 
 {
     const adead_signature *signature = &task->analysis->signatures[adead_word(in, 0)];
     result->place = ADEAD_RESULT_REGISTER;
-    result->where = adead_word(in, 1);
+    result->at = adead_word(in, 1);
     result->dtype = ADEAD_I64;
-    result->data = r + result->where;
+    result->data = r + result->at;
     result->bytes = signature->result == ADEAD_ARG_VOID ? 0 : 8;
     tell(w, result);
 }
@@ -225,8 +226,8 @@ static void tell_pending(adead_watcher *w)
     if (adead_ops[in.op].operands[0] == ADEAD_KIND_REG_WRITE) {
         result.place = ADEAD_RESULT_REGISTER;
         result.dtype = register_type(in.op);
-        result.where = adead_word(&in, 0);
-        result.data = w->r + result.where;
+        result.at = adead_word(&in, 0);
+        result.data = w->r + result.at;
         result.bytes = adead_type_size(result.dtype);
     }
     tell(w, &result);
@@ -256,6 +257,7 @@ static void part(adead_observer *observer, adead_task *task, adead_exit why)
     tell_pending(w);
     uint64_t index = (uint64_t)(task->pc - task->translation->steps);
     if (observer->every || why != ADEAD_EXIT_TURN || index >= task->translation->step_count) return;
+    if ((int64_t)task->machine->fuel_left + task->fuel < (int64_t)task->pc->run) return; /* it is the run's end */
     const adead_analysis *an = task->analysis;
     uint32_t              f = 0, instruction = task->translation->instructions[index];
     while (f + 1 < an->function_count && instruction >= an->functions[f].end) f++;

@@ -202,9 +202,68 @@ pub const Instance = struct {
         return c.adead_instance_fuel_used(instance.handle);
     }
 
-    /// Counts and times each kind of instruction in later runs. Slows them down.
-    pub fn set_profile(instance: Instance, on: bool) Error!void {
-        try check(c.adead_instance_set_profile(instance.handle, @intFromBool(on)));
+    /// What an instruction wrote: `place` is one of `adead.c.ADEAD_RESULT_...`, `at` the register, address or buffer.
+    pub const Result = struct {
+        task: u32,
+        position: u64,
+        offset: u64,
+        opcode: u32,
+        place: u32,
+        at: u64,
+        start: u64,
+        data: []const u8,
+    };
+    /// What `run_watched` tells of: tensor work and what else works outside of the interpreter's loop, or every instruction.
+    pub const Watch = enum(c_int) { operations = 1, everything = 2 };
+
+    /// `run_to`, telling `watch` what instructions wrote; with `false` it ends the run, which then fails with Stopped.
+    /// Errors: as `run_to`; InvalidState (the instance is profiled), NoMemory.
+    pub fn run_watched(
+        instance: Instance,
+        what: Watch,
+        writer: *std.Io.Writer,
+        context: anytype,
+        comptime watch: fn (@TypeOf(context), Result) bool,
+    ) Error!void {
+        const Call = struct {
+            context: @TypeOf(context),
+            fn call(self: ?*anyopaque, r: [*c]const c.adead_result) callconv(.c) c_int {
+                const it: *@This() = @ptrCast(@alignCast(self));
+                const bytes: [*]const u8 = if (r.*.data) |data| @ptrCast(data) else "";
+                const go_on = watch(it.context, .{
+                    .task = r.*.task,
+                    .position = r.*.position,
+                    .offset = r.*.offset,
+                    .opcode = r.*.opcode,
+                    .place = r.*.place,
+                    .at = r.*.at,
+                    .start = r.*.start,
+                    .data = if (r.*.data == null) "" else bytes[0..@intCast(r.*.bytes)],
+                });
+                return @intFromBool(!go_on);
+            }
+        };
+        var it: Call = .{ .context = context };
+        try check(c.adead_instance_set_watch(instance.handle, @intFromEnum(what), Call.call, &it));
+        defer _ = c.adead_instance_set_watch(instance.handle, c.ADEAD_WATCH_NOTHING, null, null);
+        return instance.run_to(writer);
+    }
+
+    /// How runs are profiled: `exact` counts and times every instruction, which slows them down; `sampled` costs about a
+    /// hundredth of the time.
+    pub const Profile = enum(c_int) { off = 0, exact = 1, sampled = 2 };
+
+    /// Profiles later runs. Errors: InvalidState, NoMemory.
+    pub fn set_profile(instance: Instance, how: Profile) Error!void {
+        try check(c.adead_instance_set_profile(instance.handle, @intFromEnum(how)));
+    }
+
+    /// Tables, all figures, trace events for Perfetto, a page for a browser.
+    pub const Report = enum(c_int) { text = 1, json = 2, trace = 3, html = 4 };
+
+    /// Writes a report of the last profiled run. Errors: InvalidState (there was none), CannotWrite.
+    pub fn profile_report(instance: Instance, report: Report, writer: *std.Io.Writer) Error!void {
+        try check(c.adead_instance_profile_report(instance.handle, @intFromEnum(report), programs.sink, writer));
     }
 
     /// A row of the last profiled run, in descending order of time, by its index from 0; null past the end.

@@ -466,7 +466,7 @@ typedef struct adead_result {
     uint64_t    offset;   /* of the instruction in the stream */
     uint32_t    opcode;   /* wire value */
     uint32_t    place;    /* ADEAD_RESULT_... */
-    uint64_t    where;    /* number of the register, address, number of the buffer */
+    uint64_t    at;       /* number of the register, address, number of the buffer */
     uint64_t    start;    /* of a buffer: the first byte written */
     uint32_t    dtype;    /* of the elements, as far as the instruction says */
     uint32_t    reserved; /* 0 */

@@ -877,7 +877,7 @@ static void diff(void)
           "$A diff sums.hex --a backend=ref --b ./d.txt && $A diff sums.hex --a d.txt --b d.txt");
     forge("d.txt", "forged.txt", "\npoint 0 600", '0', '1');
     DIFFERS("$A diff sums.hex --a forged.txt");
-    SAYS("its result is another one than forged.txt says");
+    SAYS("its result is another one than in forged.txt");
     SAYS("--digests FILE --steps ");
     WORKS("$A diff sums.hex --steps 4:5 --digests one.txt && $A diff sums.hex --a one.txt");
     forge("one.txt", "forged.txt", "\nbytes 0", '0', '1');
@@ -891,6 +891,11 @@ static void diff(void)
     CHECK_EQ(sh("$A diff sums.hex --a forged.txt --json"), 1);
     CHECK(is_document(OUT) && strstr(OUT, "\"a\":{\"hex\":\"0x01000000\""), "%s", OUT);
 
+    WORKS("$A diff sums.hex --a backend=ref,fuel=60004 --digests short.txt");
+    DIFFERS("$A diff sums.hex --a short.txt");
+    SAYS("a ended with OUT_OF_FUEL at 0x007B before it; b is at 0x0095, gpu.copy_h2d 0x800, b0, 8");
+    DIFFERS("$A diff sums.hex --a short.txt --b d.txt");
+    SAYS("a ended with OUT_OF_FUEL");
     FAILS(2, "USAGE", "$A diff hello.hex --a d.txt");
     SAYS("d.txt is of another program than hello.hex");
     FAILS(2, "USAGE", "$A diff sums.hex --a d.txt --load 0x800=one");

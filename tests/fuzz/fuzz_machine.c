@@ -1,5 +1,5 @@
 /* The whole machine on hostile programs: a run ends within its limits, and ends the same way on `ref`, on `cpu` and when
- * it is repeated: status, fuel, output stream, memory and outputs are compared.
+ * it is repeated, watched or profiled then: status, fuel, output stream, memory and outputs are compared.
  */
 #include "ffi/include/adead.h"
 #include "tests/harness/fuzz.h"
@@ -48,6 +48,31 @@ static void run(adead_instance *instance, outcome *o)
     if (o->status == ADEAD_OK) adead_instance_digest(instance, NULL, o->digest);
 }
 
+/* Touches all that an instruction wrote. */
+static int look(void *context, const adead_result *r)
+{
+    uint64_t *sum = context;
+    for (uint64_t i = 0; r->data && i < r->bytes; i++) *sum += ((const uint8_t *)r->data)[i];
+    return 0;
+}
+
+static int drop(void *context, const void *bytes, size_t size)
+{
+    (void)context, (void)bytes;
+    return size == 0;
+}
+
+/* The run again, looked at in one of four ways. */
+static void run_again(adead_instance *instance, unsigned how, outcome *o)
+{
+    uint64_t sum = 0;
+    adead_instance_reset(instance);
+    if (how < 2) adead_instance_set_watch(instance, 1 + (int)how, look, &sum);
+    else if (how < 4) adead_instance_set_profile(instance, (int)how - 1);
+    run(instance, o);
+    if (how >= 2 && how < 4) adead_instance_profile_report(instance, 1 + (int)(sum + o->fuel) % 4, drop, NULL);
+}
+
 /* Loads the input as a program of that runtime and runs it; false if it is none. */
 static bool run_input(adead_runtime *runtime, const uint8_t *data, size_t size, outcome *first, outcome *repeated)
 {
@@ -61,10 +86,7 @@ static bool run_input(adead_runtime *runtime, const uint8_t *data, size_t size, 
     bool created = adead_instance_create(program, &limits, &instance) == ADEAD_OK;
     if (created) {
         run(instance, first);
-        if (repeated) {
-            adead_instance_reset(instance);
-            run(instance, repeated);
-        }
+        if (repeated) run_again(instance, size ? data[size - 1] % 5 : 0, repeated);
     }
     adead_instance_destroy(instance);
     adead_program_destroy(program);

@@ -1,6 +1,6 @@
 /* Generated instruction streams: nearly every one passes the verifier, which mutated bytes hardly ever do. Each is run with
- * small limits in the fast and in the plain dispatch loop, which must agree on status, place, sentence, fuel, stream and
- * memory.
+ * small limits in the fast and in the plain dispatch loop, the latter observed and in parts of turns: they must agree on
+ * status, place, sentence, fuel, stream and memory, and positions must go up.
  *
  * The input's bytes are the choices, taken in order, so that mutation of the input is mutation of the program; when they are
  * used up, choices go on as a function of the input's hash. Now and then an operand is anything at all, for the verifier.
@@ -167,6 +167,44 @@ static void ignore(void *context, uint64_t offset, uint32_t task, const char *te
     (void)context, (void)offset, (void)task, (void)text;
 }
 
+static uint64_t last_position;
+
+static bool see_step(adead_observer *observer, adead_task *task)
+{
+    uint64_t position = adead_task_position(task);
+    (void)observer;
+    if (position < last_position) {
+        fprintf(stderr, "position %" PRIu64 " after %" PRIu64 "\n", position, last_position);
+        abort();
+    }
+    last_position = position;
+    return true;
+}
+
+static bool want(adead_observer *observer, adead_task *task)
+{
+    (void)observer, (void)task;
+    return true;
+}
+
+static void see_begin(adead_observer *observer, adead_seen_call *call)
+{
+    (void)observer;
+    if (call->position != last_position) abort();
+}
+
+static bool see_end(adead_observer *observer, adead_seen_call *call)
+{
+    (void)observer, (void)call;
+    return true;
+}
+
+static void see_part(adead_observer *observer, adead_task *task, adead_exit why)
+{
+    (void)task, (void)why;
+    observer->part_fuel = observer->part_fuel * 5 % 61 + 1;
+}
+
 static void run(const adead_code *code, bool plain, outcome *o)
 {
     static adead_device       *device;
@@ -180,8 +218,15 @@ static void run(const adead_code *code, bool plain, outcome *o)
                                      &adead_host_default, &machine, &failure);
     if (o->status) abort();
     adead_machine_set_stream(machine, hash, &o->stream);
-    if (plain) adead_machine_set_trace(machine, ignore, NULL);
+    adead_observer observer = {.every = true, .step = see_step, .wants = want, .begin = see_begin, .end = see_end,
+                               .part = see_part, .part_fuel = 7};
+    last_position = 0;
+    if (plain) {
+        adead_machine_set_trace(machine, ignore, NULL);
+        machine->observer = &observer;
+    }
     o->status = adead_machine_run(machine, &failure);
+    machine->observer = NULL;
     o->fuel = adead_machine_fuel_used(machine);
     o->offset = failure.offset;
     snprintf(o->message, sizeof o->message, "%s", failure.message);

@@ -201,7 +201,7 @@ static void scalar_differences(void)
         CHECK_EQ(steps_bisect(both, longer ? ADEAD_WATCH_OPERATIONS : ADEAD_WATCH_EVERYTHING, &d), ADEAD_OK);
         CHECK(d.verdict == STEPS_PART && d.exact && d.watch == ADEAD_WATCH_EVERYTHING, "found among all");
         CHECK_EQ(d.a.result.place, ADEAD_RESULT_REGISTER);
-        CHECK_EQ(d.a.result.where, 2);
+        CHECK_EQ(d.a.result.at, 2);
         CHECK_EQ(d.a.result.position, 60002);
         uint64_t x, y;
         memcpy(&x, d.a.result.data, 8);

@@ -157,7 +157,7 @@ test "a trace sees every instruction" {
 test "a profile counts instructions" {
     var adder = try Adder.init();
     defer adder.deinit();
-    try adder.instance.set_profile(true);
+    try adder.instance.set_profile(.exact);
     try adder.instance.set_input(i64, "a", &.{}, &.{1});
     try adder.instance.set_input(i64, "b", &.{}, &.{2});
     try adder.instance.run();
@@ -166,6 +166,37 @@ test "a profile counts instructions" {
     while (adder.instance.profile(index)) |row| : (index += 1) all += row.count;
     try testing.expectEqual(9, all);
     try testing.expect(index > 3);
+    var room: [1 << 16]u8 = undefined;
+    var writer: std.Io.Writer = .fixed(&room);
+    try adder.instance.profile_report(.json, &writer);
+    try testing.expect(std.mem.indexOf(u8, writer.buffered(), "\"mnemonic\":\"i64.add\"") != null);
+}
+
+test "what instructions write" {
+    var adder = try Adder.init();
+    defer adder.deinit();
+    try adder.instance.set_input(i64, "a", &.{}, &.{1});
+    try adder.instance.set_input(i64, "b", &.{}, &.{2});
+    var room: [256]u8 = undefined;
+    var writer: std.Io.Writer = .fixed(&room);
+    var sum: u64 = 0;
+    const Watch = struct {
+        fn every(last: *u64, result: Instance.Result) bool {
+            if (result.place == adead.c.ADEAD_RESULT_MEMORY and result.data.len == 8)
+                last.* = std.mem.readInt(u64, result.data[0..8], .little);
+            return true;
+        }
+        fn first(count: *u64, _: Instance.Result) bool {
+            count.* += 1;
+            return false;
+        }
+    };
+    try adder.instance.run_watched(.everything, &writer, &sum, Watch.every);
+    try testing.expectEqual(3, sum);
+    try adder.instance.reset();
+    var count: u64 = 0;
+    try testing.expectError(error.Stopped, adder.instance.run_watched(.everything, &writer, &count, Watch.first));
+    try testing.expectEqual(1, count);
 }
 
 test "linear memory" {

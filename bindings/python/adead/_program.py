@@ -22,6 +22,7 @@ Value: TypeAlias = Union[Array, int, float]
 Log: TypeAlias = Union[Path, bytes, bytearray, memoryview, Readable]
 Sink: TypeAlias = Callable[[bytes], object]
 Trace: TypeAlias = Callable[[int, int, str], object]
+Watch: TypeAlias = Callable[["StepResult"], object]
 
 _FORMATS: dict[str, int] = {"agpu": 1, "hex": 2, "ahyb": 3, "binary": 4, "text": 5}
 _LETTERS = "fdiqBbeH"
@@ -91,6 +92,32 @@ class ProfileRow:
     count: int
     nanoseconds: int
     flops: int
+    bytes: int
+    """Read and written by tensor work and copies."""
+    estimated: bool
+    """Is `count` known by samples alone?"""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What an instruction wrote, where, and how much fuel was used before it."""
+
+    task: int
+    position: int
+    offset: int
+    opcode: int
+    place: str
+    """`none`, `register`, `memory`, `buffer`, `stream`, or `frame`: all registers, at the end of a turn."""
+    at: int
+    """Number of the register, address, number of the buffer."""
+    start: int
+    dtype: DType
+    data: bytes
+
+
+_PLACES = ("none", "register", "memory", "buffer", "stream", "frame")
+_PROFILES = {False: 0, True: 1, "exact": 1, "sampled": 2}
+_REPORTS = {"text": 1, "json": 2, "trace": 3, "html": 4}
 
 
 @dataclass(frozen=True)
@@ -120,6 +147,15 @@ def adead_python_write(context: Any, data: Any, size: int) -> int:
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def adead_python_trace(context: Any, offset: int, task: int, text: Any) -> None:
     _from(context).call(offset, task, ffi.string(text).decode("utf-8", "replace"))
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator]
+def adead_python_watch(context: Any, r: Any) -> int:
+    data = bytes(ffi.buffer(r.data, r.bytes)) if r.data and r.bytes else b""
+    place = _PLACES[r.place]
+    return _from(context).call(
+        StepResult(r.task, r.position, r.offset, r.opcode, place, r.at, r.start, DType(r.dtype), data)
+    )
 
 
 def _from(context: Any) -> Collector:
@@ -486,31 +522,45 @@ class Instance(Handle):
 
     # ---- Running ----
 
-    def run(self, *, stream: Sink | None = None, trace: Trace | None = None) -> None:
+    def run(
+        self,
+        *,
+        stream: Sink | None = None,
+        trace: Trace | None = None,
+        watch: Watch | None = None,
+        everything: bool = False,
+    ) -> None:
         """Runs the program from its entry to its end; raises Trap if it traps.
 
-        stream  called with the bytes that the program writes
-        trace   called before each instruction with its offset, the task's number, and its text
+        stream      called with the bytes that the program writes
+        trace       called before each instruction with its offset, the task's number, and its text
+        watch       called with a StepResult for what each tensor operation, copy, foreign call, ... wrote
+        everything  and with that of each other instruction
 
         An exception in either, or in a foreign function, is raised here. The GIL is released, but not while they run.
         """
         self._free_to_change()
         writer = None if stream is None else Collector(stream)
         tracer = None if trace is None else Collector(trace)
+        watcher = None if watch is None else Collector(watch)
         with self._using("instance", alone=True) as pointer:
             if writer is not None:
                 check(lib.adead_instance_set_stream(pointer, lib.adead_python_write, writer.context))
             if tracer is not None:
                 check(lib.adead_instance_set_trace(pointer, lib.adead_python_trace, tracer.context))
+            if watcher is not None:
+                check(lib.adead_instance_set_watch(pointer, 1 + everything, lib.adead_python_watch, watcher.context))
             status = lib.adead_instance_run(pointer)
             failure = last_error() if status else None
             thrown = self._take_raised()
             lib.adead_instance_set_stream(pointer, ffi.NULL, ffi.NULL)
             lib.adead_instance_set_trace(pointer, ffi.NULL, ffi.NULL)
+            if watcher is not None:
+                lib.adead_instance_set_watch(pointer, 0, ffi.NULL, ffi.NULL)
             refused = None if self._recorder is None else self._recorder.end()
         if self.closed:  # meanwhile
             self._foreign.clear()
-        first = next((e for e in (c.take() for c in (writer, tracer) if c is not None) if e), refused)
+        first = next((e for e in (c.take() for c in (writer, tracer, watcher) if c is not None) if e), refused)
         if first is None and thrown is not None:
             first = thrown
             if failure is not None:
@@ -585,10 +635,24 @@ class Instance(Handle):
             source = ffi.cast("void *", tensor.address)
             check(lib.adead_instance_write_memory(pointer, address, source, tensor.nbytes))
 
-    def set_profile(self, on: bool) -> None:
-        """Counts and times each kind of instruction in later runs."""
+    def set_profile(self, how: bool | str) -> None:
+        """Profiles later runs: True or `exact` counts and times every instruction, which slows them down; `sampled` costs
+        about a hundredth of the time; False ends it."""
+        if how not in _PROFILES:
+            raise errors.invalid_argument(f"{how!r} is no way to profile", "True, False, 'exact' or 'sampled'")
         with self._using("instance", alone=True) as pointer:
-            check(lib.adead_instance_set_profile(pointer, bool(on)))
+            check(lib.adead_instance_set_profile(pointer, _PROFILES[how]))
+
+    def profile_report(self, report: str = "text") -> bytes:
+        """Of the last profiled run: `text`, `json`, `trace` (for Perfetto and chrome://tracing) or `html`, a page."""
+        if report not in _REPORTS:
+            raise errors.invalid_argument(f"there is no report {report!r}", "text, json, trace or html")
+        pieces: list[bytes] = []
+        collector = Collector(pieces.append)
+        with self._using("instance", alone=True) as pointer:
+            kind = _REPORTS[report]
+            check(lib.adead_instance_profile_report(pointer, kind, lib.adead_python_write, collector.context))
+        return b"".join(pieces)
 
     def profile(self) -> list[ProfileRow]:
         """Of the last profiled run: one row for each kind of instruction, those that took longest first."""
@@ -601,7 +665,9 @@ class Instance(Handle):
             index = 0
             while lib.adead_instance_profile(pointer, index, row) == 0:
                 mnemonic = ffi.string(row.mnemonic).decode()
-                yield ProfileRow(mnemonic, row.opcode, row.count, row.nanoseconds, row.flops)
+                yield ProfileRow(
+                    mnemonic, row.opcode, row.count, row.nanoseconds, row.flops, row.bytes, bool(row.estimated)
+                )
                 index += 1
 
     def set_explain(self, on: bool) -> None:

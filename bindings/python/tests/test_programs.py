@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import io
+import json
 import subprocess
 import sys
 
@@ -101,6 +102,40 @@ def test_scalars_limits_trace_and_profile():
         assert instance.output("fib").item() == 2
     with pytest.raises(adead.OutOfFuel):
         program.run({"n": 30}, limits=adead.Limits(fuel=1000))
+
+
+def test_profile_reports_and_results_of_steps():
+    program = adead.Program(PROGRAMS / "digits.hex")
+    with program.instance() as instance:
+        with pytest.raises(adead.InvalidState):
+            instance.profile_report()
+        instance.set_profile("sampled")
+        instance.run()
+        report = json.loads(instance.profile_report("json"))
+        assert {row["mnemonic"]: row["count"] for row in report["opcodes"]}["tensor.matmul_ex"] == 2
+        assert any(row.estimated for row in instance.profile())
+        assert any(row.mnemonic == "tensor.matmul_ex" and row.bytes > 1000 for row in instance.profile())
+        assert json.loads(instance.profile_report("trace"))["traceEvents"]
+        assert b"instruction" in instance.profile_report() and instance.profile_report("html").startswith(b"<!doctype")
+        for wrong in (lambda: instance.profile_report("pdf"), lambda: instance.set_profile("often")):
+            with pytest.raises(adead.InvalidArgument):
+                wrong()
+        instance.set_profile(False)
+        steps = []
+        instance.reset()
+        instance.run(watch=steps.append)
+        argmax = next(s for s in steps if s.opcode == adead.Opcode.TENSOR_ARGMAX)
+        assert argmax.place == "buffer" and argmax.dtype == adead.DType.I32
+        assert list(np.frombuffer(argmax.data, np.int32)) == [0, 9, 5, 6, 8, 4, 1, 7]
+        fewer, all_steps = len(steps), []
+        instance.reset()
+        instance.run(watch=all_steps.append, everything=True)
+        assert len(all_steps) > 100 * fewer and [s.position for s in all_steps] == sorted(s.position for s in all_steps)
+        instance.reset()
+        with pytest.raises(ZeroDivisionError):
+            instance.run(watch=lambda step: 1 // 0)
+        instance.reset()
+        instance.run()
 
 
 def test_arrays_are_lent_not_copied():

@@ -238,6 +238,38 @@ constants! {
     ADEAD_VULKAN: c_int = 2;
     /// For [`adead_init`]: whatever is best.
     ADEAD_AUTO: c_int = 255;
+    /// For [`adead_instance_set_profile`]: none.
+    ADEAD_PROFILE_OFF: c_int = 0;
+    /// For [`adead_instance_set_profile`]: every instruction counted and timed.
+    ADEAD_PROFILE_EXACT: c_int = 1;
+    /// For [`adead_instance_set_profile`]: samples, at about a hundredth of the time.
+    ADEAD_PROFILE_SAMPLED: c_int = 2;
+    /// For [`adead_instance_profile_report`]: text.
+    ADEAD_REPORT_TEXT: c_int = 1;
+    /// For [`adead_instance_profile_report`]: JSON.
+    ADEAD_REPORT_JSON: c_int = 2;
+    /// For [`adead_instance_profile_report`]: trace events.
+    ADEAD_REPORT_TRACE: c_int = 3;
+    /// For [`adead_instance_profile_report`]: a page.
+    ADEAD_REPORT_HTML: c_int = 4;
+    /// Nothing was written.
+    ADEAD_RESULT_NONE: u32 = 0;
+    /// A register was.
+    ADEAD_RESULT_REGISTER: u32 = 1;
+    /// Linear memory was.
+    ADEAD_RESULT_MEMORY: u32 = 2;
+    /// A buffer was.
+    ADEAD_RESULT_BUFFER: u32 = 3;
+    /// The output stream was.
+    ADEAD_RESULT_STREAM: u32 = 4;
+    /// All registers of a function, at the end of a turn.
+    ADEAD_RESULT_FRAME: u32 = 5;
+    /// For [`adead_instance_set_watch`]: nothing.
+    ADEAD_WATCH_NOTHING: c_int = 0;
+    /// For [`adead_instance_set_watch`]: what works on tensors, buffers and blocks of memory.
+    ADEAD_WATCH_OPERATIONS: c_int = 1;
+    /// For [`adead_instance_set_watch`]: every instruction.
+    ADEAD_WATCH_EVERYTHING: c_int = 2;
     /// In signatures of foreign functions: nothing.
     ADEAD_FOREIGN_VOID: u32 = 0;
     /// In signatures of foreign functions: a 32-bit integer.
@@ -291,6 +323,8 @@ handles! {
 pub type adead_write_fn = Option<unsafe extern "C" fn(context: *mut c_void, bytes: *const c_void, size: usize) -> c_int>;
 /// Called before each instruction: offset in the stream, task number, the instruction as text.
 pub type adead_trace_fn = Option<unsafe extern "C" fn(context: *mut c_void, offset: u64, task: u32, text: *const c_char)>;
+/// Gets what an instruction wrote; returns 0 to go on.
+pub type adead_watch_fn = Option<unsafe extern "C" fn(context: *mut c_void, result: *const adead_result) -> c_int>;
 /// A function of the host's that programs may import.
 pub type adead_foreign_fn = Option<
     unsafe extern "C" fn(
@@ -463,6 +497,39 @@ records! {
         nanoseconds: u64,
         /// Floating-point operations of tensor work.
         flops: u64,
+        /// Bytes that tensor work and copies read and wrote.
+        bytes: u64,
+        /// 1: `count` is known by samples alone.
+        estimated: u32,
+        /// 0.
+        reserved: u32,
+    }
+    /// What an instruction wrote.
+    adead_result {
+        /// sizeof(adead_result)
+        size: u32,
+        /// The task that ran it.
+        task: u32,
+        /// Fuel used before it.
+        position: u64,
+        /// Its offset in the stream.
+        offset: u64,
+        /// Wire value.
+        opcode: u32,
+        /// ADEAD_RESULT_...
+        place: u32,
+        /// Number of the register, address, number of the buffer.
+        at: u64,
+        /// Of a buffer: the first byte written.
+        start: u64,
+        /// Of the elements.
+        dtype: u32,
+        /// 0.
+        reserved: u32,
+        /// What was written; valid during the call.
+        data: *const c_void,
+        /// Size of `data`.
+        bytes: u64,
     }
     /// An array of the caller.
     adead_array {
@@ -677,8 +744,14 @@ functions! {
     fn adead_dispatch_compute(shader: *mut adead_shader, dispatch: *const adead_dispatch) -> c_int;
     /// Calls `trace` before each instruction.
     fn adead_instance_set_trace(instance: *mut adead_instance, trace: adead_trace_fn, context: *mut c_void) -> c_int;
-    /// Counts and times each kind of instruction in later runs.
-    fn adead_instance_set_profile(instance: *mut adead_instance, on: c_int) -> c_int;
+    /// The instruction at an offset, as text.
+    fn adead_program_instruction(program: *mut adead_program, offset: u64, text: *mut c_char, size: usize) -> c_int;
+    /// Tells `watch` what instructions wrote.
+    fn adead_instance_set_watch(instance: *mut adead_instance, what: c_int, watch: adead_watch_fn, context: *mut c_void) -> c_int;
+    /// Profiles later runs.
+    fn adead_instance_set_profile(instance: *mut adead_instance, how: c_int) -> c_int;
+    /// Writes a report of the last profiled run.
+    fn adead_instance_profile_report(instance: *mut adead_instance, report: c_int, write: adead_write_fn, context: *mut c_void) -> c_int;
     /// Rows of the last profiled run by index from 0.
     fn adead_instance_profile(instance: *mut adead_instance, index: u32, row: *mut adead_profile_row) -> c_int;
     /// Keeps what the backend `auto` decides in later runs.

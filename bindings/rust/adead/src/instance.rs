@@ -472,9 +472,50 @@ impl Instance {
         unsafe { sys::adead_instance_fuel_used(self.raw()) }
     }
 
-    /// Counts and times each kind of instruction in later runs. Slows them down.
-    pub fn set_profile(&mut self, on: bool) -> Result<()> {
-        check(unsafe { sys::adead_instance_set_profile(self.raw(), on.into()) })
+    /// Runs the program, writes its output stream and tells `watch` what instructions wrote; with `false` it ends the run,
+    /// which then fails with `Stopped`.
+    ///
+    /// # Errors
+    /// As [`run_to`](Instance::run_to), and `InvalidState` where the instance is profiled.
+    pub fn run_watched(
+        &mut self,
+        what: Watch,
+        stream: &mut dyn Write,
+        mut watch: impl FnMut(StepResult<'_>) -> bool,
+    ) -> Result<()> {
+        let mut sink = Sink::new(stream);
+        let mut watcher = Watcher { watch: &mut watch, panic: None };
+        let attached = Attached(self);
+        let status = unsafe {
+            let context: *mut c_void = (&mut watcher as *mut Watcher<'_>).cast();
+            check(sys::adead_instance_set_watch(attached.0.raw(), what as i32, Some(Watcher::call), context))?;
+            sys::adead_instance_set_stream(attached.0.raw(), SINK, sink.context());
+            sys::adead_instance_run(attached.0.raw())
+        };
+        let result = sink.finish(status); // the failure is read before anything else is called
+        drop(attached);
+        match watcher.panic {
+            Some(panic) => resume_unwind(panic),
+            None => self.recorded(result),
+        }
+    }
+
+    /// Profiles later runs: `true` counts and times every instruction, which slows them down; [`Profile::Sampled`] costs
+    /// about a hundredth of the time.
+    pub fn set_profile(&mut self, how: impl Into<Profile>) -> Result<()> {
+        check(unsafe { sys::adead_instance_set_profile(self.raw(), how.into() as i32) })
+    }
+
+    /// A report of the last profiled run.
+    ///
+    /// # Errors
+    /// `InvalidState` if there was none.
+    pub fn profile_report(&mut self, report: Report) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut sink = Sink::new(&mut bytes);
+        let status = unsafe { sys::adead_instance_profile_report(self.raw(), report as i32, SINK, sink.context()) };
+        sink.finish(status)?;
+        Ok(bytes)
     }
 
     /// The last profiled run, in descending order of time; empty if there was none.
@@ -492,6 +533,8 @@ impl Instance {
                 count: row.count,
                 nanoseconds: row.nanoseconds,
                 flops: row.flops,
+                bytes: row.bytes,
+                estimated: row.estimated != 0,
             });
         }
     }
@@ -596,6 +639,7 @@ impl Drop for Attached<'_> {
         unsafe {
             sys::adead_instance_set_stream(self.0.raw(), None, null_mut());
             sys::adead_instance_set_trace(self.0.raw(), None, null_mut());
+            sys::adead_instance_set_watch(self.0.raw(), sys::ADEAD_WATCH_NOTHING, None, null_mut());
         }
     }
 }
@@ -631,6 +675,107 @@ impl Tracer<'_> {
     }
 }
 
+/// What [`Instance::run_watched`] is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// What works on tensors, buffers and blocks of memory, or outside of the program.
+    Operations = sys::ADEAD_WATCH_OPERATIONS as isize,
+    /// Every instruction.
+    Everything = sys::ADEAD_WATCH_EVERYTHING as isize,
+}
+
+/// How runs are profiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Not.
+    Off = sys::ADEAD_PROFILE_OFF as isize,
+    /// Every instruction is counted and timed.
+    Exact = sys::ADEAD_PROFILE_EXACT as isize,
+    /// Tensor work is counted and timed, of the rest there are samples.
+    Sampled = sys::ADEAD_PROFILE_SAMPLED as isize,
+}
+
+impl From<bool> for Profile {
+    fn from(on: bool) -> Self {
+        if on {
+            Profile::Exact
+        } else {
+            Profile::Off
+        }
+    }
+}
+
+/// What [`Instance::profile_report`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Tables for people.
+    Text = sys::ADEAD_REPORT_TEXT as isize,
+    /// Everything that is known.
+    Json = sys::ADEAD_REPORT_JSON as isize,
+    /// Trace events, for Perfetto and `chrome://tracing`.
+    Trace = sys::ADEAD_REPORT_TRACE as isize,
+    /// A page that needs nothing but a browser.
+    Html = sys::ADEAD_REPORT_HTML as isize,
+}
+
+/// What an instruction wrote.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StepResult<'a> {
+    /// The task that ran it.
+    pub task: u32,
+    /// Fuel used before it.
+    pub position: u64,
+    /// Its offset in the instruction stream.
+    pub offset: u64,
+    /// Its value on the wire.
+    pub opcode: u32,
+    /// Where it wrote: `sys::ADEAD_RESULT_...`.
+    pub place: u32,
+    /// Number of the register, address, number of the buffer.
+    pub at: u64,
+    /// Of a buffer: the first byte written.
+    pub start: u64,
+    /// What was written.
+    pub data: &'a [u8],
+}
+
+struct Watcher<'a> {
+    watch: &'a mut dyn FnMut(StepResult<'_>) -> bool,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Watcher<'_> {
+    /// # Safety
+    /// `context` is a live watcher that nothing else touches during the call; `result` is as the library fills it.
+    unsafe extern "C" fn call(context: *mut c_void, result: *const sys::adead_result) -> i32 {
+        let watcher = unsafe { &mut *context.cast::<Watcher<'_>>() };
+        let r = unsafe { &*result };
+        let data = if r.data.is_null() {
+            &[][..]
+        } else {
+            unsafe { std::slice::from_raw_parts(r.data.cast::<u8>(), r.bytes as usize) }
+        };
+        let step = StepResult {
+            task: r.task,
+            position: r.position,
+            offset: r.offset,
+            opcode: r.opcode,
+            place: r.place,
+            at: r.at,
+            start: r.start,
+            data,
+        };
+        match catch_unwind(AssertUnwindSafe(|| (watcher.watch)(step))) {
+            Ok(go_on) => i32::from(!go_on),
+            Err(panic) => {
+                watcher.panic = Some(panic);
+                1
+            }
+        }
+    }
+}
+
 /// One kind of instruction in a profiled run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -645,6 +790,10 @@ pub struct ProfileRow {
     pub nanoseconds: u64,
     /// Floating-point operations of tensor work; 0 for others.
     pub flops: u64,
+    /// Bytes that tensor work and copies read and wrote.
+    pub bytes: u64,
+    /// Is `count` known by samples alone?
+    pub estimated: bool,
 }
 
 /// Where the backend `auto` let operations of one kind and size run, and why.

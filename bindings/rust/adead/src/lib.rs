@@ -47,7 +47,9 @@ pub use builder::{Buffer, Function, Label, Operand, Operands, Place, ProgramBuil
 pub use element::{Bf16, DType, Element, F16};
 pub use error::{Code, Error, Result};
 pub use foreign::{CallbackValue, ForeignCall, ForeignResult, ForeignValue, Scalar};
-pub use instance::{DecisionRow, Input, Instance, Limits, Outputs, ProfileRow, Step};
+pub use instance::{
+    DecisionRow, Input, Instance, Limits, Outputs, Profile, ProfileRow, Report, Step, StepResult, Watch,
+};
 pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
 pub use pipeline::Pipeline;
 pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};

@@ -2,8 +2,8 @@
 //! builder.
 
 use adead::{
-    opcode, sha256, Code, DType, Format, Function, Input, Instance, Limits, Operand, Place, Program, ProgramBuilder, Reg,
-    Runtime,
+    opcode, sha256, Code, DType, Format, Function, Input, Instance, Limits, Operand, Place, Profile, Program,
+    ProgramBuilder, Reg, Report, Runtime, Watch,
 };
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -255,6 +255,41 @@ fn profiles() {
     let add = rows.iter().find(|row| row.opcode == opcode::TENSOR_ADD).unwrap();
     assert_eq!((add.mnemonic, add.count, add.flops), ("tensor.add", 1, 2));
     assert_eq!(rows.iter().map(|row| row.count).sum::<u64>(), 6);
+    instance.reset().unwrap();
+    instance.set_profile(Profile::Sampled).unwrap();
+    instance.run().unwrap();
+    let add = instance.profile().into_iter().find(|row| row.opcode == opcode::TENSOR_ADD).unwrap();
+    assert_eq!((add.count, add.bytes, add.estimated), (1, 24, false));
+    let json = String::from_utf8(instance.profile_report(Report::Json).unwrap()).unwrap();
+    assert!(json.contains("\"mnemonic\":\"tensor.add\""));
+    assert!(instance.profile_report(Report::Html).unwrap().starts_with(b"<!doctype html>"));
+}
+
+#[test]
+fn results_of_steps() {
+    let runtime = Runtime::new().unwrap();
+    let mut instance = Instance::new(&doubling(&runtime)).unwrap();
+    let mut adds = Vec::new();
+    instance
+        .run_watched(Watch::Operations, &mut Vec::new(), |step| {
+            if step.opcode == opcode::TENSOR_ADD {
+                adds.push(step.data.len());
+            }
+            true
+        })
+        .unwrap();
+    assert_eq!(adds, [8]);
+    instance.reset().unwrap();
+    let mut seen = 0;
+    let stopped = instance.run_watched(Watch::Everything, &mut Vec::new(), |_| {
+        seen += 1;
+        seen < 2
+    });
+    assert_eq!(stopped.unwrap_err().code(), Code::STOPPED);
+    assert_eq!(seen, 2);
+    instance.reset().unwrap();
+    instance.run().unwrap(); // the watch is gone
+    assert_eq!(seen, 2);
 }
 
 #[test]
