@@ -652,6 +652,9 @@ pub const Tests = struct {
             const foreign = cModule(b, t.setting, &.{"tests/foreign/library.c"});
             const library = b.addLibrary(.{ .name = "foreign", .linkage = .dynamic, .root_module = foreign });
             run.addPrefixedArtifactArg("--env=ADEAD_FOREIGN_LIBRARY=", library);
+            const loader = cModule(b, t.setting, &.{"tests/vulkan/loader.c"});
+            const vulkan = b.addLibrary(.{ .name = "vulkan", .linkage = .dynamic, .root_module = loader });
+            run.addPrefixedArtifactArg("--env=ADEAD_VULKAN_LOADER=", vulkan);
         }
         b.step(name, description).dependOn(&run.step);
         return run;

@@ -47,7 +47,7 @@ pub use foreign::{CallbackValue, ForeignCall, ForeignResult, ForeignValue, Scala
 pub use instance::{Input, Instance, Limits, Outputs, ProfileRow, Step};
 pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
 pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};
-pub use runtime::{backends, cpu_text, version, BackendInfo, Meter, Runtime, RuntimeBuilder};
+pub use runtime::{backend_names, backends, cpu_text, version, BackendInfo, Meter, ProbeRow, Runtime, RuntimeBuilder};
 pub use seed::{ADeadRuntime, Backend};
 pub use shader::{Binding, Shader, ShaderInfo};
 
