@@ -311,6 +311,9 @@ static void barriers_where_needed(void)
     CHECK_EQ(device->barriers, before + 1);
     CHECK(vulkan->run((adead_device *)device, &back, NULL) == ADEAD_OK);
     CHECK_EQ(device->barriers, before + 2);
+    adead_tensor_op again = relu_op(a, c); /* writes what is read, and was written before the last barrier */
+    CHECK(vulkan->run((adead_device *)device, &again, NULL) == ADEAD_OK);
+    CHECK_EQ(device->barriers, before + 3);
     adead_memory *const all[] = {a, b, c};
     for (int i = 0; i < 3; i++) vulkan->free((adead_device *)device, all[i]);
     close_device(device);
@@ -617,6 +620,34 @@ static void the_probe_is_kept(void)
     setenv("ADEAD_CACHE_DIR", "", 1);
 }
 
+/* What is kept is for one device, one driver and one build of the shaders alone. */
+static void kept_for_one_device(void)
+{
+    char folder[] = "/tmp/adead-vulkan-XXXXXX", command[100];
+    OPEN(device);
+    CHECK(mkdtemp(folder));
+    setenv("ADEAD_CACHE_DIR", folder, 1);
+    const adead_vk_physical *own = device->physical;
+    char                     record[] = "a record";
+    adead_vk_cache_store(device, "probe", record, sizeof record);
+    CHECK(adead_vk_cache_load(device, "probe", record, sizeof record));
+    CHECK(!adead_vk_cache_load(device, "pipes", record, sizeof record));
+    for (int what = 0; what < 4; what++) {
+        adead_vk_physical other = *own;
+        if (what == 0) other.vendor++;
+        if (what == 1) other.device++;
+        if (what == 2) other.driver_version++;
+        if (what == 3) other.cache_uuid[VK_UUID_SIZE - 1]++;
+        device->physical = &other;
+        CHECK(!adead_vk_cache_load(device, "probe", record, sizeof record), "that of another device is taken: %d", what);
+    }
+    device->physical = own;
+    close_device(device);
+    setenv("ADEAD_CACHE_DIR", "", 1);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK(system(command) == 0);
+}
+
 /* A device without f64 has another path, which is as exact, and never takes what one with f64 found out. */
 static void without_f64(void)
 {
@@ -652,4 +683,5 @@ static void the_probe_passes(void)
 TEST_MAIN("vulkan", T(devices_by_number_and_name) T(host_memory_runs_out) T(buffers_come_and_go) T(too_much_memory)
           T(a_budget_is_kept) T(a_budget_that_shrinks) T(the_driver_has_no_memory) T(a_chain_is_one_submission)
           T(barriers_where_needed) T(long_runs) T(a_device_is_lost) T(the_clock) T(a_careless_shader)
-          T(digests_are_those_of_ref) T(the_probe_passes) T(without_f64) T(a_lie_is_found_out) T(the_probe_is_kept))
+          T(digests_are_those_of_ref) T(the_probe_passes) T(without_f64) T(a_lie_is_found_out) T(the_probe_is_kept)
+          T(kept_for_one_device))

@@ -32,6 +32,7 @@ from adead._runtime import (
     operations,
     sha256,
 )
+from adead._shader import Shader, ShaderInfo
 from adead._tensor import Tensor, contiguous
 from adead._types import Activation, Array, DType
 from adead.errors import (
@@ -54,6 +55,7 @@ from adead.errors import (
     OutOfFuel,
     Overlap,
     ReplayMismatch,
+    ShaderMismatch,
     ShapeMismatch,
     Trap,
     TypeMismatch,
@@ -108,8 +110,8 @@ __all__ = [
     "Buffer", "DType", "Declaration", "DivisionByZero", "Error", "FileError", "ForeignFailed", "ForeignUnavailable",
     "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument", "InvalidState", "Limits", "MissingInput",
     "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel", "Overlap", "ProbeRow", "ProfileRow",
-    "Program", "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime", "ShapeMismatch", "Status", "Tensor", "Trap",
-    "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backend_names", "backends",
+    "Program", "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime", "Shader", "ShaderInfo", "ShaderMismatch",
+    "ShapeMismatch", "Status", "Tensor", "Trap", "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backend_names", "backends",
     "contiguous", "cos", "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh",
     "layernorm", "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
     "matmul_strided", "max", "mul", "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale",

@@ -18,6 +18,7 @@ from adead._types import Array
 from adead.opcodes import Status
 
 if TYPE_CHECKING:
+    from adead._shader import Module, Shader
     from typing_extensions import Self
 
 
@@ -39,7 +40,7 @@ def raised(code: int, message: str, hint: str = "") -> errors.Error:
 
 
 class Handle(_fast.Handle):
-    """What Runtime, Program and Instance have in common: closing. `with` closes at the end; what is not closed is when it
+    """What Runtime, Program, Instance and Shader have in common: closing. `with` closes at the end; what is not closed is when it
     goes. Closing while another thread is inside takes effect when that is done."""
 
     __slots__ = ()
@@ -192,6 +193,12 @@ class Runtime(Handle, Operations):
         if status != Status.INVALID_ARGUMENT:
             raise last_error()
         return rows
+
+    def load_shader(self, spirv: Module, entry: str | None = None) -> Shader:
+        """Shader(self, spirv, entry): a compute shader that runs on arrays, on the backend vulkan."""
+        from adead._shader import Shader
+
+        return Shader(self, spirv, entry)
 
     def selftest(self) -> dict[str, tuple[int, int]]:
         """Compares a table of hard cases with the reference: {operation: (cases, mismatches)}. Raises BackendError when a
