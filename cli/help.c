@@ -31,7 +31,7 @@ static void add_lines(buffer *out, const char *indent, const char *text)
 
 static const char exit_codes[] =
     "0  done\n"
-    "1  the program trapped\n"
+    "1  the program trapped; or the two runs of `adead diff` do not agree\n"
     "2  bad usage\n"
     "3  the program was refused (its format, or the verifier)\n"
     "4  the backend asked for is not available\n"
@@ -45,7 +45,7 @@ static const char conventions[] =
 /* "-o, --output FILE" */
 static void option_heading(const option *o, char *out, size_t size)
 {
-    const char *separator = o->letter[0] ? ", " : "", *blank = o->value[0] ? " " : "";
+    const char *separator = o->letter[0] ? ", " : "", *blank = o->value[0] && o->value[0] != '[' ? " " : "";
     snprintf(out, size, "%s%s%s%s%s", o->letter, separator, o->name, blank, o->value);
 }
 

@@ -18,7 +18,7 @@
 
 /* A program file, an assembly text: more than this is refused before it is read further. */
 #define ADEAD_FILE_MAX ((uint64_t)1 << 30)
-enum { ADEAD_VARIANT_MAX = 31, ADEAD_THREADS_MAX = 4096 };
+enum { ADEAD_VARIANT_MAX = 255, ADEAD_THREADS_MAX = 4096 };
 
 /* A device that one thread at a time uses. */
 typedef struct adead_slot {
@@ -77,6 +77,8 @@ struct adead_instance {
     adead_write_fn write;
     void          *write_context;
     adead_foreign *foreign; /* NULL until a program imports, records or replays something */
+    struct adead_watcher  *watcher;  /* NULL: nobody watches */
+    struct adead_profiler *profiler; /* NULL: not profiled */
 };
 
 /* ---- error.c ---- */
@@ -144,6 +146,15 @@ int adead_shader_make(const char *function, adead_runtime *runtime, const void *
 adead_status adead_foreign_begin(adead_instance *instance, adead_failure *failure);
 adead_status adead_foreign_end(adead_instance *instance, adead_status status, adead_failure *failure);
 void         adead_foreign_destroy(adead_instance *instance);
+
+/* ---- watch.c, profile.c ---- */
+
+/* Before and after a run, and at the end of the instance. */
+void adead_watch_begin(adead_instance *instance);
+void adead_watch_destroy(adead_instance *instance);
+void adead_profile_begin(adead_instance *instance);
+void adead_profile_end(adead_instance *instance);
+void adead_profile_destroy(adead_instance *instance);
 
 /* ---- selftest.c ---- */
 

@@ -36,20 +36,13 @@ void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32])
 
 /* ---- Choosing a backend ---- */
 
-/* Names this interface knows that a build may not have: asking for one is no mistake in the name, the backend is absent. */
-static const char *absent_backend(const char *name, size_t length)
-{
-    if (length == 4 && memcmp(name, "cuda", 4) == 0) return "CUDA";
-    return NULL;
-}
-
 static adead_status unknown_backend(const char *name, adead_failure *failure)
 {
     adead_fail(failure, ADEAD_BACKEND_UNKNOWN, ADEAD_NO_OFFSET, "no backend is called \"%.60s\"", name);
-    char   list[160] = "auto";
-    size_t used = 4;
+    char   list[160] = "";
+    size_t used = 0;
     for (unsigned i = 0; i < adead_backends_count; i++) {
-        int more = snprintf(list + used, sizeof list - used, ", %s", adead_backends[i]->name);
+        int more = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", adead_backends[i]->name);
         if (more < 0 || (size_t)more >= sizeof list - used) break;
         used += (size_t)more;
     }
@@ -63,11 +56,7 @@ static adead_status use_named(adead_runtime *runtime, const char *name, adead_fa
     const char *colon = strchr(name, ':');
     size_t      length = colon ? (size_t)(colon - name) : strlen(name);
     runtime->backend = adead_backend_find(name, length);
-    if (!runtime->backend) {
-        const char *absent = absent_backend(name, length);
-        if (!absent) return unknown_backend(name, failure);
-        return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "this build has no %s backend", absent);
-    }
+    if (!runtime->backend) return unknown_backend(name, failure);
     if (colon) {
         size_t size = strlen(colon + 1);
         if (size == 0 || size > ADEAD_VARIANT_MAX) return unknown_backend(name, failure);
@@ -78,14 +67,16 @@ static adead_status use_named(adead_runtime *runtime, const char *name, adead_fa
     return runtime->backend->probe(colon ? runtime->variant : NULL, &facts, failure);
 }
 
-/* Automatic choice: the cpu where its probe says that it runs here with the right bits, else the reference, as ever. */
+/* Automatic choice: by operation and size where there may be an accelerator, else the cpu where its probe says that it runs
+ * here with the right bits, else the reference, as ever. */
 static void use_automatic(adead_runtime *runtime)
 {
     adead_backend_facts  facts;
-    const adead_backend *cpu = adead_backend_find("cpu", 3);
+    const adead_backend *chooser = adead_backend_find("auto", 4), *cpu = adead_backend_find("cpu", 3);
     memset(&facts, 0, sizeof facts);
     bool good = cpu && cpu->probe(NULL, &facts, NULL) == ADEAD_OK && facts.attested;
     runtime->backend = good ? cpu : runtime->reference;
+    if (good && chooser && chooser->probe(NULL, &facts, NULL) == ADEAD_OK) runtime->backend = chooser;
 }
 
 static adead_status choose_backend(adead_runtime *runtime, const char *wanted, adead_failure *failure)

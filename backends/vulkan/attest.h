@@ -36,14 +36,6 @@ adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_repor
 void         adead_vk_attest_tell(const adead_vk_report *report, bool stored, const adead_device_options *options);
 adead_status adead_vk_attest_settle(adead_vk *device, adead_failure *failure);
 
-/* "fma"; "f64". */
-const char *adead_vk_probe_name(uint32_t what);
-const char *adead_vk_path_name(uint32_t path);
-
-/* The inputs of the functions' lines, for the test that recomputes their digests: ADEAD_VK_PROBE_CASES words. */
-enum { ADEAD_VK_PROBE_CASES = 8192 };
-void adead_vk_probe_inputs(uint32_t what, uint32_t *a, uint32_t *b, uint32_t *c);
-/* The first 8 bytes of the SHA-256 of a function's results, little-endian; 0 if `what` is no function. */
-uint64_t adead_vk_probe_digest(uint32_t what);
+const char *adead_vk_path_name(uint32_t path); /* "f64" */
 
 #endif

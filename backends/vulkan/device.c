@@ -69,7 +69,7 @@ static VkResult make_device(adead_vk *device, bool shaders)
     if (shaders && make_robust(device, &has, &use, &robust))
         extensions[extension_count++] = VK_EXT_ROBUSTNESS_2_EXTENSION_NAME;
     device->tells_budget = has_extension(device, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
-    device->float64 = has.features.shaderFloat64 == VK_TRUE;
+    device->wide = has.features.shaderFloat64 && has.features.shaderInt64;
     float                   priority = 1.0f;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = physical->family, .queueCount = 1, .pQueuePriorities = &priority};

@@ -279,6 +279,22 @@ static tiling tiling_of(const work *w, const product *p)
     return roomy && p->m >= 128 && p->n >= 128 && (list == wide || p->m * p->n >= 1 << 20) ? list[0] : list[1];
 }
 
+/* Whether a matrix, whose lines are `line` elements apart and `length` long, can be read by fours. */
+static bool in_fours(adead_vk_range range, uint64_t first, uint64_t batch, uint64_t line, uint64_t length)
+{
+    return range.offset % 16 == 0 && (first | batch | line | length) % 4 == 0;
+}
+
+static uint32_t fours_of(const product *p)
+{
+    bool a_along = p->a_step == 1 && in_fours(p->a, p->a_first, p->a_batch, p->a_row, p->k);
+    bool a_across = p->a_row == 1 && in_fours(p->a, p->a_first, p->a_batch, p->a_step, p->m);
+    bool b_along = p->b_step == 1 && in_fours(p->b, p->b_first, p->b_batch, p->b_column, p->k);
+    bool b_across = p->b_column == 1 && in_fours(p->b, p->b_first, p->b_batch, p->b_step, p->n);
+    return (a_along ? PRODUCT_FOURS_A_ALONG : a_across ? PRODUCT_FOURS_A_ACROSS : 0u) |
+           (b_along ? PRODUCT_FOURS_B_ALONG : b_across ? PRODUCT_FOURS_B_ACROSS : 0u);
+}
+
 /* As many tiles at once as a grid has. */
 static adead_status run_tiles(const work *w, const product *given)
 {
@@ -286,7 +302,8 @@ static adead_status run_tiles(const work *w, const product *given)
     tiling            t = tiling_of(w, given);
     uint32_t          group = group_of(w, given);
     adead_vk_dispatch d = {.shader = bytes ? ADEAD_VK_SHADER_matmul_i8 : ADEAD_VK_SHADER_matmul, .written = 8,
-                           .constants = {t.threads, given->type, t.threads_x, t.row_groups, t.column_groups, t.depth},
+                           .constants = {t.threads, given->type, t.threads_x, t.row_groups, t.column_groups, t.depth,
+                                         fours_of(given)},
                            .ranges = {given->a, given->b, given->bias, given->c}};
     uint64_t          tile_rows = (uint64_t)group * t.row_groups * (t.threads / t.threads_x);
     uint64_t          tile_columns = (uint64_t)group * t.column_groups * t.threads_x;

@@ -13,6 +13,7 @@ static void fill_facts(const adead_vk_physical *p, adead_backend_facts *facts)
 {
     memset(facts, 0, sizeof *facts);
     facts->available = true;
+    facts->software = p->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     snprintf(facts->device, sizeof facts->device, "%.80s, Vulkan %u.%u", p->name, VK_API_VERSION_MAJOR(p->api),
              VK_API_VERSION_MINOR(p->api));
 }

@@ -1,6 +1,7 @@
 // What every shader begins with: bindings, push constants, the paths of the primitives, and the primitives: the canonical
 // numerics on a device. Floating-point numbers lie in the buffers as words; a NaN is told from its bits.
 #extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
 
 #include "numbers.h"
 #include "adn1.glsl"
@@ -223,12 +224,8 @@ double sum_to_odd(double product, double addend)
 {
     double sum = product + addend, part = sum - product;
     double error = (product - (sum - part)) + (addend - part);
-    uvec2 bits = unpackDouble2x32(sum);
-    bool up = error > 0.0LF, down = error < 0.0LF, even = (bits.x & 1u) == 0u; // no error of a NaN
-    bool away = sum > 0.0LF ? up : down, toward = sum > 0.0LF ? down : up;
-    bits.y -= even && toward && bits.x == 0u ? 1u : 0u;
-    bits.x = even ? (away ? bits.x + 1u : toward ? bits.x - 1u : bits.x) : bits.x;
-    return packDouble2x32(bits);
+    int64_t bits = doubleBitsToInt64(sum), toward = ((bits ^ doubleBitsToInt64(error)) >> 63) | 1l;
+    return int64BitsToDouble(abs(error) > 0.0LF && (bits & 1l) == 0l ? bits + toward : bits); // no error of a NaN
 }
 #endif
 

@@ -71,6 +71,12 @@
 #define PRODUCT_GROUP_WIDE 8
 #define PRODUCT_GROUP 4
 
+/* Which operands matmul reads by fours: elements of f32 that lie one behind the other, along k or across. */
+#define PRODUCT_FOURS_A_ALONG 1
+#define PRODUCT_FOURS_A_ACROSS 2
+#define PRODUCT_FOURS_B_ALONG 4
+#define PRODUCT_FOURS_B_ACROSS 8
+
 /* Flags. */
 #define PRODUCT_BIAS 1
 #define PRODUCT_RELU 2

@@ -6,6 +6,8 @@ BINDING(0);
 BINDING(1);
 BINDING(2);
 BINDING(3);
+layout(std430, set = 0, binding = 0) buffer Fours0 { uvec4 q0[]; }; // the words of a and b, four together
+layout(std430, set = 0, binding = 1) buffer Fours1 { uvec4 q1[]; };
 
 #define DIM(place) push.dims[place]
 
@@ -41,6 +43,13 @@ int load_b(uint at)
     return bitfieldExtract(int(w1[at >> 2]), int(8u * (at & 3u)), 8);
 }
 
+// Four elements next to each other, the first a multiple of four.
+ivec4 load_four(bool of_b, uint at)
+{
+    int word = int(of_b ? w1[(b_from + at) >> 2] : w0[(a_from + at) >> 2]);
+    return ivec4(bitfieldExtract(word, 0, 8), bitfieldExtract(word, 8, 8), bitfieldExtract(word, 16, 8), word >> 24);
+}
+
 int multiply_add(int a, int b, int c) { return a * b + c; }
 
 void finish(uint row, uint column, int sum) { w3[c_from + row * DIM(PRODUCT_C_ROW) + column] = uint(sum); }
@@ -73,6 +82,18 @@ float load_b(uint at)
     at += b_from;
     if (type == ELEMENT_F32) return float_of(w1[at]);
     return widened(w1[at >> 1], at);
+}
+
+// Four elements next to each other, the first a multiple of four.
+vec4 load_four(bool of_b, uint at)
+{
+    at = (at + (of_b ? b_from : a_from)) >> 2;
+    if (type == ELEMENT_F32) {
+        uvec4 four = of_b ? q1[at] : q0[at];
+        return vec4(float_of(four.x), float_of(four.y), float_of(four.z), float_of(four.w));
+    }
+    uvec2 two = of_b ? uvec2(w1[2u * at], w1[2u * at + 1u]) : uvec2(w0[2u * at], w0[2u * at + 1u]);
+    return vec4(widened(two.x, 0u), widened(two.x, 1u), widened(two.y, 0u), widened(two.y, 1u));
 }
 
 float multiply_add(float a, float b, float c) { return a_fma(a, b, c); }

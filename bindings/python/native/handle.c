@@ -12,6 +12,7 @@ static void destroy_if_unused(handle *h)
     if (h->kind == 0) adead_runtime_destroy(pointer);
     else if (h->kind == 1) adead_program_destroy(pointer);
     else if (h->kind == 2) adead_instance_destroy(pointer);
+    else if (h->kind == 3) adead_pipeline_destroy(pointer);
     else adead_shader_destroy(pointer);
     Py_END_ALLOW_THREADS
 }
@@ -19,7 +20,7 @@ static void destroy_if_unused(handle *h)
 bool handle_enter(handle *h)
 {
     static const char *const sentences[] = {"the runtime is closed", "the program is closed", "the instance is closed",
-                                            "the shader is closed"};
+                                            "the pipeline is closed", "the shader is closed"};
     if (h->closed || !h->pointer) {
         raise_status(ADEAD_INVALID_STATE, sentences[h->kind], "");
         return false;
@@ -55,11 +56,15 @@ static PyObject *enter(PyObject *self, PyObject *exclusive)
     handle *h = (handle *)self;
     int     alone = PyObject_IsTrue(exclusive);
     if (alone < 0) return NULL;
-    if (alone && h->users && !h->closed)
-        return raise_status(ADEAD_INVALID_STATE,
-                            h->kind == 3 ? "the shader is in use, by another thread or further up in this one"
-                                         : "the instance is in use, by another thread or further up in this one",
-                            h->kind == 3 ? "load it for each thread" : "make an instance for each thread");
+    if (alone && h->users && !h->closed) {
+        static const char *const busy[] = {"the instance is in use, by another thread or further up in this one",
+                                           "the pipeline is in use, by another thread or further up in this one",
+                                           "the shader is in use, by another thread or further up in this one"};
+        static const char *const hints[] = {"make an instance for each thread", "make a pipeline for each thread",
+                                            "load the shader for each thread"};
+        int which = h->kind < 3 ? 0 : h->kind - 2;
+        return raise_status(ADEAD_INVALID_STATE, busy[which], hints[which]);
+    }
     if (!handle_enter(h)) return NULL;
     return PyLong_FromUnsignedLongLong((uintptr_t)h->pointer);
 }
