@@ -684,6 +684,9 @@ pub const Tests = struct {
             const foreign = cModule(b, t.setting, &.{"tests/foreign/library.c"});
             const library = b.addLibrary(.{ .name = "foreign", .linkage = .dynamic, .root_module = foreign });
             run.addPrefixedArtifactArg("--env=ADEAD_FOREIGN_LIBRARY=", library);
+            const loader = cModule(b, t.setting, &.{"tests/vulkan/loader.c"});
+            const vulkan = b.addLibrary(.{ .name = "vulkan", .linkage = .dynamic, .root_module = loader });
+            run.addPrefixedArtifactArg("--env=ADEAD_VULKAN_LOADER=", vulkan);
             if (devices.softCuda(t)) |driver| run.addPrefixedFileArg("--env=ADEAD_SOFTCUDA_LIBRARY=", driver);
         }
         b.step(name, description).dependOn(&run.step);
@@ -968,7 +971,9 @@ pub const Tests = struct {
         suite: []const u8 = "tests/conformance/test_operations.c",
         only: []const u8 = "",
         /// Where the faulty code runs.
-        needs: enum { anything, x86, avx2, avx512, aarch64 } = .anything,
+        needs: enum { anything, x86, avx2, avx512, aarch64, glslang } = .anything,
+        /// The backend that the conformance suites test, if it is not the cpu.
+        subject: []const u8 = "",
         /// Also part of the step `test`.
         ordinary: bool = false,
     };
@@ -986,9 +991,11 @@ pub const Tests = struct {
                 const reason = b.fmt("{s} does not have the text of this fault exactly once", .{m.file});
                 run.addArgs(&.{ b.fmt("fail:{s}", .{name}), reason });
             } else if (!canRun(b, m.needs)) {
-                t.skip(run, name, b.fmt("cannot run: this processor has no {t}", .{m.needs}));
+                const what = if (m.needs == .glslang) "there is" else "this processor has";
+                t.skip(run, name, b.fmt("cannot run: {s} no {t}", .{ what, m.needs }));
             } else {
                 run.addArg(b.fmt("mutant:{s}", .{name}));
+                if (m.subject.len != 0) run.addArg(b.fmt("--env=ADEAD_TEST_SUBJECT={s}", .{m.subject}));
                 run.addFileArg(t.mutant(m, text));
                 if (m.only.len != 0) run.addArg(m.only);
             }
@@ -1004,7 +1011,13 @@ pub const Tests = struct {
             .avx2 => x86 and std.Target.x86.featureSetHas(cpu.features, .avx2),
             .avx512 => x86 and std.Target.x86.featureSetHas(cpu.features, .avx512dq),
             .aarch64 => cpu.arch == .aarch64,
+            .glslang => hasProgram(b, "glslangValidator") and hasProgram(b, "spirv-opt") and hasProgram(b, "spirv-val"),
         };
+    }
+
+    fn hasProgram(b: *Build, name: []const u8) bool {
+        _ = b.findProgram(&.{name}, &.{}) catch return false;
+        return true;
     }
 
     /// The suite with the faulty files linked in front of the library, which then does not give its own.
@@ -1012,27 +1025,38 @@ pub const Tests = struct {
         const b = t.b;
         const changed = std.mem.replaceOwned(u8, b.allocator, text, m.old, m.new) catch @panic("OOM");
         const folder = b.addWriteFiles();
-        const cpu: Folder = .{ .path = "backends/cpu", .recursive = true };
-        for (filesIn(b, cpu, "")) |path| {
+        const vulkan = std.mem.startsWith(u8, m.file, "backends/vulkan/");
+        const backend: Folder = .{ .path = if (vulkan) "backends/vulkan" else "backends/cpu", .recursive = true };
+        for (filesIn(b, backend, "")) |path| {
             if (!std.mem.eql(u8, path, m.file)) _ = folder.addCopyFile(b.path(path), path);
         }
         _ = folder.add(m.file, changed);
+        const from = if (m.needs == .glslang) compiledShaders(b, folder) else folder.getDirectory();
         const module = b.createModule(.{
             .target = t.setting.target,
             .optimize = .ReleaseFast,
             .link_libc = true,
             .sanitize_c = .off,
         });
-        module.addIncludePath(folder.getDirectory());
+        module.addIncludePath(from);
         module.addIncludePath(b.path("."));
         module.addIncludePath(b.path("ffi/include"));
         for (versionMacros(b)) |macro| module.addCMacro(macro[0], macro[1]);
         const flags = c_flags ++ .{"-w"};
         const units: []const []const u8 = if (m.units.len != 0) m.units else &.{m.file};
-        for (units) |unit| module.addCSourceFile(.{ .file = folder.getDirectory().path(b, unit), .flags = &flags });
+        for (units) |unit| module.addCSourceFile(.{ .file = from.path(b, unit), .flags = &flags });
         module.addCSourceFile(.{ .file = b.path(m.suite), .flags = &flags });
         module.linkLibrary(t.static);
         return b.addExecutable(.{ .name = m.name, .root_module = module }).getEmittedBin();
+    }
+
+    /// A copy of the folder in which spirv.inc is what its shaders give.
+    fn compiledShaders(b: *Build, folder: *Build.Step.WriteFile) LazyPath {
+        _ = folder.addCopyFile(b.path("vm/base/adn1.h"), "vm/base/adn1.h");
+        const script = "cp -r \"$0\"/. \"$1\" && chmod -R u+w \"$1\" && python3 \"$1/backends/vulkan/shaders/generate.py\"";
+        const run = b.addSystemCommand(&.{ "sh", "-c", script });
+        run.addDirectoryArg(folder.getDirectory());
+        return run.addOutputDirectoryArg("faulty");
     }
 
     /// The limits on the size of what is installed.

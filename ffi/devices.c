@@ -91,7 +91,7 @@ adead_status adead_slot_open(adead_slots *slots, adead_slot *s, adead_runtime *r
 {
     uint32_t threads = s == slots->slots ? 0 : 1;
     if (s->device) return ADEAD_OK;
-    adead_status status = adead_runtime_open(runtime, threads, &s->device, &s->reference_device, failure);
+    adead_status status = adead_runtime_open(runtime, threads, false, &s->device, &s->reference_device, failure);
     if (status == ADEAD_OK && runtime->backend->small_product)
         atomic_store(&runtime->small_product, runtime->backend->small_product(s->device));
     return status;

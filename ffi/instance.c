@@ -30,8 +30,11 @@ static int take_limits(const adead_limits *limits, adead_machine_limits *out)
 static adead_status open_machine(adead_instance *instance, const adead_code *code, const adead_machine_limits *limits,
                                  adead_failure *failure)
 {
-    adead_runtime *runtime = instance->program->runtime;
-    adead_status   status = adead_runtime_open(runtime, 0, &instance->device, &instance->reference_device, failure);
+    adead_runtime   *runtime = instance->program->runtime;
+    adead_code_facts facts;
+    adead_code_get_facts(code, &facts);
+    adead_status status = adead_runtime_open(runtime, 0, facts.uses_vulkan, &instance->device, &instance->reference_device,
+                                             failure);
     if (status != ADEAD_OK) return status;
     status = adead_machine_create(code, limits, runtime->backend, instance->device, runtime->reference,
                                   instance->reference_device, &runtime->host, &instance->machine, failure);

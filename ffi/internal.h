@@ -103,8 +103,9 @@ uint32_t adead_struct_room(const void *caller, uint32_t known, uint32_t first_ve
 
 void adead_runtime_retain(adead_runtime *runtime);
 void adead_runtime_release(adead_runtime *runtime);
-/* Opens a device of the runtime's backend with at most `threads` threads (0: as the runtime says), and one of `ref`. */
-adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device,
+/* Opens a device of the runtime's backend with at most `threads` threads (0: as the runtime says), and one of `ref`;
+ * `shaders`: users' own shaders may run on it. */
+adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, bool shaders, adead_device **device,
                                 adead_device **reference_device, adead_failure *failure);
 void adead_runtime_close(adead_runtime *runtime, adead_device *device, adead_device *reference_device);
 

@@ -65,7 +65,7 @@ int adead_pipeline_create(adead_runtime *runtime, uint64_t columns, uint32_t fla
     adead_runtime_retain(runtime);
     ADEAD_FAILURE_NONE(failure);
     adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = adead_runtime_open(runtime, 0, &p->device, &p->reference_device, &failure);
+    adead_status status = adead_runtime_open(runtime, 0, false, &p->device, &p->reference_device, &failure);
     adead_fpenv_leave(fpenv);
     if (status == ADEAD_OK) {
         *out = p;

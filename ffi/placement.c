@@ -72,7 +72,7 @@ int adead_tune(adead_runtime *runtime, void (*report)(void *context, const adead
     listener      to = {report, context};
     adead_device *device, *reference_device;
     adead_fpenv   fpenv = adead_fpenv_enter();
-    adead_status  status = adead_runtime_open(runtime, 0, &device, &reference_device, &failure);
+    adead_status  status = adead_runtime_open(runtime, 0, false, &device, &reference_device, &failure);
     if (status == ADEAD_OK) {
         status = runtime->backend->tune(device, pass_on, &to, &failure);
         adead_runtime_close(runtime, device, reference_device);

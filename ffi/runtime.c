@@ -215,7 +215,7 @@ static adead_status open_own(adead_runtime *runtime, const adead_device_options 
     return status;
 }
 
-adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device,
+adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, bool shaders, adead_device **device,
                                 adead_device **reference_device, adead_failure *failure)
 {
     adead_device_options options = {.host = runtime->host, .threads = 1};
@@ -224,6 +224,7 @@ adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_
     *device = *reference_device = NULL;
     if (!only_reference) {
         status = runtime->reference->open(&options, reference_device, failure);
+        options.shaders = shaders;
         options.threads = threads ? threads : runtime->threads;
         options.variant = runtime->variant[0] ? runtime->variant : NULL;
     }

@@ -41,7 +41,8 @@ static adead_status open_shader(adead_shader *shader, const void *spirv, size_t 
         adead_hint(failure, "shaders run on the backend vulkan alone");
         return ADEAD_BACKEND_UNSUPPORTED;
     }
-    adead_status status = adead_runtime_open(shader->runtime, 0, &shader->device, &shader->reference_device, failure);
+    adead_status status = adead_runtime_open(shader->runtime, 0, true, &shader->device, &shader->reference_device,
+                                             failure);
     if (status != ADEAD_OK) return status;
     return backend->load_shader(shader->device, spirv, size, entry_or_main(entry), &shader->shader, &shader->facts, failure);
 }

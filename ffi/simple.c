@@ -64,7 +64,7 @@ static int init_locked(int backend)
     adead_slot *first = &simple.slots.slots[0];
     adead_slot_lock(first);
     adead_fpenv fpenv = adead_fpenv_enter();
-    status = (int)adead_runtime_open(runtime, 0, &first->device, &first->reference_device, &failure);
+    status = (int)adead_runtime_open(runtime, 0, false, &first->device, &first->reference_device, &failure);
     adead_fpenv_leave(fpenv);
     if (status == ADEAD_OK) {
         if (runtime->backend->small_product)

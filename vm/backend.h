@@ -82,6 +82,7 @@ typedef struct adead_device_options {
     adead_host  host;
     uint32_t    threads; /* worker threads wanted; 0: one per core */
     const char *variant; /* what follows the colon in "cpu:avx2", or NULL */
+    bool        shaders; /* users' own shaders may run on it: their accesses behind a buffer are to stay harmless */
     /* NULL, or called by `open` with each line of its probe, in the order in which they were tried, an operation's lines one
      * after the other; also where it then refuses the device. A backend without a probe calls nothing. */
     void (*probed)(void *context, const adead_probe_entry *entry);

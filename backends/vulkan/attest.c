@@ -163,10 +163,11 @@ adead_status adead_vk_attest_settle(adead_vk *device, adead_failure *failure)
     device->facts.sqrt = (adead_vk_path)report->sqrt;
     if (report->conforms) return ADEAD_OK;
     const adead_vk_finding *last = &report->findings[report->count - 1];
+    bool                    also = last->path != ADEAD_VK_NATIVE;
     adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET,
-               "%.80s does not conform: its %s differs from the reference in %u of %u cases, by the path %s too",
-               device->physical->name, adead_probe_name(last->what), (unsigned)last->mismatches, (unsigned)last->cases,
-               adead_vk_path_name(last->path));
+               "%.80s does not conform: its %s differs from the reference in %u of %u cases%s%s", device->physical->name,
+               adead_probe_name(last->what), (unsigned)last->mismatches, (unsigned)last->cases,
+               also ? ", also by the path " : "", also ? adead_vk_path_name(last->path) : "");
     adead_hint(failure, "its results would not have the bits that adead promises; use another backend");
     return ADEAD_BACKEND_FAILED;
 }

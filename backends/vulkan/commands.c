@@ -41,6 +41,7 @@ static adead_status finish(adead_vk *device, adead_vk_frame *frame, adead_failur
     VkResult result = device->call.vkWaitForFences(device->device, 1, &frame->fence, VK_TRUE, UINT64_MAX);
     if (result != VK_SUCCESS) return adead_vk_check(device, result, "wait", failure);
     device->done = frame->submission;
+    adead_vk_clock_collect(device, frame);
     adead_vk_memory_collect(device);
     return ADEAD_OK;
 }
@@ -56,6 +57,7 @@ static adead_status begin(adead_vk *device, adead_failure *failure)
                                      .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
     VkResult result = device->call.vkBeginCommandBuffer(frame->commands, &info);
     if (result != VK_SUCCESS) return adead_vk_check(device, result, "record", failure);
+    adead_vk_clock_begin(device, frame);
     frame->sets_used = 0;
     device->staged = 0;
     device->frame = frame;
@@ -77,6 +79,7 @@ adead_status adead_vk_submit(adead_vk *device, adead_failure *failure)
     if (device->lost) return refuse_lost(device, failure);
     if (!frame) return ADEAD_OK;
     barrier(device, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+    adead_vk_clock_end(device, frame);
     device->frame = NULL;
     VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1,
                          .pCommandBuffers = &frame->commands};
@@ -320,6 +323,7 @@ void adead_vk_commands_close(adead_vk *device)
     size_t sets = ADEAD_VK_SETS_MAX * sizeof(VkDescriptorSet);
     for (uint32_t i = 0; i < ADEAD_VK_FRAMES; i++)
         if (device->frames[i].fence) device->call.vkDestroyFence(device->device, device->frames[i].fence, NULL);
+    adead_vk_clock_close(device);
     if (device->set_pool) device->call.vkDestroyDescriptorPool(device->device, device->set_pool, NULL);
     if (device->command_pool) device->call.vkDestroyCommandPool(device->device, device->command_pool, NULL);
     if (device->frames[0].sets) device->host.release(device->host.context, device->frames[0].sets, sets);

@@ -1,5 +1,5 @@
-/* What an open device holds, for the files that make it work: device.c, memory.c, pipelines.c and commands.c. Others see
- * device.h alone.
+/* What an open device holds, for the files that make it work: device.c, memory.c, pipelines.c, commands.c, clock.c. Others
+ * see device.h alone.
  *
  * Time is counted in submissions: `recording` is the number of the one that is being recorded, `done` the last one known to
  * have run. What a submission uses is kept until it has run: memory that is freed meanwhile is given back then.
@@ -27,7 +27,7 @@ typedef struct adead_vk_block {
     struct adead_vk_block *next;
     VkDeviceMemory         memory;
     VkBuffer               buffer;
-    uint64_t               bytes;
+    uint64_t               bytes, counted; /* counted: of what the heap holds of ours */
     uint8_t               *mapped; /* NULL: the host cannot see it */
     adead_span            *spans;
 } adead_vk_block;
@@ -49,6 +49,7 @@ typedef struct adead_vk_frame {
     VkDescriptorSet *sets; /* ADEAD_VK_FRAME_SETS */
     uint32_t         sets_used;
     uint64_t         submission; /* that it was last used for; 0: none */
+    bool             timed;      /* its timestamps are to be collected */
 } adead_vk_frame;
 
 typedef struct adead_vk_pipeline {
@@ -66,13 +67,18 @@ struct adead_vk {
     adead_vk_facts           facts;
     adead_vk_report          report;        /* of the probe */
     bool                     wide;          /* shaders may compute in f64 and i64 */
+    uint32_t                 robust;        /* 2: shaders reach nothing behind what is bound; 1: nothing behind its block */
     uint32_t                 user_needs;    /* what users' shaders may have: bits of reflect.h */
     bool                     lost;          /* the device is of no use any more */
     VkPhysicalDeviceFloatControlsProperties controls; /* all false where the device does not say */
 
     /* memory.c */
     adead_vk_block  *blocks;
-    uint32_t         memory_type, staging_type;
+    uint32_t         memory_type, staging_type, heap; /* heap: of memory_type */
+    bool             staging_counts; /* what is staged lies in the same heap */
+    bool             tells_budget; /* the driver says how much of a heap may be used */
+    uint64_t         held;         /* bytes of the heap in blocks of this device */
+    uint64_t         budget_limit; /* the environment's, UINT64_MAX: none */
     uint64_t         alignment;  /* of what is bound */
     adead_vk_memory *freed;      /* used by submissions that have not run yet */
     adead_vk_memory *scratch;    /* of the operation that is recorded */
@@ -96,6 +102,13 @@ struct adead_vk {
     uint64_t         recording, done;   /* submissions */
     uint64_t         step, barrier;     /* commands recorded so far; the step of the last barrier */
     VkPipeline       bound;
+
+    /* clock.c */
+    bool        timed;      /* submissions are measured from now on */
+    VkQueryPool queries;    /* two for each frame; made when first needed */
+    uint64_t    ticks;      /* of submissions that have run, since it was last asked */
+    uint64_t    last_tick;  /* when the last one ended */
+
     uint64_t         submissions, dispatches, barriers; /* counted for tests and --profile */
 };
 
@@ -114,6 +127,8 @@ adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memo
 void         adead_vk_memory_free(adead_vk *device, adead_vk_memory *memory);
 /* Gives back what waited for submissions up to `done`. */
 void         adead_vk_memory_collect(adead_vk *device);
+/* How many bytes of the device's memory this process may hold, and how many it does. */
+void         adead_vk_memory_budget(const adead_vk *device, uint64_t *budget, uint64_t *used);
 static inline bool adead_vk_idle(const adead_vk *device, const adead_vk_memory *memory)
 {
     return memory->last_use <= device->done;
@@ -132,6 +147,15 @@ adead_status adead_vk_pipelines_open(adead_vk *device, adead_failure *failure);
 void         adead_vk_pipelines_close(adead_vk *device);
 adead_status adead_vk_pipeline_get(adead_vk *device, adead_vk_shader shader, const uint32_t constants[ADEAD_VK_CONSTANTS],
                                    VkPipeline *pipeline, adead_failure *failure);
+
+/* clock.c: around a frame's commands, and when they have run. */
+void     adead_vk_clock_begin(adead_vk *device, adead_vk_frame *frame);
+void     adead_vk_clock_end(adead_vk *device, adead_vk_frame *frame);
+void     adead_vk_clock_collect(adead_vk *device, adead_vk_frame *frame);
+void     adead_vk_clock_close(adead_vk *device);
+/* The slots of the backend. */
+bool     adead_vk_set_timed(adead_device *device, bool on);
+uint64_t adead_vk_last_duration(adead_device *device);
 
 /* commands.c */
 adead_status adead_vk_commands_open(adead_vk *device, adead_failure *failure);

@@ -8,6 +8,8 @@
 
 const adead_vk_facts *adead_vk_facts_of(const adead_vk *device) { return &device->facts; }
 
+static const char float_controls[] = "VK_KHR_shader_float_controls"; /* part of the core since 1.2 */
+
 static bool has_extension(const adead_vk *device, const char *name)
 {
     VkExtensionProperties *list;
@@ -25,15 +27,36 @@ static bool has_extension(const adead_vk *device, const char *name)
     return found;
 }
 
-static VkResult make_device(adead_vk *device)
+/* Asks for what keeps a user's shader from reading and writing behind its buffers: by robustness2 behind what is bound, else
+ * behind the block of memory that it lies in. */
+static bool make_robust(adead_vk *device, const VkPhysicalDeviceFeatures2 *has, VkPhysicalDeviceFeatures2 *use,
+                        VkPhysicalDeviceRobustness2FeaturesEXT *room)
 {
-    static const char *const float_controls[] = {"VK_KHR_shader_float_controls"};
+    *room = (VkPhysicalDeviceRobustness2FeaturesEXT){.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
+    device->robust = use->features.robustBufferAccess = has->features.robustBufferAccess;
+    if (!device->robust || !has_extension(device, VK_EXT_ROBUSTNESS_2_EXTENSION_NAME)) return false;
+    VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = room};
+    device->driver->vkGetPhysicalDeviceFeatures2(device->physical->handle, &all);
+    room->robustImageAccess2 = room->nullDescriptor = VK_FALSE;
+    if (!room->robustBufferAccess2) return false;
+    device->robust = 2;
+    room->pNext = use->pNext;
+    use->pNext = room;
+    return true;
+}
+
+static VkResult make_device(adead_vk *device, bool shaders)
+{
+    const char              *extensions[2];
+    uint32_t                 extension_count = 0;
     const adead_vk_driver   *driver = device->driver;
     const adead_vk_physical *physical = device->physical;
     VkPhysicalDeviceFeatures2   has = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2}, use = has;
     VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
-    bool core = physical->api >= VK_API_VERSION_1_2, extension = !core && has_extension(device, float_controls[0]);
+    bool core = physical->api >= VK_API_VERSION_1_2;
+    bool extension = !core && has_extension(device, float_controls);
     device->controls.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES;
+    if (extension) extensions[extension_count++] = float_controls;
     if (core || extension) {
         properties.pNext = &device->controls;
         driver->vkGetPhysicalDeviceProperties2(physical->handle, &properties);
@@ -42,13 +65,17 @@ static VkResult make_device(adead_vk *device)
     use.features.shaderFloat64 = has.features.shaderFloat64;
     adead_vk_user_features user;
     adead_vk_user_features_add(device, &use, &user);
+    VkPhysicalDeviceRobustness2FeaturesEXT robust;
+    if (shaders && make_robust(device, &has, &use, &robust))
+        extensions[extension_count++] = VK_EXT_ROBUSTNESS_2_EXTENSION_NAME;
+    device->tells_budget = has_extension(device, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     device->wide = has.features.shaderFloat64 && has.features.shaderInt64;
     float                   priority = 1.0f;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = physical->family, .queueCount = 1, .pQueuePriorities = &priority};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &use, .queueCreateInfoCount = 1,
-                               .pQueueCreateInfos = &queue, .enabledExtensionCount = extension ? 1 : 0,
-                               .ppEnabledExtensionNames = float_controls};
+                               .pQueueCreateInfos = &queue, .enabledExtensionCount = extension_count,
+                               .ppEnabledExtensionNames = extensions};
     return driver->vkCreateDevice(physical->handle, &info, NULL, &device->device);
 }
 
@@ -64,10 +91,10 @@ static adead_status load_calls(adead_vk *device, adead_failure *failure)
     return ADEAD_OK;
 }
 
-static adead_status open_parts(adead_vk *device, adead_failure *failure)
+static adead_status open_parts(adead_vk *device, bool shaders, adead_failure *failure)
 {
     const VkPhysicalDeviceLimits *limits = &device->physical->limits;
-    VkResult result = make_device(device);
+    VkResult result = make_device(device, shaders);
     if (result != VK_SUCCESS) return adead_vk_check(device, result, "open the device", failure);
     adead_status status = load_calls(device, failure);
     if (status) {
@@ -97,7 +124,7 @@ adead_status adead_vk_open(const adead_device_options *options, adead_vk **out, 
     device->physical = physical;
     /* A device in software has the floating-point environment of the thread that made it. */
     adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = open_parts(device, failure);
+    adead_status status = open_parts(device, options->shaders, failure);
     adead_fpenv_leave(fpenv);
     if (status) adead_vk_close(device);
     else *out = device;

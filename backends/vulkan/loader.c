@@ -39,7 +39,8 @@ static struct { adead_mutex hearing; char text[320]; } said = {.hearing = ADEAD_
 
 static adead_status unavailable(const char *what, const char *why)
 {
-    return adead_fail(&shared.failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "%s: %s", what, why);
+    return adead_fail(&shared.failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "%s%s%s", what ? what : "",
+                      what ? ": " : "", why);
 }
 
 const char *adead_vk_result_name(VkResult result)
@@ -96,6 +97,7 @@ static bool find_family(const adead_vk_driver *driver, adead_vk_physical *p)
     for (uint32_t i = 0; i < count; i++) {
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) continue;
         p->family = i;
+        p->timestamp_bits = families[i].timestampValidBits;
         return true;
     }
     return false;
@@ -136,7 +138,7 @@ static adead_status list_devices(adead_vk_driver *driver)
     VkResult         result = driver->vkEnumeratePhysicalDevices(driver->instance, &count, handles);
     if (result != VK_SUCCESS && result != VK_INCOMPLETE)
         return unavailable("Vulkan lists no devices", adead_vk_result_name(result));
-    if (count == 0) return unavailable("Vulkan is there", "but it has no device");
+    if (count == 0) return unavailable(NULL, "Vulkan is there, but it has no device");
     for (int kind = 0; kind <= 4; kind++) { /* best first, in the driver's order among equals */
         for (uint32_t i = 0; i < count; i++) {
             adead_vk_physical *p = &driver->physical[driver->count];

@@ -33,7 +33,9 @@
     CALL(vkDestroyDescriptorPool) CALL(vkAllocateDescriptorSets) CALL(vkUpdateDescriptorSets)               \
     CALL(vkCreatePipelineLayout) CALL(vkDestroyPipelineLayout) CALL(vkCreateShaderModule)                   \
     CALL(vkDestroyShaderModule) CALL(vkCreateComputePipelines) CALL(vkDestroyPipeline)                      \
-    CALL(vkCreatePipelineCache) CALL(vkDestroyPipelineCache) CALL(vkGetPipelineCacheData)
+    CALL(vkCreatePipelineCache) CALL(vkDestroyPipelineCache) CALL(vkGetPipelineCacheData)                   \
+    CALL(vkCreateQueryPool) CALL(vkDestroyQueryPool) CALL(vkCmdResetQueryPool) CALL(vkCmdWriteTimestamp)    \
+    CALL(vkGetQueryPoolResults)
 
 #define CALL(name) PFN_##name name;
 typedef struct adead_vk_device_calls {
@@ -47,6 +49,7 @@ typedef struct adead_vk_physical {
     VkPhysicalDevice handle;
     uint32_t         api, vendor, device, driver_version;
     uint32_t         family;     /* of queues that compute */
+    uint32_t         timestamp_bits; /* of that family's clock; 0: it has none */
     uint8_t          cache_uuid[VK_UUID_SIZE];
     VkPhysicalDeviceType   type;
     VkPhysicalDeviceLimits limits;

@@ -9,10 +9,22 @@
 
 enum { BLOCK_BYTES = 32 << 20, ALIGNMENT_LEAST = 64 };
 
-static adead_status no_memory(adead_failure *failure, uint64_t bytes)
+static adead_status no_memory(const adead_vk *device, adead_failure *failure, uint64_t bytes)
 {
-    return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the Vulkan device has no memory for %llu bytes",
-                      (unsigned long long)bytes);
+    uint64_t budget, used;
+    adead_vk_memory_budget(device, &budget, &used);
+    adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET,
+               "the Vulkan device has no memory for %llu bytes: of the %llu that this process may use it holds %llu",
+               (unsigned long long)bytes, (unsigned long long)budget, (unsigned long long)used);
+    if (device->budget_limit != UINT64_MAX)
+        adead_hint(failure, "the environment variable ADEAD_VULKAN_BUDGET allows %llu bytes",
+                   (unsigned long long)device->budget_limit);
+    return ADEAD_NO_MEMORY;
+}
+
+static adead_status no_host_memory(adead_failure *failure)
+{
+    return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory for the Vulkan backend's lists");
 }
 
 /* ---- Types of memory ---- */
@@ -42,6 +54,42 @@ static void choose_types(adead_vk *device)
     if (!device->facts.unified) device->memory_type = find_type(types, local);
     device->staging_type = find_type(types, cached);
     if (device->staging_type == UINT32_MAX) device->staging_type = find_type(types, seen); /* there always is one */
+    device->heap = types->memoryTypes[device->memory_type].heapIndex;
+    device->staging_counts = types->memoryTypes[device->staging_type].heapIndex == device->heap;
+}
+
+/* ---- The budget ---- */
+
+/* What may be used in MiB, by the environment: less than the driver says, for tests, and to leave room for others. */
+static uint64_t limit_wanted(void)
+{
+    const char *text = getenv("ADEAD_VULKAN_BUDGET");
+    size_t      digits = text ? strspn(text, "0123456789") : 0;
+    return digits && digits <= 9 && text[digits] == '\0' ? (uint64_t)strtoul(text, NULL, 10) << 20 : UINT64_MAX;
+}
+
+void adead_vk_memory_budget(const adead_vk *device, uint64_t *budget, uint64_t *used)
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT told = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                             .pNext = device->tells_budget ? &told : NULL};
+    device->driver->vkGetPhysicalDeviceMemoryProperties2(device->physical->handle, &all);
+    uint64_t size = all.memoryProperties.memoryHeaps[device->heap].size;
+    *budget = adead_min_u64(device->tells_budget ? told.heapBudget[device->heap] : size, device->budget_limit);
+    *used = adead_max_u64(device->held, device->tells_budget ? told.heapUsage[device->heap] : 0);
+}
+
+static bool is_counted(const adead_vk *device, uint32_t type)
+{
+    return type == device->memory_type || device->staging_counts;
+}
+
+static bool fits_budget(const adead_vk *device, uint64_t bytes)
+{
+    uint64_t budget, used;
+    adead_vk_memory_budget(device, &budget, &used);
+    return used <= budget && bytes <= budget - used;
 }
 
 /* ---- Blocks ---- */
@@ -54,6 +102,7 @@ static void block_free(adead_vk *device, adead_vk_block *block)
     }
     if (block->buffer) device->call.vkDestroyBuffer(device->device, block->buffer, NULL);
     if (block->memory) device->call.vkFreeMemory(device->device, block->memory, NULL); /* unmaps it */
+    device->held -= block->counted;
     device->host.release(device->host.context, block, sizeof *block);
 }
 
@@ -76,6 +125,8 @@ static VkResult block_fill(adead_vk *device, adead_vk_block *block, uint64_t byt
         result = device->call.vkMapMemory(device->device, block->memory, 0, VK_WHOLE_SIZE, 0, &at);
     block->mapped = at;
     block->bytes = bytes;
+    block->counted = block->memory && is_counted(device, type) ? needs.size : 0;
+    device->held += block->counted;
     return result;
 }
 
@@ -83,11 +134,12 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
                               adead_failure *failure)
 {
     adead_host      host = device->host;
+    if (is_counted(device, type) && !fits_budget(device, bytes)) return no_memory(device, failure, bytes);
     adead_vk_block *block = host.allocate(host.context, sizeof *block);
     adead_span  *span = block ? adead_record_new(&device->host, &device->span_records) : NULL;
     if (!span) {
         if (block) host.release(host.context, block, sizeof *block);
-        return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for the Vulkan backend's lists");
+        return no_host_memory(failure);
     }
     block->spans = span;
     VkResult result = block_fill(device, block, bytes, type, mapped);
@@ -95,7 +147,7 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
         block_free(device, block);
         if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY ||
             result == VK_ERROR_TOO_MANY_OBJECTS)
-            return no_memory(failure, bytes);
+            return no_memory(device, failure, bytes);
         return adead_vk_check(device, result, "allocate memory", failure);
     }
     span->bytes = bytes;
@@ -129,7 +181,7 @@ static adead_span *find_span(const adead_vk *device, uint64_t bytes, adead_vk_bl
 static adead_status take(adead_vk *device, uint64_t bytes, adead_vk_memory *memory, adead_failure *failure)
 {
     uint64_t whole;
-    if (!adead_add_u64(bytes, device->alignment - 1, &whole)) return no_memory(failure, bytes);
+    if (!adead_add_u64(bytes, device->alignment - 1, &whole)) return no_memory(device, failure, bytes);
     whole -= whole % device->alignment;
     memory->span = find_span(device, whole, &memory->block);
     if (!memory->span) {
@@ -142,17 +194,32 @@ static adead_status take(adead_vk *device, uint64_t bytes, adead_vk_memory *memo
         device->blocks = memory->block;
         memory->span = memory->block->spans;
     }
-    return adead_span_take(&device->host, &device->span_records, memory->span, whole) ? ADEAD_OK : no_memory(failure, bytes);
+    return adead_span_take(&device->host, &device->span_records, memory->span, whole) ? ADEAD_OK : no_host_memory(failure);
+}
+
+/* Gives the driver back the blocks in which nothing lies. */
+static void drop_empty_blocks(adead_vk *device)
+{
+    for (adead_vk_block **link = &device->blocks, *block; (block = *link);) {
+        if (block->spans->used || block->spans->next) {
+            link = &block->next;
+            continue;
+        }
+        *link = block->next;
+        block_free(device, block);
+    }
 }
 
 adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memory **out, adead_failure *failure)
 {
     adead_vk_memory *memory = adead_record_new(&device->host, &device->memory_records);
-    if (!memory) return no_memory(failure, bytes);
+    if (!memory) return no_host_memory(failure);
     memory->memory.bytes = bytes;
     adead_status status = take(device, bytes, memory, failure);
-    if (status == ADEAD_NO_MEMORY && device->freed && adead_vk_wait(device, NULL) == ADEAD_OK)
-        status = take(device, bytes, memory, failure); /* what was waiting to be given back is there now */
+    if (status == ADEAD_NO_MEMORY && (!device->freed || adead_vk_wait(device, NULL) == ADEAD_OK)) {
+        drop_empty_blocks(device); /* also of what was waiting to be given back */
+        status = take(device, bytes, memory, failure);
+    }
     if (status) adead_record_free(&device->memory_records, memory);
     else *out = memory;
     return status;
@@ -213,6 +280,7 @@ void adead_vk_scratch_reset(adead_vk *device)
 adead_status adead_vk_memory_open(adead_vk *device, adead_failure *failure)
 {
     choose_types(device);
+    device->budget_limit = limit_wanted();
     device->span_records.size = sizeof(adead_span);
     device->memory_records.size = sizeof(adead_vk_memory);
     device->alignment = adead_max_u64(device->physical->limits.minStorageBufferOffsetAlignment, ALIGNMENT_LEAST);

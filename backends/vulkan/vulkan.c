@@ -52,9 +52,11 @@ static void vulkan_describe(adead_device *opaque, adead_backend_facts *facts)
     const adead_vk *device = (adead_vk *)opaque;
     fill_facts(device->physical, facts);
     facts->attested = true; /* an open device is one that passed */
-    snprintf(facts->reason, sizeof facts->reason, "by the probe: fma by %s, division by %s, square root by %s; %.100s",
+    snprintf(facts->reason, sizeof facts->reason, "by the probe: fma by %s, division by %s, square root by %s; %.100s%s",
              adead_vk_path_name(device->facts.fma), adead_vk_path_name(device->facts.div),
-             adead_vk_path_name(device->facts.sqrt), device->physical->driver);
+             adead_vk_path_name(device->facts.sqrt), device->physical->driver,
+             device->physical->timestamp_bits ? "" : "; no clock of its own");
+    adead_vk_memory_budget(device, &facts->memory_budget, &facts->memory_used);
 }
 
 /* ---- Memory ---- */
@@ -153,6 +155,8 @@ const adead_backend adead_backend_vulkan = {
     .run = vulkan_run,
     .sync = vulkan_sync,
     .describe = vulkan_describe,
+    .set_timed = adead_vk_set_timed,
+    .last_duration = adead_vk_last_duration,
     .load_shader = adead_vk_load_shader,
     .free_shader = adead_vk_free_shader,
     .dispatch_compute = adead_vk_dispatch_compute,

@@ -47,6 +47,7 @@ pub const Runtime = runtimes.Runtime;
 pub const BackendInfo = runtimes.BackendInfo;
 pub const backend_count = runtimes.backend_count;
 pub const backend_get = runtimes.backend_get;
+pub const backend_name = runtimes.backend_name;
 pub const cpu_text = runtimes.cpu_text;
 
 pub const Activation = operations.Activation;

@@ -58,11 +58,21 @@ pub const Runtime = struct {
         runtime.* = .{ .handle = null };
     }
 
-    /// The backend this runtime uses. Takes milliseconds where the backend attests itself.
+    /// The backend this runtime uses, as it was when its first device was opened; that is done now if nothing has run yet.
     pub fn backend(runtime: Runtime) Error!BackendInfo {
         var info: BackendInfo = .{};
         try check(c.adead_runtime_backend(runtime.handle, &info.raw));
         return info;
+    }
+
+    /// A row of what the backend's probe compared with the reference when the device was opened, by its index from 0, also of
+    /// a device that was refused; null past the end, and where the backend needs no probe.
+    pub fn probe(runtime: Runtime, index: u32) Error!?c.adead_probe_row {
+        var row = std.mem.zeroes(c.adead_probe_row);
+        row.size = @sizeOf(c.adead_probe_row);
+        check(c.adead_runtime_probe(runtime.handle, index, &row)) catch |e|
+            return if (e == error.InvalidArgument) null else e;
+        return row;
     }
 
     /// Compares a fixed table of hard cases on the runtime's backend with the reference, calling `report` with the context,
@@ -207,6 +217,14 @@ pub const BackendInfo = struct {
     pub fn attested(info: BackendInfo) bool {
         return info.raw.attested != 0;
     }
+    /// Bytes that a device with a memory of its own may hold for this process; 0: it has none, or does not say.
+    pub fn memory_budget(info: BackendInfo) u64 {
+        return info.raw.memory_budget;
+    }
+    /// What was held of them when it had been opened.
+    pub fn memory_used(info: BackendInfo) u64 {
+        return info.raw.memory_used;
+    }
 
     fn text(field: []const u8) [:0]const u8 {
         return std.mem.span(@as([*:0]const u8, @ptrCast(field.ptr)));
@@ -216,6 +234,11 @@ pub const BackendInfo = struct {
 /// How many backends this build has, available or not.
 pub fn backend_count() u32 {
     return c.adead_backend_count();
+}
+
+/// The name of one of them, by its index from 0, and nothing is opened; null past the end.
+pub fn backend_name(index: u32) ?[:0]const u8 {
+    return std.mem.span(c.adead_backend_name(index) orelse return null);
 }
 
 /// One of them, by its index from 0. InvalidArgument past the end.

@@ -542,6 +542,19 @@ public:
         if (adead_runtime_backend(get(), &info) != ADEAD_OK) return failure<adead_backend_info>();
         return info;
     }
+    // What the probe compared when the device was opened, also of one that was refused.
+    Result<std::vector<adead_probe_row>> probe() const
+    {
+        std::vector<adead_probe_row> rows;
+        for (;;) {
+            adead_probe_row row = {};
+            row.size = sizeof row;
+            int status = adead_runtime_probe(get(), static_cast<std::uint32_t>(rows.size()), &row);
+            if (status == ADEAD_INVALID_ARGUMENT) return rows;
+            if (status != ADEAD_OK) return failure<std::vector<adead_probe_row>>();
+            rows.push_back(row);
+        }
+    }
     Result<void>    selftest() const { return done(adead_selftest(get(), nullptr, nullptr)); }
     // What operations cost on each backend that the runtime chooses between, measured for some seconds and kept.
     Result<std::vector<adead_tune_row>> tune() const

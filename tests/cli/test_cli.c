@@ -767,6 +767,85 @@ static void shaders(void)
                                 "$A run push.hex --backend vulkan --shader saxpy=saxpy.spv");
 }
 
+/* ---- Vulkan that is not as it should be: tests/vulkan/loader.c in place of the system's loader ---- */
+
+/* The command with that loader in that mode; nothing is kept on disk. */
+#define WITH(mode) "ADEAD_CACHE_DIR= LD_LIBRARY_PATH=loaders ADEAD_TEST_LOADER=" mode " $A "
+
+static bool have_loader(void)
+{
+#if defined(__linux__)
+    const char *loader = getenv("ADEAD_VULKAN_LOADER");
+    return loader && sh("mkdir -p loaders && ln -sf '%s' loaders/libvulkan.so.1", loader) == 0;
+#else
+    return false;
+#endif
+}
+
+static void vulkan_loaders(void)
+{
+    if (!have_loader()) SKIP("cannot run: there is no loader of the tests' own for this system");
+    static const struct { const char *mode, *code, *says; } cases[] = {
+        {"bare", "BACKEND_UNAVAILABLE", "the Vulkan loader is too old: version 1.1 or later is needed"},
+        {"old", "BACKEND_UNAVAILABLE", "the Vulkan loader is too old: version 1.1 or later is needed"},
+        {"refuses", "BACKEND_UNAVAILABLE", "Vulkan cannot be opened: VK_ERROR_INCOMPATIBLE_DRIVER"},
+        {"empty", "BACKEND_UNAVAILABLE", "Vulkan is there, but it has no device"},
+        {"early", "BACKEND_UNAVAILABLE", "no Vulkan device can be used; Painted Wood lacks Vulkan 1.1"},
+        {"narrow", "BACKEND_UNAVAILABLE", "Painted Wood lacks 128 bytes of push constants and six storage buffers"},
+        {"graphics", "BACKEND_UNAVAILABLE", "Painted Wood lacks a queue that computes"},
+        {"closed", "BACKEND_FAILED", "Vulkan cannot open the device on Painted Wood: VK_ERROR_INITIALIZATION_FAILED"},
+        {"partial", "BACKEND_FAILED", "the driver of Painted Wood has no function vkCmdDispatch"},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        FAILS(4, cases[i].code, WITH("%s") "run hello.hex --backend vulkan", cases[i].mode);
+        SAYS(cases[i].says);
+        WORKS(WITH("%s") "run hello.hex", cases[i].mode);
+    }
+    FAILS(4, "BACKEND_UNAVAILABLE", "rm -f loaders/*; : >loaders/libvulkan.so.1; : >loaders/libvulkan.so; "
+                                    WITH("none") "run hello.hex --backend vulkan");
+    SAYS("there is no Vulkan loader: ");
+    SAYS("hint: install the Vulkan driver");
+    CHECK(have_loader(), "it is there again");
+    FAILS(4, "BACKEND_UNAVAILABLE", WITH("early") "run hello.hex --backend vulkan --device 0");
+    SAYS("the Vulkan device Painted Wood lacks Vulkan 1.1");
+    WORKS(WITH("closed") "info");
+    SHOWS("available, NOT attested\n           Painted Wood, Vulkan 1.2\n           Vulkan cannot open the device");
+}
+
+static void the_probe(void)
+{
+    if (!have_loader()) SKIP("cannot run: there is no loader of the tests' own for this system");
+    CHECK(sh(WITH("loud") "completions bash") == 0 && !err[0], "names are told without opening Vulkan: %s", err);
+    CHECK(sh(WITH("loud") "run hello.hex --json") == 0 && !err[0], "Vulkan is opened where nobody asked for it: %s", err);
+    if (sh("$A run hello.hex --backend vulkan") == 4)
+        SKIP("there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers): %s", err);
+    WORKS("mkdir -p kept && ADEAD_CACHE_DIR=kept $A info");
+    SHOWS("           the probe\n             operation  path        cases  how many differ\n");
+    SHOWS("             add        native       8192  native none\n");
+    WORKS("ADEAD_CACHE_DIR=kept $A info");
+    SHOWS("           the probe, kept on disk by an earlier process\n");
+    WORKS("ADEAD_CACHE_DIR=kept $A info --json");
+    CHECK(is_document(OUT), "%s", OUT);
+    SHOWS("\"probe\":{\"stored\":true,\"operations\":[{\"name\":\"add\",\"tried\":[{\"path\":\"native\",\"cases\":8192,"
+          "\"mismatches\":0}],\"path\":\"native\"},");
+    SHOWS("\"reason\":\"the reference: always there\",\"memory_budget\":0,\"memory_used\":0,\"probe\":null}");
+    /* A device whose division is wrong is refused: 36 is PROBE_DIV of shaders/numbers.h. */
+    CHECK_EQ(sh(WITH("lie:36") "selftest --backend vulkan"), 4);
+    SAYS("does not conform: its div differs from the reference in ");
+    SAYS(" of 8192 cases, also by the path integers (BACKEND_FAILED)");
+    const char *line = strstr(OUT, "\n  div        refused      8192  native ");
+    CHECK(line && strstr(line, ", integers ") && !strstr(line, "\n  sqrt"), "%s", OUT);
+    SHOWS("\n  mul        native       8192  native none\n");
+    CHECK(!strstr(OUT, "all equal"), "nothing is computed on it: %s", OUT);
+    CHECK_EQ(sh(WITH("lie:36") "selftest --backend vulkan --json"), 4);
+    CHECK(is_document(OUT), "%s", OUT);
+    SHOWS("],\"path\":\"refused\"}]},\"operations\":[],\"ok\":false");
+    WORKS(WITH("lie:33") "info"); /* tells the same and goes on; 33 is PROBE_ADD, which has no other path */
+    SHOWS(" of 8192 cases\n           the probe\n             operation  path        cases  how many differ\n"
+          "             add        refused      8192  native ");
+    SHOWS("  null     ");
+}
+
 /* ---- Foreign calls ---- */
 
 /* Writes what a counter of the tests' library gives, thrice, between two bytes that a function of it changes. */
@@ -994,9 +1073,12 @@ int main(int argc, char **argv)
         return 1;
     }
     setenv("A", absolute, 1);
-    char *library = getenv("ADEAD_FOREIGN_LIBRARY") ? realpath(getenv("ADEAD_FOREIGN_LIBRARY"), NULL) : NULL;
-    if (library) setenv("ADEAD_FOREIGN_LIBRARY", library, 1);
-    free(library);
+    static const char *const built[] = {"ADEAD_FOREIGN_LIBRARY", "ADEAD_VULKAN_LOADER"};
+    for (int i = 0; i < 2; i++) {
+        char *library = getenv(built[i]) ? realpath(getenv(built[i]), NULL) : NULL;
+        if (library) setenv(built[i], library, 1);
+        free(library);
+    }
     setenv("LC_ALL", "C", 1);
     unsetenv("ADEAD_BACKEND");
     unsetenv("ADEAD_THREADS");
@@ -1005,7 +1087,7 @@ int main(int argc, char **argv)
     T(help) T(usage_errors) T(formats) T(refused) T(traps_and_limits) T(backends) T(summary) T(trace_and_profile)
     T(profile_reports) T(profile_page)
     T(npy_as_numpy) T(npy_round_trip) T(npy_versions_and_hostile) T(load_and_dump) T(digests) T(file_errors) T(broken_pipe)
-    T(json_documents) T(info) T(shaders) T(foreign_calls) T(diff) T(diff_of_foreign_calls)
+    T(json_documents) T(info) T(shaders) T(vulkan_loaders) T(the_probe) T(foreign_calls) T(diff) T(diff_of_foreign_calls)
     T(selftest) T(bench) T(completions)
     char remove_all[128];
     snprintf(remove_all, sizeof remove_all, "rm -rf '%s'", directory);

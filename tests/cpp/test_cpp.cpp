@@ -350,6 +350,7 @@ static void shaders()
         std::memcpy(bytes.data(), &push, sizeof push);
         std::vector<float> x{1, 2, 3}, y{10, 20, 30};
         adead::Runtime     runtime("vulkan");
+        check(runtime.probe().size() >= 22, "probe");
         adead::Shader      shader = runtime.load_shader(spirv);
         shader.dispatch_compute({1, 1, 1}, {{0, adead::View<float>(x)}, {1, adead::View<float>(y)}}, bytes);
         check(shader.info().used == 3 && y[0] == 12 && y[1] == 24 && y[2] == 36, "shader");
@@ -362,7 +363,7 @@ static void shaders()
 int main()
 {
     adead::Runtime runtime;
-    check(runtime.backend().available == 1, "backend");
+    check(runtime.backend().available == 1 && runtime.probe().empty(), "backend");
     operations(runtime);
     pipelines();
     pipelines_leave_nothing();

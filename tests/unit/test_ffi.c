@@ -123,6 +123,7 @@ static void backends(void)
         adead_backend_info info = {.size = sizeof info};
         CHECK_EQ(adead_backend_get(i, &info), ADEAD_OK);
         CHECK_EQ(info.size, sizeof info);
+        CHECK_STR(adead_backend_name(i), info.name);
         CHECK(info.name[0] && info.summary[0], "backend %u has a name and a summary", i);
         CHECK(info.available || info.reason[0], "%s says why it is not available", info.name);
         ref |= strcmp(info.name, "ref") == 0 && info.available && info.attested;
@@ -133,6 +134,48 @@ static void backends(void)
     REFUSED(adead_backend_get(0, NULL), ADEAD_INVALID_ARGUMENT);
     info.size = 12;
     REFUSED(adead_backend_get(0, &info), ADEAD_INVALID_ARGUMENT);
+    CHECK(adead_backend_name(count) == NULL && adead_backend_name(UINT32_MAX) == NULL);
+    struct { uint64_t before[70]; uint64_t memory[2]; } first = {.memory = {7, 7}}; /* of a caller before memory_budget */
+    ((adead_backend_info *)&first)->size = offsetof(adead_backend_info, memory_budget);
+    CHECK_EQ(adead_backend_get(0, (adead_backend_info *)&first), ADEAD_OK);
+    CHECK(first.memory[0] == 7 && first.memory[1] == 7, "what the caller does not have is not written");
+}
+
+/* What a runtime's first device told is kept: asking opens no other. */
+static void backend_of_a_runtime(void)
+{
+    adead_counting_host   counting;
+    adead_host            host = adead_counting_host_init(&counting, 0);
+    adead_runtime_options options = {.size = sizeof options, .allocate = host.allocate, .release = host.release,
+                                     .context = host.context, .backend = "cpu"};
+    adead_runtime     *runtime = NULL;
+    adead_instance    *instance = NULL;
+    adead_backend_info info = {.size = sizeof info};
+    adead_probe_row    row = {.size = sizeof row};
+    CHECK_EQ(adead_runtime_create(&options, &runtime), ADEAD_OK);
+    adead_program *program = assemble(runtime, "  halt\n");
+    CHECK_EQ(adead_instance_create(program, NULL, &instance), ADEAD_OK);
+    uint64_t calls = counting.calls;
+    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
+    CHECK(strcmp(info.name, "cpu") == 0 && info.available && info.attested && info.memory_budget == 0);
+    REFUSED(adead_runtime_probe(runtime, 0, &row), ADEAD_INVALID_ARGUMENT);
+    CHECK_STR(adead_last_error()->message, "there is no row 0: the probe of the backend cpu has 0");
+    CHECK_EQ(counting.calls, calls);
+    adead_instance_destroy(instance);
+    adead_program_destroy(program);
+    adead_runtime_destroy(runtime);
+    CHECK_EQ(counting.live_count, 0);
+    CHECK_EQ(adead_runtime_create(&options, &runtime), ADEAD_OK); /* and when nothing was opened yet, one is */
+    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
+    calls = counting.calls;
+    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
+    CHECK_EQ(counting.calls, calls);
+    REFUSED(adead_runtime_probe(NULL, 0, &row), ADEAD_INVALID_ARGUMENT);
+    REFUSED(adead_runtime_probe(runtime, 0, NULL), ADEAD_INVALID_ARGUMENT);
+    row.size = 8;
+    REFUSED(adead_runtime_probe(runtime, 0, &row), ADEAD_INVALID_ARGUMENT);
+    adead_runtime_destroy(runtime);
+    CHECK_EQ(counting.live_count, 0);
 }
 
 /* ---- Runtimes ---- */
@@ -1065,7 +1108,7 @@ static void selftest(void)
     adead_runtime_destroy(runtime);
 }
 
-TEST_MAIN("ffi", T(names) T(backends) T(runtime_options) T(later_structs) T(environment) T(program_arguments)
+TEST_MAIN("ffi", T(names) T(backends) T(backend_of_a_runtime) T(runtime_options) T(later_structs) T(environment) T(program_arguments)
           T(program_files) T(program_facts) T(refused_program) T(instance_arguments) T(run_and_outputs) T(traps)
           T(trace_and_profile) T(children_keep_parents) T(allocation_failures) T(threads_share_a_program)
           T(floating_point_environment) T(simple_states) T(simple_operations) T(simple_products) T(simple_memory)

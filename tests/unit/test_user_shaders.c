@@ -84,6 +84,22 @@ static bool is_sum(adead_instance *instance, float factor)
     return true;
 }
 
+static void the_probe_of_a_runtime(void)
+{
+    OPEN(runtime);
+    adead_backend_info info = {.size = sizeof info};
+    uint32_t           rows = 0, taken = 0;
+    for (adead_probe_row row = {.size = sizeof row}; adead_runtime_probe(runtime, rows, &row) == ADEAD_OK; rows++) {
+        CHECK(row.operation[0] && row.path[0] && row.cases == 8192 && row.mismatches <= row.cases && row.reserved == 0);
+        CHECK_EQ(row.taken, row.mismatches == 0);
+        taken += row.taken;
+    }
+    CHECK(rows >= taken && taken == 22, "%u of %u", taken, rows);
+    WORKS(adead_runtime_backend(runtime, &info));
+    CHECK(info.attested && info.memory_used > 0 && info.memory_used <= info.memory_budget);
+    adead_runtime_destroy(runtime);
+}
+
 static void a_program(void)
 {
     OPEN(runtime);
@@ -413,6 +429,6 @@ static void simple_calls(void)
     }
 }
 
-TEST_MAIN("user_shaders", T(a_program) T(many_dispatches) T(what_does_not_fit) T(a_published_program)
+TEST_MAIN("user_shaders", T(the_probe_of_a_runtime) T(a_program) T(many_dispatches) T(what_does_not_fit) T(a_published_program)
                               T(dispatches_on_arrays) T(every_layout) T(what_no_device_has) T(arguments) T(other_backends)
                                   T(host_memory_runs_out) T(simple_calls))

@@ -305,11 +305,14 @@ test "backends" {
         var runtime = try Runtime.init(.{ .backend = info.name() });
         defer runtime.deinit();
         const used = try runtime.backend();
+        try testing.expectEqualStrings(info.name(), adead.backend_name(@intCast(i)).?);
+        if (try runtime.probe(0)) |row| try testing.expect(row.cases > 0) else try testing.expect(used.memory_budget() == 0);
         try testing.expectEqualStrings(info.name(), used.name());
         try testing.expect(used.summary().len != 0 and used.attested());
     }
     try testing.expect(seen >= 2);
     try testing.expectError(error.InvalidArgument, adead.backend_get(adead.backend_count()));
+    try testing.expect(adead.backend_name(adead.backend_count()) == null);
     try testing.expect(adead.cpu_text().len != 0);
 }
 

@@ -26,7 +26,9 @@ from adead._program import (
 from adead._runtime import (
     ADeadRuntime,
     BackendInfo,
+    ProbeRow,
     Runtime,
+    backend_names,
     TuneRow,
     backends,
     cpu_text,
@@ -34,6 +36,7 @@ from adead._runtime import (
     operations,
     sha256,
 )
+from adead._shader import Shader, ShaderInfo
 from adead._tensor import Tensor, contiguous
 from adead._types import Activation, Array, DType
 from adead.errors import (
@@ -56,6 +59,7 @@ from adead.errors import (
     OutOfFuel,
     Overlap,
     ReplayMismatch,
+    ShaderMismatch,
     ShapeMismatch,
     Trap,
     TypeMismatch,
@@ -110,12 +114,12 @@ __all__ = [
     "Buffer", "DType", "DecisionRow", "Declaration", "DivisionByZero", "Error", "FileError", "ForeignFailed",
     "ForeignUnavailable", "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument", "InvalidState",
     "Limits", "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel", "Overlap",
-    "Pipeline", "ProfileRow", "Program", "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime",
-    "ShapeMismatch", "Status", "StepResult", "Tensor", "Trap", "TuneRow", "TypeMismatch", "VERSION", "VerifyError",
-    "add", "argmax", "attention", "b", "backends", "contiguous", "cos", "cpu_text", "default_runtime", "dequantize",
-    "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh", "layernorm", "log", "matmul", "matmul_bf16",
-    "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
+    "Pipeline", "ProbeRow", "ProfileRow", "Program", "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime",
+    "Shader", "ShaderInfo", "ShaderMismatch", "ShapeMismatch", "Status", "StepResult", "Tensor", "Trap", "TuneRow",
+    "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backend_names", "backends",
+    "contiguous", "cos", "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu",
+    "gelu_tanh", "layernorm", "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
     "matmul_strided", "max", "mul", "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale",
-    "r", "relu", "scale", "sha256", "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose", "widen_bf16",
-    "widen_f16",
+    "r", "relu", "scale", "sha256", "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose",
+    "widen_bf16", "widen_f16",
 ]

@@ -12,6 +12,7 @@ from adead import errors
 from adead._foreign import Collector, Function, Import, Path, Readable, Recorder, Writable, read_log, types_of
 from adead._native import _fast, ffi, lib
 from adead._runtime import Handle, Runtime, check, default_runtime, last_error, raised
+from adead._shader import Module, module_and_entry
 from adead._tensor import Tensor, as_tensor
 from adead._types import Array, DType
 from adead.opcodes import Status
@@ -519,6 +520,17 @@ class Instance(Handle):
         with self._using("instance", alone=True) as pointer:
             source = ffi.NULL if data is None else ffi.from_buffer(data or b"\0")
             check(lib.adead_instance_replay(pointer, source, 0 if data is None else len(data)))
+
+    # ---- Shaders ----
+
+    def load_shader(self, name: str, spirv: Module, entry: str | None = None) -> None:
+        """Lets the program dispatch a compute shader under a name, in place of the one that had it: a SPIR-V module (a path
+        or bytes) whose entry point is `main`, if no other is named. On the backend vulkan alone. Load what you trust: see
+        Shader."""
+        text = _checked_name(name).encode()
+        data, size, main = module_and_entry(spirv, entry)
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_load_shader(pointer, text, data, size, main))
 
     # ---- Running ----
 

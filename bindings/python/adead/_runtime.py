@@ -18,6 +18,7 @@ from adead._types import Array
 from adead.opcodes import Status
 
 if TYPE_CHECKING:
+    from adead._shader import Module, Shader
     from typing_extensions import Self
 
     from adead._pipeline import Pipeline
@@ -41,8 +42,8 @@ def raised(code: int, message: str, hint: str = "") -> errors.Error:
 
 
 class Handle(_fast.Handle):
-    """What Runtime, Program, Instance and Pipeline have in common: closing. `with` closes at the end; what is not closed is
-    when it goes. Closing while another thread is inside takes effect when that is done."""
+    """What Runtime, Program, Instance, Pipeline and Shader have in common: closing. `with` closes at the end; what is not
+    closed is when it goes. Closing while another thread is inside takes effect when that is done."""
 
     __slots__ = ()
 
@@ -85,6 +86,26 @@ class BackendInfo:
     device: str
     reason: str
     """Why it is not available."""
+    memory_budget: int
+    """Bytes that a device with a memory of its own may hold for this process; 0: it has none, or does not say."""
+    memory_used: int
+    """What was held of them when it had been opened."""
+
+
+@dataclass(frozen=True)
+class ProbeRow:
+    """One line of what a backend's probe compared with the reference: an operation by one of the paths on which the device
+    computes it."""
+
+    operation: str
+    path: str
+    """"native", "f64", "integers"."""
+    cases: int
+    mismatches: int
+    taken: bool
+    """Whether results come by this path; an operation none of whose paths is taken is why the device is refused."""
+    stored: bool
+    """Whether an earlier process found it out, and it was kept on disk."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +136,18 @@ def _backend_info(fill: Any) -> BackendInfo:
     name, summary, device, reason = (
         ffi.string(t).decode("utf-8", "replace") for t in (info.name, info.summary, info.device, info.reason)
     )
-    return BackendInfo(name, summary, bool(info.available), bool(info.attested), device, reason)
+    available, attested = bool(info.available), bool(info.attested)
+    return BackendInfo(name, summary, available, attested, device, reason, info.memory_budget, info.memory_used)
 
 
 def backends() -> list[BackendInfo]:
     """Every backend of this build, available or not. Asking opens each, which takes milliseconds."""
     return [_backend_info(lambda i, n=n: lib.adead_backend_get(n, i)) for n in range(lib.adead_backend_count())]
+
+
+def backend_names() -> list[str]:
+    """The names of the backends of this build; nothing is opened."""
+    return [ffi.string(lib.adead_backend_name(n)).decode() for n in range(lib.adead_backend_count())]
 
 
 def cpu_text() -> str:
@@ -172,9 +199,30 @@ class Runtime(Handle, Operations):
 
     @property
     def backend(self) -> BackendInfo:
-        """The backend it uses."""
+        """The backend it uses, as it was when its first device was opened; that is done now if nothing has run yet."""
         with self._using("runtime") as pointer:
             return _backend_info(lambda info: lib.adead_runtime_backend(pointer, info))
+
+    def probe(self) -> list[ProbeRow]:
+        """What the backend's probe compared with the reference when the device was opened, also of one that was refused;
+        empty where the backend needs no probe."""
+        rows: list[ProbeRow] = []
+        row = ffi.new("adead_probe_row *")
+        row.size = ffi.sizeof(row[0])
+        with self._using("runtime") as pointer:
+            while (status := lib.adead_runtime_probe(pointer, len(rows), row)) == 0:
+                operation, path = (ffi.string(t).decode() for t in (row.operation, row.path))
+                taken, stored = bool(row.taken), bool(row.stored)
+                rows.append(ProbeRow(operation, path, row.cases, row.mismatches, taken, stored))
+        if status != Status.INVALID_ARGUMENT:
+            raise last_error()
+        return rows
+
+    def load_shader(self, spirv: Module, entry: str | None = None) -> Shader:
+        """Shader(self, spirv, entry): a compute shader that runs on arrays, on the backend vulkan."""
+        from adead._shader import Shader
+
+        return Shader(self, spirv, entry)
 
     def selftest(self) -> dict[str, tuple[int, int]]:
         """Compares a table of hard cases with the reference: {operation: (cases, mismatches)}. Raises BackendError when a

@@ -76,7 +76,7 @@ class AssemblyError(Error, ValueError):
 
 
 class FormatError(Error, ValueError):
-    """The bytes are no program, or a damaged one (2xx)."""
+    """The bytes are no program, or a damaged one, or no shader that can run here (2xx)."""
 
 
 class VerifyError(Error, ValueError):
@@ -126,6 +126,10 @@ class ReplayMismatch(Trap):
     """The run departs from the recorded one that it replays."""
 
 
+class ShaderMismatch(Trap, ValueError):
+    """A dispatch does not fit its shader: bindings, push constants or counts of workgroups."""
+
+
 class BackendError(Error, RuntimeError):
     """The backend is missing or failed (5xx)."""
 
@@ -155,6 +159,7 @@ _BY_CODE: dict[int, type[Error]] = {
     Status.MISSING_INPUT: MissingInput,
     Status.FOREIGN_FAILED: ForeignFailed,
     Status.REPLAY_MISMATCH: ReplayMismatch,
+    Status.SHADER_MISMATCH: ShaderMismatch,
     Status.FOREIGN_UNAVAILABLE: ForeignUnavailable,
 }
 _BY_CLASS: dict[int, type[Error]] = {2: FormatError, 3: VerifyError, 4: Trap, 5: BackendError, 6: FileError}

@@ -12,14 +12,15 @@ static void destroy_if_unused(handle *h)
     if (h->kind == 0) adead_runtime_destroy(pointer);
     else if (h->kind == 1) adead_program_destroy(pointer);
     else if (h->kind == 2) adead_instance_destroy(pointer);
-    else adead_pipeline_destroy(pointer);
+    else if (h->kind == 3) adead_pipeline_destroy(pointer);
+    else adead_shader_destroy(pointer);
     Py_END_ALLOW_THREADS
 }
 
 bool handle_enter(handle *h)
 {
     static const char *const sentences[] = {"the runtime is closed", "the program is closed", "the instance is closed",
-                                            "the pipeline is closed"};
+                                            "the pipeline is closed", "the shader is closed"};
     if (h->closed || !h->pointer) {
         raise_status(ADEAD_INVALID_STATE, sentences[h->kind], "");
         return false;
@@ -56,11 +57,13 @@ static PyObject *enter(PyObject *self, PyObject *exclusive)
     int     alone = PyObject_IsTrue(exclusive);
     if (alone < 0) return NULL;
     if (alone && h->users && !h->closed) {
-        bool pipeline = h->kind == 3;
-        return raise_status(ADEAD_INVALID_STATE,
-                            pipeline ? "the pipeline is in use, by another thread or further up in this one"
-                                     : "the instance is in use, by another thread or further up in this one",
-                            pipeline ? "make a pipeline for each thread" : "make an instance for each thread");
+        static const char *const busy[] = {"the instance is in use, by another thread or further up in this one",
+                                           "the pipeline is in use, by another thread or further up in this one",
+                                           "the shader is in use, by another thread or further up in this one"};
+        static const char *const hints[] = {"make an instance for each thread", "make a pipeline for each thread",
+                                            "load the shader for each thread"};
+        int which = h->kind < 3 ? 0 : h->kind - 2;
+        return raise_status(ADEAD_INVALID_STATE, busy[which], hints[which]);
     }
     if (!handle_enter(h)) return NULL;
     return PyLong_FromUnsignedLongLong((uintptr_t)h->pointer);

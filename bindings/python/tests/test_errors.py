@@ -245,6 +245,16 @@ CASES = {
     "syntax": (lambda: adead.Program.assemble("  i32.ad r0, r0, r0\n"), ValueError, "SYNTAX", "line 1, column 3"),
     "assembly of bytes": (lambda: adead.Program.assemble(b"halt"), TypeError, "TYPE_MISMATCH", "bytes"),
     "verifier": (lambda: adead.Program.assemble("nop").run(), ValueError, "MISSING_END", "offset"),
+    # shaders
+    "shader elsewhere": (lambda: adead.Runtime("ref").load_shader(b"abcd"), RuntimeError, "BACKEND_UNSUPPORTED", "vulkan"),
+    "shader of a program elsewhere": (
+        lambda: adead.Program(fib, runtime=adead.Runtime("ref")).instance().load_shader("s", b"abcd"),
+        RuntimeError, "BACKEND_UNSUPPORTED", "vulkan"),
+    "shader file": (lambda: adead.Runtime("ref").load_shader("/no/such/file"), OSError, None, "/no/such/file"),
+    "shader of a number": (lambda: adead.Runtime("ref").load_shader(7), TypeError, "TYPE_MISMATCH", "int"),
+    "entry of a number": (lambda: adead.Runtime("ref").load_shader(b"", 7), TypeError, "TYPE_MISMATCH", "int"),
+    "NUL in an entry": (lambda: adead.Runtime("ref").load_shader(b"", "a\0"), ValueError, "INVALID_ARGUMENT", "NUL"),
+    "shader without a runtime": (lambda: adead.Shader("vulkan", b""), TypeError, "TYPE_MISMATCH", "str"),
     # runs
     "no such input": (lambda: adead.Program(fib).run({"m": 1}), KeyError, "NAME_NOT_FOUND", '"m"'),
     "NUL in a name": (lambda: adead.Program(fib).run({"n\0": x23}), KeyError, "NAME_NOT_FOUND", "NUL"),

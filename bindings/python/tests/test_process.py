@@ -272,8 +272,9 @@ def test_seed_class():
 def test_runtime_describes_itself():
     names = [i.name for i in adead.backends()]
     assert "ref" in names and "cpu" in names and adead.cpu_text()
+    assert adead.backend_names() == names
     with adead.Runtime("ref") as runtime:
-        assert runtime.backend.name == "ref"
+        assert runtime.backend.name == "ref" and runtime.backend.memory_budget == 0 and runtime.probe() == []
         assert all(bad == 0 for _, bad in runtime.selftest().values())
     assert runtime.closed
     assert adead.default_runtime() is adead.default_runtime()

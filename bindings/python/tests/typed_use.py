@@ -17,6 +17,7 @@ with adead.Runtime("cpu", threads=2) as runtime:
     runtime.matmul(a, t)
     runtime.layernorm(a, t, t, eps=1e-6)
     name: str = runtime.backend.name
+    paths: dict[str, str] = {row.operation: row.path for row in runtime.probe() if row.taken}
     tuned: list[adead.TuneRow] = runtime.tune()
     speed: float = tuned[0].product
     with runtime.pipeline(3, separate=True) as pipeline:
@@ -24,6 +25,9 @@ with adead.Runtime("cpu", threads=2) as runtime:
         result = chain.run(a, out=np.empty((2, 4), np.float32))
         width: int = chain.columns
         chain.matmul([1.0, 2.0])  # type: ignore[arg-type]
+with adead.Runtime("vulkan").load_shader("saxpy.spv") as shader:
+    threads: tuple[int, int, int] = shader.info.group
+    shader.dispatch_compute((1, 1), {0: a, 1: t}, push=b"12345678")
 program = adead.Program("digits.hex", runtime=adead.Runtime())
 run = program.run({"images": a, "n": 3}, limits=adead.Limits(fuel=1000), stream=print)
 logits: adead.Tensor = run["logits"]

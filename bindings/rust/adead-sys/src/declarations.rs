@@ -407,6 +407,29 @@ records! {
         device: [c_char; 128],
         /// Why it is not available.
         reason: [c_char; 256],
+        /// Bytes that a device with a memory of its own may hold; 0: it has none, or does not say.
+        memory_budget: u64,
+        /// What was held of them when it had been opened.
+        memory_used: u64,
+    }
+    /// One line of what a backend's probe compared with the reference.
+    adead_probe_row {
+        /// sizeof(adead_probe_row)
+        size: u32,
+        /// 1: results come by this path.
+        taken: u32,
+        /// 1: kept on disk by an earlier process.
+        stored: u32,
+        /// 0
+        reserved: u32,
+        /// "fma"
+        operation: *const c_char,
+        /// "native", "f64", "integers"
+        path: *const c_char,
+        /// How many there are.
+        cases: u64,
+        /// How many of them differ.
+        mismatches: u64,
     }
     /// What is known of a program.
     adead_program_info {
@@ -662,8 +685,12 @@ functions! {
     fn adead_backend_count() -> u32;
     /// A backend of this build by index from 0.
     fn adead_backend_get(index: u32, info: *mut adead_backend_info) -> c_int;
+    /// Its name alone; nothing is opened. NULL past the end.
+    fn adead_backend_name(index: u32) -> *const c_char;
     /// The backend a runtime uses.
     fn adead_runtime_backend(runtime: *mut adead_runtime, info: *mut adead_backend_info) -> c_int;
+    /// A row of what the runtime's probe found out, by index from 0.
+    fn adead_runtime_probe(runtime: *mut adead_runtime, index: u32, row: *mut adead_probe_row) -> c_int;
     /// The processor, for people.
     fn adead_cpu_text() -> *const c_char;
     /// Compares hard cases on the runtime's backend with the reference.

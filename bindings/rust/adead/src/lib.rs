@@ -47,13 +47,13 @@ pub use builder::{Buffer, Function, Label, Operand, Operands, Place, ProgramBuil
 pub use element::{Bf16, DType, Element, F16};
 pub use error::{Code, Error, Result};
 pub use foreign::{CallbackValue, ForeignCall, ForeignResult, ForeignValue, Scalar};
-pub use instance::{
-    DecisionRow, Input, Instance, Limits, Outputs, Profile, ProfileRow, Report, Step, StepResult, Watch,
-};
+pub use instance::{DecisionRow, Input, Instance, Limits, Outputs, Profile, ProfileRow, Report, Step, StepResult, Watch};
 pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
 pub use pipeline::Pipeline;
 pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};
-pub use runtime::{backends, cpu_text, version, BackendInfo, Meter, Runtime, RuntimeBuilder, TuneRow};
+pub use runtime::{
+    backend_names, backends, cpu_text, version, BackendInfo, Meter, ProbeRow, Runtime, RuntimeBuilder, TuneRow,
+};
 pub use seed::{ADeadRuntime, Backend};
 pub use shader::{Binding, Shader, ShaderInfo};
 

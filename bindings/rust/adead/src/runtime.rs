@@ -58,9 +58,31 @@ impl Runtime {
         RuntimeBuilder::default()
     }
 
-    /// The backend this runtime uses. Takes milliseconds where the backend attests itself.
+    /// The backend this runtime uses, as it was when its first device was opened; that is done now if nothing has run yet.
     pub fn backend(&self) -> Result<BackendInfo> {
         BackendInfo::ask(|info| unsafe { sys::adead_runtime_backend(self.raw(), info) })
+    }
+
+    /// What the backend's probe compared with the reference when the device was opened, also of one that was refused; empty
+    /// where the backend needs no probe.
+    pub fn probe(&self) -> Result<Vec<ProbeRow>> {
+        let mut rows = Vec::new();
+        loop {
+            let mut row: sys::adead_probe_row = unsafe { mem::zeroed() };
+            row.size = mem::size_of_val(&row) as u32;
+            match check(unsafe { sys::adead_runtime_probe(self.raw(), rows.len() as u32, &mut row) }) {
+                Err(e) if e.code() == Code::INVALID_ARGUMENT => return Ok(rows),
+                told => told?,
+            }
+            rows.push(ProbeRow {
+                operation: static_text(row.operation),
+                path: static_text(row.path),
+                cases: row.cases,
+                mismatches: row.mismatches,
+                taken: row.taken != 0,
+                stored: row.stored != 0,
+            });
+        }
     }
 
     /// Compares a fixed table of hard cases on this runtime's backend with the reference. The report is called once for each
@@ -274,6 +296,29 @@ pub struct BackendInfo {
     pub attested: bool,
     /// Why it is not available; empty if it is.
     pub reason: String,
+    /// Bytes that a device with a memory of its own may hold for this process; 0: it has none, or does not say.
+    pub memory_budget: u64,
+    /// What was held of them when it had been opened.
+    pub memory_used: u64,
+}
+
+/// One line of what a backend's probe compared with the reference: an operation by one of the paths on which the device
+/// computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProbeRow {
+    /// `"fma"`
+    pub operation: &'static str,
+    /// `"native"`, `"f64"`, `"integers"`
+    pub path: &'static str,
+    /// How many results were compared,
+    pub cases: u64,
+    /// and how many differed.
+    pub mismatches: u64,
+    /// Results come by this path. An operation none of whose paths is taken is why the device is refused.
+    pub taken: bool,
+    /// An earlier process found it out, and it was kept on disk.
+    pub stored: bool,
 }
 
 impl BackendInfo {
@@ -288,6 +333,8 @@ impl BackendInfo {
             available: info.available != 0,
             attested: info.attested != 0,
             reason: field(&info.reason),
+            memory_budget: info.memory_budget,
+            memory_used: info.memory_used,
         })
     }
 }
@@ -323,6 +370,12 @@ pub struct TuneRow {
 pub fn backends() -> Result<Vec<BackendInfo>> {
     let count = unsafe { sys::adead_backend_count() };
     (0..count).map(|index| BackendInfo::ask(|info| unsafe { sys::adead_backend_get(index, info) })).collect()
+}
+
+/// Their names alone; nothing is opened.
+pub fn backend_names() -> Vec<&'static str> {
+    let count = unsafe { sys::adead_backend_count() };
+    (0..count).map(|index| static_text(unsafe { sys::adead_backend_name(index) })).collect()
 }
 
 /// The library's version, such as `"0.1.0"`.

@@ -32,6 +32,9 @@ fn a_shader_adds() {
             return println!("SKIP: there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers)");
         }
     };
+    let rows = runtime.probe().unwrap();
+    assert!(rows.iter().any(|row| row.operation == "fma" && row.taken && row.mismatches == 0), "{rows:?}");
+    assert!(adead::backend_names().contains(&"vulkan") && runtime.backend().unwrap().memory_budget > 0);
     // As above.
     let mut shader = unsafe { Shader::load(&runtime, &saxpy(), Some("main")) }.unwrap();
     let info = shader.info().unwrap();
