@@ -33,9 +33,9 @@ static const subject subjects[] = {
     {PROBE_LARGER, "max", 0},
     {PROBE_TO_INT, "to_int", 0},
     {PROBE_FROM_INT, "from_int", 0},
-    {PROBE_FMA, "fma", 0},
     {PROBE_DIV, "div", 0},
     {PROBE_SQRT, "sqrt", 0},
+    {PROBE_FMA, "fma", 0}, /* the last of them: its path chooses modules, and would have the others' made again */
     {FUNCTION_EXP, "exp", 0x432CDB229BB15997},
     {FUNCTION_LOG, "log", 0xE1E87280AF323674},
     {FUNCTION_SIN, "sin", 0x8925230B67C389FE},
@@ -194,15 +194,11 @@ static adead_status try_line(probe *p, const subject *s, uint32_t path, bool *ex
 {
     adead_vk_finding *f = &p->report->findings[p->report->count];
     bool              function = s->what < FUNCTIONS_END;
-    adead_vk_dispatch d = {.shader = ADEAD_VK_SHADER_probe, .constants = {GROUP, s->what, s->what == p->lie},
-                           .groups = {CASES / GROUP, 1, 1}, .written = 1 << 3, .push = {.dims = {CASES}},
+    uint32_t          probes = function ? PROBES_FUNCTIONS : s->what == PROBE_FMA ? PROBES_FMA : PROBES_PRIMITIVES;
+    adead_vk_dispatch d = {.shader = ADEAD_VK_SHADER_probe, .constants = {GROUP, probes}, .groups = {CASES / GROUP, 1, 1},
+                           .written = 1 << 3, .push = {.dims = {CASES, s->what, s->what == p->lie}},
                            .ranges = {p->ranges[0], p->ranges[1], p->ranges[2], p->ranges[3]}};
     adead_status      status = ADEAD_OK;
-    if (function) { /* the shader of its operation */
-        d.shader = ADEAD_VK_SHADER_map;
-        d.ranges[1] = p->ranges[3];
-        d.written = 1 << 1;
-    }
     *f = (adead_vk_finding){.what = s->what, .path = path, .cases = CASES};
     adead_vk_probe_inputs(s->what, p->words, p->words + CASES, p->words + 2 * CASES);
     for (int i = 0; i < 3 && !status; i++) status = adead_vk_write(p->device, p->ranges[i], p->words + i * CASES, failure);
@@ -231,7 +227,7 @@ static adead_status try_subject(probe *p, const subject *s, bool *exact, adead_f
     if (!path) return try_line(p, s, ADEAD_VK_NATIVE, exact, failure);
     *path = ADEAD_VK_NATIVE;
     status = try_line(p, s, *path, exact, failure);
-    if (!status && !*exact && s->what == PROBE_FMA && p->device->wide) {
+    if (!status && !*exact && s->what == PROBE_FMA && p->device->float64) {
         *path = ADEAD_VK_WIDE;
         status = try_line(p, s, *path, exact, failure);
     }
@@ -278,7 +274,7 @@ adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_repor
 static bool makes_sense(const adead_vk *device, const adead_vk_report *r)
 {
     return r->count >= ADEAD_COUNT(subjects) && r->count <= ADEAD_VK_FINDINGS_MAX && r->conforms == 1 &&
-           r->fma <= ADEAD_VK_INTEGERS && (r->fma != ADEAD_VK_WIDE || device->wide) &&
+           r->fma <= ADEAD_VK_INTEGERS && (r->fma != ADEAD_VK_WIDE || device->float64) &&
            (r->div == ADEAD_VK_NATIVE || r->div == ADEAD_VK_INTEGERS) &&
            (r->sqrt == ADEAD_VK_NATIVE || r->sqrt == ADEAD_VK_INTEGERS);
 }

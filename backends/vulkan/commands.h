@@ -74,7 +74,7 @@ struct adead_vk {
     VkQueue                  queue;
     adead_vk_facts           facts;
     adead_vk_report          report;        /* of the probe */
-    bool                     wide;          /* shaders may compute in f64 and i64 */
+    bool                     float64;       /* shaders may compute in f64, and i64 */
     uint32_t                 user_needs;    /* what users' shaders may have: bits of reflect.h */
     bool                     lost;          /* the device is of no use any more */
     VkPhysicalDeviceFloatControlsProperties controls; /* all false where the device does not say */
