@@ -8,6 +8,7 @@
 const std = @import("std");
 const zon = @import("build.zig.zon");
 const bindings = @import("tests/bindings.zig");
+const devices = @import("tests/devices.zig");
 const Build = std.Build;
 const LazyPath = Build.LazyPath;
 const Compile = Build.Step.Compile;
@@ -43,20 +44,41 @@ const machine_folders = [_]Folder{
     .{ .path = "hex" },
     .{ .path = "vm" },
 };
-/// What of the machine is compiled for speed; the rest (readers, assembler, verifier, ...) for size, unless in Debug.
+/// What is compiled for size, unless in Debug: the machine (readers, assembler, verifier, ...), the public interface, and
+/// what backends do to get others to compute.
+const cold_folders = [_][]const u8{
+    "opcodes",
+    "vm",
+    "alloc",
+    "hex",
+    "ffi",
+    "backends/auto",
+    "backends/cuda",
+    "backends/vulkan",
+};
+/// What of those is compiled for speed, because every operation or instruction goes through it.
 const hot_files = [_][]const u8{
     "vm/threaded.c",
     "vm/switched.c",
     "vm/base/sha256.c",
     "vm/base/softfloat.c",
     "alloc/block.c",
+    "ffi/compute.c",
+    "ffi/devices.c",
+    "ffi/instance.c",
+    "ffi/foreign.c",
+    "ffi/libffi.c",
+    "ffi/record.c",
+    "ffi/simple.c",
+    "backends/auto/auto.c",
+    "backends/vulkan/commands.c",
 };
 const upper_folders = [_]Folder{
     .{ .path = "backends", .recursive = true },
     .{ .path = "ffi" },
 };
 
-const Folder = struct { path: []const u8, recursive: bool = false };
+pub const Folder = struct { path: []const u8, recursive: bool = false };
 
 const cross_targets = [_][]const u8{
     "x86_64-linux-gnu.2.17",
@@ -140,7 +162,7 @@ fn lessThan(_: void, a: []const u8, b: []const u8) bool {
 }
 
 /// The files with that ending in a folder, relative to the root and in order of name; none where the folder is missing.
-fn filesIn(b: *Build, folder: Folder, ending: []const u8) []const []const u8 {
+pub fn filesIn(b: *Build, folder: Folder, ending: []const u8) []const []const u8 {
     const io = b.graph.io;
     var list: std.ArrayList([]const u8) = .empty;
     var dir = b.build_root.handle.openDir(io, folder.path, .{ .iterate = true }) catch return &.{};
@@ -164,7 +186,7 @@ fn filesOf(b: *Build, folders: []const Folder) []const []const u8 {
     return all;
 }
 
-fn concat(b: *Build, first: []const []const u8, second: []const []const u8) []const []const u8 {
+pub fn concat(b: *Build, first: []const []const u8, second: []const []const u8) []const []const u8 {
     return std.mem.concat(b.allocator, []const u8, &.{ first, second }) catch @panic("OOM");
 }
 
@@ -214,7 +236,7 @@ fn addIncluded(b: *Build, path: []const u8, seen: *std.StringArrayHashMapUnmanag
 }
 
 /// "tests/unit/test_blocks.c" to "blocks".
-fn suiteName(path: []const u8) []const u8 {
+pub fn suiteName(path: []const u8) []const u8 {
     var name = std.fs.path.stem(path);
     for ([_][]const u8{ "test_", "fuzz_" }) |prefix| {
         if (std.mem.startsWith(u8, name, prefix)) name = name[prefix.len..];
@@ -225,7 +247,7 @@ fn suiteName(path: []const u8) []const u8 {
 // ---- Compiling ------------------------------------------------------------------------------------------------------
 
 /// A module of C files with the project's flags, include paths and version.
-fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Module {
+pub fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Module {
     const module = b.createModule(.{
         .target = setting.target,
         .optimize = setting.optimize,
@@ -254,8 +276,8 @@ fn cModule(b: *Build, setting: Setting, sources: []const []const u8) *Build.Modu
 
 fn isCold(source: []const u8) bool {
     for (hot_files) |hot| if (std.mem.eql(u8, source, hot)) return false;
-    for (machine_folders) |folder| {
-        if (std.mem.startsWith(u8, source, folder.path) and source[folder.path.len] == '/') return true;
+    for (cold_folders) |folder| {
+        if (std.mem.startsWith(u8, source, folder) and source[folder.len] == '/') return true;
     }
     return false;
 }
@@ -283,7 +305,7 @@ fn sharedLibrary(b: *Build, setting: Setting, sources: []const []const u8) *Comp
     return b.addLibrary(.{ .name = "adead", .linkage = .dynamic, .version = version, .root_module = module });
 }
 
-fn executable(b: *Build, setting: Setting, name: []const u8, sources: []const []const u8, library: ?*Compile) *Compile {
+pub fn executable(b: *Build, setting: Setting, name: []const u8, sources: []const []const u8, library: ?*Compile) *Compile {
     const module = cModule(b, setting, sources);
     if (library) |l| module.linkLibrary(l);
     return b.addExecutable(.{ .name = name, .root_module = module });
@@ -586,6 +608,7 @@ pub const Tests = struct {
     cc: ?SystemCompiler,
     runner: *Compile = undefined,
     sanitized_library: ?LazyPath = null,
+    soft_cuda: ?LazyPath = null,
 
     /// The folders of suites below tests/, those that take longest first.
     const folders = [_][]const u8{ "conformance", "golden", "cli", "unit" };
@@ -611,7 +634,9 @@ pub const Tests = struct {
         bindings.addStrictHeader(t, all);
         t.addThreadSanitized(all);
         t.addQemu(all);
-        t.addVulkan(all);
+        devices.addVulkan(t, all);
+        devices.addCuda(t, all);
+        devices.addSoftCuda(t, all);
         t.addMutations(all, false);
         t.addSizes(all);
         t.addStatic(all);
@@ -629,6 +654,11 @@ pub const Tests = struct {
         const mutate = t.start("mutate", "Build deliberate faults into the backend cpu; the tests must find each");
         t.addMutations(mutate, true);
 
+        devices.addGpu(t, t.start("gpu", "Run the CUDA suites on this machine's own device"));
+        if (devices.softCuda(t)) |library| {
+            const step = b.step("softcuda", "Build the software CUDA driver into zig-out/softcuda (see docs/cuda.md)");
+            step.dependOn(&b.addInstallFile(library, "softcuda/libcuda.so.1").step);
+        }
         t.addGenerated(t.start("gen-check", "Say which generated files are stale"));
         t.addFuzzStep();
     }
@@ -646,6 +676,7 @@ pub const Tests = struct {
         run.addArg("--env=ASAN_OPTIONS=allocator_may_return_null=1");
         run.addArg("--env=UBSAN_OPTIONS=print_stacktrace=1");
         run.addArg("--env=ADEAD_CACHE_DIR=.zig-cache/adead"); // tests leave nothing in the user's home
+        run.addArg("--env=ADEAD_CUDA_DRIVER=/no/such/driver"); // and use no GPU but where it is said
         if (t.needsCommand()) {
             if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
             run.addPrefixedArtifactArg("--env=ADEAD_LIBRARY=", t.shared);
@@ -653,6 +684,7 @@ pub const Tests = struct {
             const foreign = cModule(b, t.setting, &.{"tests/foreign/library.c"});
             const library = b.addLibrary(.{ .name = "foreign", .linkage = .dynamic, .root_module = foreign });
             run.addPrefixedArtifactArg("--env=ADEAD_FOREIGN_LIBRARY=", library);
+            if (devices.softCuda(t)) |driver| run.addPrefixedFileArg("--env=ADEAD_SOFTCUDA_LIBRARY=", driver);
         }
         b.step(name, description).dependOn(&run.step);
         return run;
@@ -707,7 +739,7 @@ pub const Tests = struct {
     }
 
     /// A suite built by Zig, in release mode unless another setting is given; linked with the whole library.
-    fn suiteExe(t: *Tests, setting: Setting, source: []const u8, library: ?*Compile) LazyPath {
+    pub fn suiteExe(t: *Tests, setting: Setting, source: []const u8, library: ?*Compile) LazyPath {
         return executable(t.b, setting, suiteName(source), &.{source}, library).getEmittedBin();
     }
 
@@ -747,7 +779,7 @@ pub const Tests = struct {
     }
 
     /// A program and the library under AddressSanitizer and UBSan. The library's objects are shared among the suites.
-    fn sanitizedExe(t: *Tests, cc: SystemCompiler, sources: []const []const u8, name: []const u8) LazyPath {
+    pub fn sanitizedExe(t: *Tests, cc: SystemCompiler, sources: []const []const u8, name: []const u8) LazyPath {
         const b = t.b;
         if (t.sanitized_library == null) t.sanitized_library = cc.archive(b, t.library_sources, &sanitizer_flags);
         const objects = b.allocator.alloc(LazyPath, sources.len + 1) catch @panic("OOM");
@@ -882,32 +914,6 @@ pub const Tests = struct {
         run.addArg(path);
         run.addArgs(emulator.args);
         run.addFileArg(exe);
-    }
-
-    /// The backend vulkan, on whatever device there is (Mesa's, in software, will do): all operations; and a
-    /// sample of them under the validation layer, as on a device with memory of its own.
-    fn addVulkan(t: *Tests, run: *Build.Step.Run) void {
-        const b = t.b;
-        const sources = [_][]const u8{
-            "tests/conformance/test_operations.c",
-            "tests/conformance/test_attention.c",
-            "tests/conformance/test_vectors.c",
-            "tests/unit/test_user_shaders.c",
-        };
-        for ([_][]const u8{ "vulkan", "validated" }) |how| {
-            for (sources) |source| {
-                const name = b.fmt("{s}@{s}", .{ suiteName(source), how });
-                if (!t.wanted("vulkan", name)) continue;
-                run.addArgs(&.{ b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=vulkan" });
-                if (std.mem.eql(u8, how, "validated"))
-                    run.addArgs(&.{
-                        "--env=ADEAD_VULKAN_VALIDATION=1",
-                        "--env=ADEAD_VULKAN_UNIFIED=0",
-                        "--env=ADEAD_TEST_SAMPLE=5",
-                    });
-                run.addFileArg(t.suiteExe(t.setting, source, t.static));
-            }
-        }
     }
 
     /// adead.hpp, in both its kinds, with Zig's own C++ library.

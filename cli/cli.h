@@ -93,10 +93,19 @@ void cli_hex_digest(const uint8_t digest[32], char out[65]);
 
 /* ---- What commands have in common (main.c) ---- */
 
-/* A runtime with the call's --backend and --threads. */
+enum { CLI_THREADS_MAX = 4096 };
+
+/* A runtime with the call's --backend, --device and --threads; or with others, of which NULL is none. */
 int cli_open_runtime(cli *c, adead_runtime **runtime);
+int cli_open_runtime_on(cli *c, const char *backend, const char *device, uint64_t threads, adead_runtime **runtime);
+/* placement.c: the decisions of a run, on stderr or in the document. */
+void cli_explain(cli *c, adead_instance *instance);
 /* Reads and loads a program in any format. The bytes are read, then freed. */
 int cli_load(cli *c, adead_runtime *runtime, const char *path, adead_program **program);
+
+/* What the probe of the runtime's backend found out, as a table and as the document's member "probe" (null where there is
+ * none): one line for each operation, with the path that is taken and how many results differed by each one tried. */
+void cli_probe(cli *c, adead_runtime *runtime, const char *indent); /* info.c */
 
 int command_run(cli *c);
 int command_check(cli *c);
@@ -104,8 +113,11 @@ int command_dis(cli *c);
 int command_asm(cli *c);
 int command_convert(cli *c);
 int command_info(cli *c);
+int command_diff(cli *c);
 int command_bench(cli *c);
 int command_selftest(cli *c);
+int command_tune(cli *c);
+int command_cache(cli *c);
 int command_completions(cli *c);
 int command_help(cli *c);
 

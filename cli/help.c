@@ -31,7 +31,7 @@ static void add_lines(buffer *out, const char *indent, const char *text)
 
 static const char exit_codes[] =
     "0  done\n"
-    "1  the program trapped\n"
+    "1  the program trapped; or the two runs of `adead diff` do not agree\n"
     "2  bad usage\n"
     "3  the program was refused (its format, or the verifier)\n"
     "4  the backend asked for is not available\n"
@@ -45,7 +45,7 @@ static const char conventions[] =
 /* "-o, --output FILE" */
 static void option_heading(const option *o, char *out, size_t size)
 {
-    const char *separator = o->letter[0] ? ", " : "", *blank = o->value[0] ? " " : "";
+    const char *separator = o->letter[0] ? ", " : "", *blank = o->value[0] && o->value[0] != '[' ? " " : "";
     snprintf(out, size, "%s%s%s%s%s", o->letter, separator, o->name, blank, o->value);
 }
 
@@ -267,10 +267,7 @@ int command_completions(cli *c)
     const char *shell = c->args.operands[0];
     buffer      text = {0}, backends = {0};
     buffer_text(&backends, "auto");
-    for (uint32_t i = 0; i < adead_backend_count(); i++) {
-        adead_backend_info info = {.size = sizeof info};
-        if (adead_backend_get(i, &info) == ADEAD_OK) add(&backends, " %s", info.name);
-    }
+    for (uint32_t i = 0; i < adead_backend_count(); i++) add(&backends, " %s", adead_backend_name(i));
     buffer_append(&backends, "", 1);
     int status = ADEAD_OK;
     if (backends.failed) status = cli_fail(c, ADEAD_NO_MEMORY, NULL, "there is no memory for the completions");

@@ -17,18 +17,110 @@ static void print_backend(cli *c, const adead_backend_info *backend)
     cli_print(c, "  %-8s %s; %s\n", backend->name, backend->summary, state);
     if (backend->device[0]) cli_print(c, "  %-8s %s\n", "", backend->device);
     if (backend->reason[0]) cli_print(c, "  %-8s %s\n", "", backend->reason);
+    if (backend->memory_budget)
+        cli_print(c, "  %-8s memory: %.1f of %.1f MiB in use\n", "", (double)backend->memory_used / (1 << 20),
+                  (double)backend->memory_budget / (1 << 20));
 }
 
 static void json_backend(buffer *b, const adead_backend_info *backend)
 {
-    json_open(b, NULL, '{');
     json_string(b, "name", backend->name);
     json_string(b, "summary", backend->summary);
     json_bool(b, "available", backend->available != 0);
     json_bool(b, "attested", backend->attested != 0);
     json_string(b, "device", backend->device);
     json_string(b, "reason", backend->reason);
-    json_close(b, '}');
+    json_u64(b, "memory_budget", backend->memory_budget);
+    json_u64(b, "memory_used", backend->memory_used);
+}
+
+/* ---- The probe ---- */
+
+/* The rows of one operation together. */
+typedef struct probed {
+    const char *operation, *path; /* path NULL: none is taken */
+    uint64_t    cases;
+    char        differ[160]; /* "native 1629, f64 none" */
+} probed;
+
+static void add_row(cli *c, probed *p, const adead_probe_row *row)
+{
+    size_t used = strlen(p->differ);
+    char   count[24] = "none";
+    if (row->mismatches) snprintf(count, sizeof count, "%llu", (unsigned long long)row->mismatches);
+    snprintf(p->differ + used, sizeof p->differ - used, "%s%s %s", used ? ", " : "", row->path, count);
+    p->operation = row->operation;
+    p->cases = row->cases;
+    if (row->taken) p->path = row->path;
+    json_open(&c->document, NULL, '{');
+    json_string(&c->document, "path", row->path);
+    json_u64(&c->document, "cases", row->cases);
+    json_u64(&c->document, "mismatches", row->mismatches);
+    json_close(&c->document, '}');
+}
+
+/* From the row of that index on. Returns the index of the next operation's first row, and that row, if there is one. */
+static uint32_t one_operation(cli *c, adead_runtime *runtime, uint32_t index, adead_probe_row *row, bool *more, probed *p)
+{
+    const char *operation = row->operation;
+    *p = (probed){0};
+    json_open(&c->document, NULL, '{');
+    json_string(&c->document, "name", operation);
+    json_open(&c->document, "tried", '[');
+    do {
+        add_row(c, p, row);
+        *more = adead_runtime_probe(runtime, ++index, row) == ADEAD_OK;
+    } while (*more && strcmp(row->operation, operation) == 0);
+    json_close(&c->document, ']');
+    json_string(&c->document, "path", p->path ? p->path : "refused");
+    json_close(&c->document, '}');
+    return index;
+}
+
+void cli_probe(cli *c, adead_runtime *runtime, const char *indent)
+{
+    adead_probe_row row = {.size = sizeof row};
+    bool            more = adead_runtime_probe(runtime, 0, &row) == ADEAD_OK;
+    if (!more) {
+        json_null(&c->document, "probe");
+        return;
+    }
+    json_open(&c->document, "probe", '{');
+    json_bool(&c->document, "stored", row.stored != 0);
+    json_open(&c->document, "operations", '[');
+    if (!c->json) {
+        cli_print(c, "%sthe probe%s\n", indent, row.stored ? ", kept on disk by an earlier process" : "");
+        cli_print(c, "%s  %-10s %-10s %6s  %s\n", indent, "operation", "path", "cases", "how many differ");
+    }
+    for (uint32_t index = 0; more;) {
+        probed p;
+        index = one_operation(c, runtime, index, &row, &more, &p);
+        if (!c->json)
+            cli_print(c, "%s  %-10s %-10s %6llu  %s\n", indent, p.operation, p.path ? p.path : "refused",
+                      (unsigned long long)p.cases, p.differ);
+    }
+    json_close(&c->document, ']');
+    json_close(&c->document, '}');
+}
+
+/* One backend with its probe: a runtime of its own, where there is one. */
+static int info_backend(cli *c, uint32_t index)
+{
+    adead_backend_info    backend = {.size = sizeof backend};
+    adead_runtime_options options = {.size = sizeof options, .backend = adead_backend_name(index)};
+    adead_runtime        *runtime = NULL;
+    int                   status = adead_runtime_create(&options, &runtime);
+    if (status == ADEAD_OK) status = adead_runtime_backend(runtime, &backend);
+    else status = adead_backend_get(index, &backend); /* which says why */
+    if (status != ADEAD_OK) status = cli_fail_library(c, NULL);
+    json_open(&c->document, NULL, '{');
+    if (c->json) json_backend(&c->document, &backend);
+    else if (status == ADEAD_OK) print_backend(c, &backend);
+    if (runtime) cli_probe(c, runtime, "           ");
+    else json_null(&c->document, "probe");
+    json_close(&c->document, '}');
+    adead_runtime_destroy(runtime);
+    return status;
 }
 
 static int info_machine(cli *c)
@@ -41,12 +133,7 @@ static int info_machine(cli *c)
     json_string(b, "processor", adead_cpu_text());
     json_open(b, "backends", '[');
     if (!c->json) cli_print(c, "adead %s\n\nprocessor\n  %s\n\nbackends\n", adead_version(), adead_cpu_text());
-    for (uint32_t i = 0; i < adead_backend_count() && status == ADEAD_OK; i++) {
-        adead_backend_info backend = {.size = sizeof backend};
-        if (adead_backend_get(i, &backend) != ADEAD_OK) status = cli_fail_library(c, NULL);
-        else if (c->json) json_backend(b, &backend);
-        else print_backend(c, &backend);
-    }
+    for (uint32_t i = 0; i < adead_backend_count() && status == ADEAD_OK; i++) status = info_backend(c, i);
     json_close(b, ']');
     json_open(b, "limits", '{');
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) json_u64(b, limits[i].name, limits[i].value);

@@ -14,10 +14,25 @@ static int (*const functions[COMMAND_COUNT])(cli *c) = {
 
 /* ---- What commands have in common ---- */
 
-/* What --backend and --device name together, as the library wants it. */
-static int backend_name(cli *c, char *room, size_t size, const char **name)
+/* Automatic choice with the rules of --place. */
+static int automatic_name(cli *c, char *room, size_t size, const char **name)
 {
-    const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
+    const char *backend = argument(&c->args, OPTION_BACKEND), *rule;
+    bool        automatic = !backend || strcmp(backend, "auto") == 0;
+    if (!automatic && strncmp(backend, "auto:", 5) != 0)
+        return cli_usage(c, "--backend %s leaves no choice to %s", backend,
+                         c->args.command == COMMAND_TUNE ? "measure for" : "place or explain");
+    size_t used = (size_t)snprintf(room, size, "%s", automatic ? "auto:cpu" : backend);
+    for (int i = 0; used < size && (rule = argument_at(&c->args, OPTION_PLACE, i)); i++)
+        used += (size_t)snprintf(room + used, size - used, ",%s", rule);
+    if (used >= size) return cli_usage(c, "--place: these are more rules than %u characters hold", (unsigned)size);
+    *name = room;
+    return ADEAD_OK;
+}
+
+/* What a backend and a device name together, as the library wants it. */
+static int backend_name(cli *c, const char *backend, const char *device, char *room, size_t size, const char **name)
+{
     *name = backend;
     if (!device) return ADEAD_OK;
     if (!backend) return cli_usage(c, "--device %s says nothing without --backend", device);
@@ -28,15 +43,13 @@ static int backend_name(cli *c, char *room, size_t size, const char **name)
     return ADEAD_OK;
 }
 
-int cli_open_runtime(cli *c, adead_runtime **runtime)
+int cli_open_runtime_on(cli *c, const char *backend, const char *device, uint64_t threads, adead_runtime **runtime)
 {
-    uint64_t              threads;
     adead_runtime_options runtime_options;
-    char                  room[128];
+    char                  room[256];
     const char           *name = NULL;
-    int                   status = cli_number_option(c, OPTION_THREADS, false, 0, 4096, 0, &threads);
+    int                   status = backend_name(c, backend, device, room, sizeof room, &name);
     *runtime = NULL;
-    if (status == ADEAD_OK) status = backend_name(c, room, sizeof room, &name);
     if (status != ADEAD_OK) return status;
     memset(&runtime_options, 0, sizeof runtime_options);
     runtime_options.size = sizeof runtime_options;
@@ -44,6 +57,22 @@ int cli_open_runtime(cli *c, adead_runtime **runtime)
     runtime_options.backend = name;
     if (adead_runtime_create(&runtime_options, runtime) != ADEAD_OK) return cli_fail_library(c, NULL);
     return ADEAD_OK;
+}
+
+int cli_open_runtime(cli *c, adead_runtime **runtime)
+{
+    uint64_t    threads;
+    char        room[256];
+    const char *backend = argument(&c->args, OPTION_BACKEND), *device = argument(&c->args, OPTION_DEVICE);
+    int         status = cli_number_option(c, OPTION_THREADS, false, 0, CLI_THREADS_MAX, 0, &threads);
+    bool        ruled = argument(&c->args, OPTION_PLACE) || argument(&c->args, OPTION_EXPLAIN) ||
+                        c->args.command == COMMAND_TUNE;
+    *runtime = NULL;
+    if (status == ADEAD_OK && ruled && device)
+        status = cli_usage(c, "--device %s: automatic choice takes the best devices", device);
+    if (status == ADEAD_OK && ruled) status = automatic_name(c, room, sizeof room, &backend);
+    if (status != ADEAD_OK) return status;
+    return cli_open_runtime_on(c, backend, device, threads, runtime);
 }
 
 int cli_load(cli *c, adead_runtime *runtime, const char *path, adead_program **program)

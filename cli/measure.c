@@ -177,6 +177,7 @@ int command_selftest(cli *c)
     adead_runtime *runtime;
     int            status = begin(c, &runtime);
     if (status == ADEAD_OK) {
+        cli_probe(c, runtime, "");
         json_open(&c->document, "operations", '[');
         status = adead_selftest(runtime, report, c);
         if (status != ADEAD_OK) cli_fail_library(c, NULL);

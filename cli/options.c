@@ -103,6 +103,7 @@ static bool parse_option(parser *p)
     const char *value = "";
     if (options[id].value[0]) {
         if (equals) value = equals + 1;
+        else if (options[id].value[0] == '[') value = "";
         else if (p->at < p->argc && strncmp(p->argv[p->at], "--", 2) != 0) value = p->argv[p->at++];
         else return refuse(p, "%s needs a value: %s %s", options[id].name, options[id].name, options[id].value);
     } else if (equals) {

@@ -2,11 +2,12 @@
 #include "cli.h"
 #include "npy.h"
 #include "progress.h"
+#include "subject.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 255, SUMMARY_VALUES = 8 };
+enum { SUMMARY_VALUES = 8 };
 
 /* What a program may write under --json, where its stream is kept in memory. */
 #define STREAM_MAX ((size_t)1 << 30)
@@ -16,6 +17,7 @@ typedef struct run {
     adead_runtime  *runtime;
     adead_program  *program;
     adead_instance *instance;
+    subject         subject;
     const char     *file;   /* the program's, for messages */
     buffer          stream; /* what the program wrote, under --json */
     buffer          log;    /* of its foreign calls, for --record */
@@ -23,185 +25,16 @@ typedef struct run {
     double          seconds;
 } run;
 
-/* ---- Option values ---- */
-
-/* NAME=FILE */
-typedef struct named_file {
-    char        name[NAME_MAX_BYTES + 1];
-    const char *file;
-} named_file;
-
-/* ADDR=FILE or ADDR:LEN=FILE */
-typedef struct memory_file {
-    uint64_t    address, length;
-    const char *file;
-} memory_file;
-
-static int parse_named(cli *c, option_id id, const char *text, named_file *out)
-{
-    const char *equals = strchr(text, '=');
-    size_t      length = equals ? (size_t)(equals - text) : 0;
-    if (length == 0 || length > NAME_MAX_BYTES || equals[1] == '\0')
-        return cli_usage(c, "%s \"%.80s\" is not %s", options[id].name, text, options[id].value);
-    memcpy(out->name, text, length);
-    out->name[length] = '\0';
-    out->file = equals + 1;
-    return ADEAD_OK;
-}
-
-static int parse_memory(cli *c, option_id id, const char *text, memory_file *out)
-{
-    const char *equals = strchr(text, '='), *colon = id == OPTION_DUMP ? strchr(text, ':') : equals;
-    bool        good = equals && colon && colon <= equals && equals[1] != '\0';
-    good = good && cli_parse_number(text, (size_t)(colon - text), true, UINT64_MAX, &out->address);
-    out->length = 0;
-    if (good && id == OPTION_DUMP)
-        good = cli_parse_number(colon + 1, (size_t)(equals - colon - 1), true, CLI_FILE_MAX, &out->length) &&
-               out->address <= UINT64_MAX - out->length;
-    if (!good) return cli_usage(c, "%s \"%.80s\" is not %s", options[id].name, text, options[id].value);
-    out->file = equals + 1;
-    return ADEAD_OK;
-}
-
-/* NAME[=PATH], NAME being library!symbol; no path: NULL. The symbol has no `=`, the path may have any. */
-static int parse_grant(cli *c, const char *text, named_file *out)
-{
-    const char *equals = strchr(text, '='), *mark = strchr(text, '!');
-    size_t      length = equals ? (size_t)(equals - text) : strlen(text);
-    bool        good = mark && mark != text && (size_t)(mark - text) + 1 < length && length <= NAME_MAX_BYTES;
-    if (!good || (equals && equals[1] == '\0')) {
-        cli_usage(c, "%s \"%.80s\" is not %s", options[OPTION_ALLOW_FOREIGN].name, text,
-                  options[OPTION_ALLOW_FOREIGN].value);
-        cli_hint(c, "NAME is library!symbol, or library!* for all that the program imports from that library");
-        return ADEAD_USAGE;
-    }
-    memcpy(out->name, text, length);
-    out->name[length] = '\0';
-    out->file = equals ? equals + 1 : NULL;
-    return ADEAD_OK;
-}
-
-/* Looks at every repeated option once before anything is read, so that a mistake in the last one costs nothing. */
-static int check_options(cli *c)
-{
-    named_file  named, grant;
-    memory_file memory;
-    int         status = ADEAD_OK;
-    bool        replay = argument(&c->args, OPTION_REPLAY) != NULL;
-    if (replay && argument(&c->args, OPTION_RECORD)) return cli_usage(c, "--replay and --record exclude each other");
-    if (replay && argument(&c->args, OPTION_ALLOW_FOREIGN))
-        return cli_usage(c, "--replay calls nothing: leave --allow-foreign out");
-    for (int i = 0; i < c->args.given_count && status == ADEAD_OK; i++) {
-        option_id   id = c->args.given[i].id;
-        const char *text = c->args.given[i].value, *file = "";
-        if (id == OPTION_IN || id == OPTION_OUT || id == OPTION_SHADER) status = parse_named(c, id, text, &named);
-        if (id == OPTION_LOAD || id == OPTION_DUMP) status = parse_memory(c, id, text, &memory);
-        if (status == ADEAD_OK && id == OPTION_OUT) file = named.file;
-        if (status == ADEAD_OK && id == OPTION_DUMP) file = memory.file;
-        if (status == ADEAD_OK && id == OPTION_RECORD) file = text;
-        if (status == ADEAD_OK && id == OPTION_ALLOW_FOREIGN) status = parse_grant(c, text, &grant);
-        if (c->json && strcmp(file, "-") == 0)
-            status = cli_usage(c, "%s - would mix with the JSON document on standard output", options[id].name);
-    }
-    return status;
-}
-
-/* ---- Before the run ---- */
+/* ---- Before and after the run ---- */
 
 static int create_instance(run *r)
 {
-    cli         *c = r->c;
-    adead_limits limits;
-    memset(&limits, 0, sizeof limits);
-    limits.size = sizeof limits;
-    int status = cli_number_option(c, OPTION_FUEL, false, 1, UINT64_MAX, 0, &limits.fuel);
-    if (status == ADEAD_OK) status = cli_number_option(c, OPTION_MEMORY, true, 1, UINT64_MAX, 0, &limits.memory);
+    cli *c = r->c;
+    int  status = cli_open_runtime(c, &r->runtime);
+    if (status == ADEAD_OK) status = subject_load(&r->subject, r->runtime, &r->program);
     if (status != ADEAD_OK) return status;
-    status = cli_open_runtime(c, &r->runtime);
-    if (status == ADEAD_OK) status = cli_load(c, r->runtime, c->args.operands[0], &r->program);
-    if (status != ADEAD_OK) return status;
-    if (adead_instance_create(r->program, &limits, &r->instance) != ADEAD_OK) return cli_fail_library(c, r->file);
+    if (adead_instance_create(r->program, &r->subject.limits, &r->instance) != ADEAD_OK) return cli_fail_library(c, r->file);
     return ADEAD_OK;
-}
-
-static int set_input(run *r, const char *text)
-{
-    cli        *c = r->c;
-    named_file  in;
-    buffer      bytes;
-    npy_failure wrong;
-    adead_tensor value;
-    int          status = parse_named(c, OPTION_IN, text, &in);
-    if (status == ADEAD_OK) status = cli_read(c, in.file, CLI_FILE_MAX, &bytes);
-    if (status != ADEAD_OK) return status;
-    if (!npy_read(bytes.data, bytes.size, &value, &wrong)) {
-        status = cli_fail(c, ADEAD_CANNOT_READ, cli_input_name(in.file), "%s", wrong.message);
-        c->error.offset = wrong.offset;
-        cli_hint(c, "%s", wrong.hint);
-    } else if (adead_instance_set_input(r->instance, in.name, value.dtype, value.rank, value.dims, value.data) != ADEAD_OK) {
-        status = cli_fail_library(c, cli_input_name(in.file));
-    }
-    buffer_free(&bytes);
-    return status;
-}
-
-/* An address the user gave that is not there is bad usage, not a trap of the program. */
-static int memory_failure(run *r, option_id id, const char *file)
-{
-    int status = cli_fail_library(r->c, file);
-    if (status == ADEAD_OUT_OF_BOUNDS) {
-        char text[sizeof r->c->error.message];
-        memcpy(text, r->c->error.message, sizeof text);
-        status = cli_usage(r->c, "%s: %s", options[id].name, text);
-    }
-    return status;
-}
-
-static int load_memory(run *r, const char *text)
-{
-    memory_file load;
-    buffer      bytes;
-    int         status = parse_memory(r->c, OPTION_LOAD, text, &load);
-    if (status == ADEAD_OK) status = cli_read(r->c, load.file, CLI_FILE_MAX, &bytes);
-    if (status != ADEAD_OK) return status;
-    if (adead_instance_write_memory(r->instance, load.address, bytes.data, bytes.size) != ADEAD_OK)
-        status = memory_failure(r, OPTION_LOAD, cli_input_name(load.file));
-    buffer_free(&bytes);
-    return status;
-}
-
-static int allow_foreign(run *r, const char *text)
-{
-    named_file grant;
-    int        status = parse_grant(r->c, text, &grant);
-    if (status != ADEAD_OK) return status;
-    if (adead_instance_allow_foreign(r->instance, grant.name, grant.file) == ADEAD_OK) return ADEAD_OK;
-    return cli_fail_library(r->c, r->file);
-}
-
-static int load_shader(run *r, const char *text)
-{
-    named_file shader;
-    buffer     bytes;
-    int        status = parse_named(r->c, OPTION_SHADER, text, &shader);
-    if (status == ADEAD_OK) status = cli_read(r->c, shader.file, CLI_FILE_MAX, &bytes);
-    if (status != ADEAD_OK) return status;
-    const void *spirv = bytes.size ? bytes.data : (const void *)"";
-    if (adead_instance_load_shader(r->instance, shader.name, spirv, bytes.size, NULL) != ADEAD_OK)
-        status = cli_fail_library(r->c, cli_input_name(shader.file));
-    buffer_free(&bytes);
-    return status;
-}
-
-static int read_log(run *r, const char *file)
-{
-    buffer bytes;
-    int    status = cli_read(r->c, file, CLI_FILE_MAX, &bytes);
-    if (status != ADEAD_OK) return status;
-    if (adead_instance_replay(r->instance, bytes.size ? bytes.data : (const void *)"", bytes.size) != ADEAD_OK)
-        status = cli_fail_library(r->c, cli_input_name(file));
-    buffer_free(&bytes);
-    return status;
 }
 
 /* Written whether the run ended well or not: how it ended is part of the log. */
@@ -254,7 +87,10 @@ static int run_it(run *r)
         progress_quiet();
         adead_instance_set_trace(r->instance, trace_to_stderr, NULL);
     }
-    if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, 1) != ADEAD_OK)
+    int how = argument(&c->args, OPTION_EXACT) ? ADEAD_PROFILE_EXACT : ADEAD_PROFILE_SAMPLED;
+    if (argument(&c->args, OPTION_PROFILE) && adead_instance_set_profile(r->instance, how) != ADEAD_OK)
+        return cli_fail_library(c, r->file);
+    if (argument(&c->args, OPTION_EXPLAIN) && adead_instance_set_explain(r->instance, 1) != ADEAD_OK)
         return cli_fail_library(c, r->file);
     if (argument(&c->args, OPTION_RECORD) && adead_instance_record(r->instance, cli_collect, &r->log) != ADEAD_OK)
         return cli_fail_library(c, r->file);
@@ -369,11 +205,11 @@ static int dump_memory(run *r, const char *text)
     if (status != ADEAD_OK) return status;
     /* The last byte first: an address that is not there must not make us ask for memory. */
     if (dump.length && adead_instance_read_memory(r->instance, dump.address + dump.length - 1, &last, 1) != ADEAD_OK)
-        return memory_failure(r, OPTION_DUMP, dump.file);
+        return memory_failure(c, OPTION_DUMP, dump.file);
     if (!buffer_reserve(&bytes, (size_t)dump.length + 1)) {
         status = cli_fail(c, ADEAD_NO_MEMORY, dump.file, "there is no memory to write it");
     } else if (adead_instance_read_memory(r->instance, dump.address, bytes.data, dump.length) != ADEAD_OK) {
-        status = memory_failure(r, OPTION_DUMP, dump.file);
+        status = memory_failure(c, OPTION_DUMP, dump.file);
     } else {
         status = cli_write(c, dump.file, bytes.data, (size_t)dump.length);
     }
@@ -410,19 +246,42 @@ static int show_output(run *r, const char *name)
 
 /* ---- The profile ---- */
 
-static void print_profile(run *r)
+static bool ends_with(const char *text, const char *ending)
 {
-    adead_profile_row row = {.size = sizeof row};
-    uint64_t          total = 0;
-    for (uint32_t i = 0; adead_instance_profile(r->instance, i, &row) == ADEAD_OK; i++) total += row.nanoseconds;
-    fprintf(stderr, "%7s %12s %14s %10s %9s  %s\n", "time", "ms", "count", "ns each", "GFLOP/s", "instruction");
-    for (uint32_t i = 0; adead_instance_profile(r->instance, i, &row) == ADEAD_OK; i++) {
-        double ns = (double)row.nanoseconds;
-        char   rate[32] = "";
-        if (row.flops && row.nanoseconds) snprintf(rate, sizeof rate, "%.2f", (double)row.flops / ns);
-        fprintf(stderr, "%6.1f%% %12.3f %14llu %10.1f %9s  %s\n", total ? 100 * ns / (double)total : 0.0, ns * 1e-6,
-                (unsigned long long)row.count, row.count ? ns / (double)row.count : 0.0, rate, row.mnemonic);
-    }
+    size_t n = strlen(text), m = strlen(ending);
+    return n >= m && strcmp(text + n - m, ending) == 0;
+}
+
+static int report_kind(const char *file)
+{
+    if (ends_with(file, ".html")) return ADEAD_REPORT_HTML;
+    if (ends_with(file, ".trace.json")) return ADEAD_REPORT_TRACE;
+    return ends_with(file, ".json") ? ADEAD_REPORT_JSON : ADEAD_REPORT_TEXT;
+}
+
+/* Into the file, or onto stderr, where the document of --json has the figures instead. */
+static int write_profile(run *r, const char *file)
+{
+    cli   *c = r->c;
+    buffer bytes = {0};
+    if (!file[0] && c->json) return ADEAD_OK;
+    int status = adead_instance_profile_report(r->instance, report_kind(file), cli_collect, &bytes);
+    if (bytes.failed) status = cli_fail(c, ADEAD_NO_MEMORY, file, "there is no memory for the profile");
+    else if (status != ADEAD_OK) status = cli_fail_library(c, r->file);
+    else if (file[0]) status = cli_write(c, file, bytes.data, bytes.size);
+    else fwrite(bytes.data, 1, bytes.size, stderr);
+    buffer_free(&bytes);
+    return status;
+}
+
+/* Also of a run that trapped, whose error comes first. */
+static int write_profiles(run *r, int status)
+{
+    cli_error first = r->c->error;
+    int       written = each(r, OPTION_PROFILE, write_profile);
+    if (status == ADEAD_OK) return written;
+    r->c->error = first;
+    return status;
 }
 
 static void json_profile(run *r)
@@ -437,8 +296,10 @@ static void json_profile(run *r)
         json_string(b, "opcode", opcode);
         json_string(b, "mnemonic", row.mnemonic);
         json_u64(b, "count", row.count);
+        json_bool(b, "estimated", row.estimated != 0);
         json_u64(b, "nanoseconds", row.nanoseconds);
         json_u64(b, "flops", row.flops);
+        json_u64(b, "bytes", row.bytes);
         json_close(b, '}');
     }
     json_close(b, ']');
@@ -494,24 +355,22 @@ static void json_start(run *r)
 int command_run(cli *c)
 {
     run r = {.c = c, .file = cli_input_name(c->args.operands[0]), .terminal = cli_is_terminal(1)};
-    int status = check_options(c);
+    int status = subject_open(&r.subject, c, true);
     if (status == ADEAD_OK) status = create_instance(&r);
-    if (status == ADEAD_OK) status = each(&r, OPTION_IN, set_input);
-    if (status == ADEAD_OK) status = each(&r, OPTION_LOAD, load_memory);
-    if (status == ADEAD_OK) status = each(&r, OPTION_ALLOW_FOREIGN, allow_foreign);
-    if (status == ADEAD_OK) status = each(&r, OPTION_SHADER, load_shader);
-    if (status == ADEAD_OK) status = each(&r, OPTION_REPLAY, read_log);
+    if (status == ADEAD_OK) status = subject_give(&r.subject, r.instance, true);
     if (status == ADEAD_OK) {
         bool profile = argument(&c->args, OPTION_PROFILE) != NULL;
         status = run_it(&r);
         progress_clear();
-        if (profile && !c->json) print_profile(&r);
+        if (profile) status = write_profiles(&r, status);
         if (c->json) json_start(&r);
         if (c->json && profile) json_profile(&r);
+        if (argument(&c->args, OPTION_EXPLAIN)) cli_explain(c, r.instance);
         if (status == ADEAD_OK) status = c->json ? json_results(&r) : text_results(&r);
     }
     buffer_free(&r.stream);
     buffer_free(&r.log);
+    subject_close(&r.subject);
     adead_instance_destroy(r.instance);
     adead_program_destroy(r.program);
     adead_runtime_destroy(r.runtime);

@@ -87,8 +87,10 @@ adead_slot *adead_slot_take(adead_slots *slots)
     return &slots->slots[at];
 }
 
-static adead_status open_device(adead_runtime *runtime, uint32_t threads, adead_slot *s, adead_failure *failure)
+adead_status adead_slot_open(adead_slots *slots, adead_slot *s, adead_runtime *runtime, adead_failure *failure)
 {
+    uint32_t threads = s == slots->slots ? 0 : 1;
+    if (s->device) return ADEAD_OK;
     adead_status status = adead_runtime_open(runtime, threads, &s->device, &s->reference_device, failure);
     if (status == ADEAD_OK && runtime->backend->small_product)
         atomic_store(&runtime->small_product, runtime->backend->small_product(s->device));
@@ -100,8 +102,7 @@ adead_status adead_slot_execute(adead_slots *slots, adead_slot *s, adead_runtime
 {
     adead_fpenv  fpenv = adead_fpenv_enter();
     adead_status status = ADEAD_OK;
-    if (ADEAD_UNLIKELY(!s->device))
-        status = open_device(runtime, s == slots->slots ? 0 : 1, s, failure);
+    if (ADEAD_UNLIKELY(!s->device)) status = adead_slot_open(slots, s, runtime, failure);
     if (ADEAD_LIKELY(status == ADEAD_OK))
         status = adead_tensor_execute(runtime->backend, s->device, runtime->reference, s->reference_device, op, failure);
     adead_fpenv_leave(fpenv);

@@ -77,6 +77,8 @@ void adead_instance_destroy(adead_instance *instance)
 {
     if (!instance) return;
     adead_program *program = instance->program;
+    adead_watch_destroy(instance);
+    adead_profile_destroy(instance);
     if (instance->machine) adead_machine_destroy(instance->machine);
     adead_foreign_destroy(instance);
     adead_runtime_close(program->runtime, instance->device, instance->reference_device);
@@ -194,7 +196,13 @@ int adead_instance_run(adead_instance *instance)
     ADEAD_FAILURE_NONE(failure);
     adead_fpenv  fpenv = adead_fpenv_enter();
     adead_status status = adead_foreign_begin(instance, &failure);
-    if (status == ADEAD_OK) status = adead_foreign_end(instance, adead_machine_run(instance->machine, &failure), &failure);
+    if (status == ADEAD_OK) {
+        adead_watch_begin(instance);
+        adead_profile_begin(instance);
+        status = adead_machine_run(instance->machine, &failure);
+        adead_profile_end(instance);
+        status = adead_foreign_end(instance, status, &failure);
+    }
     adead_fpenv_leave(fpenv);
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }
@@ -275,32 +283,5 @@ int adead_instance_set_trace(adead_instance *instance, adead_trace_fn trace, voi
 {
     if (!instance) return adead_error_null("adead_instance_set_trace", "instance");
     adead_machine_set_trace(instance->machine, trace, context);
-    return ADEAD_OK;
-}
-
-int adead_instance_set_profile(adead_instance *instance, int on)
-{
-    if (!instance) return adead_error_null("adead_instance_set_profile", "instance");
-    ADEAD_FAILURE_NONE(failure);
-    adead_status status = adead_machine_set_profile(instance->machine, on != 0, &failure);
-    return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
-}
-
-int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profile_row *row)
-{
-    if (!instance) return adead_error_null("adead_instance_profile", "instance");
-    if (!row) return adead_error_null("adead_instance_profile", "row");
-    uint32_t room = adead_struct_room(row, sizeof *row, sizeof(adead_profile_row));
-    if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_profile_row.size is not sizeof(adead_profile_row)");
-    const adead_profile_entry *entries = NULL;
-    uint32_t                   count = adead_machine_profile(instance->machine, &entries);
-    if (!entries || index >= count) {
-        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no profile row %u: the last profiled run has %u",
-                                (unsigned)index, entries ? (unsigned)count : 0);
-    }
-    const adead_profile_entry *entry = &entries[index];
-    adead_profile_row          full = {row->size, adead_ops[entry->op].value, adead_ops[entry->op].mnemonic, entry->count,
-                                       entry->nanoseconds, entry->flops};
-    memcpy(row, &full, room);
     return ADEAD_OK;
 }

@@ -18,7 +18,7 @@
 
 /* A program file, an assembly text: more than this is refused before it is read further. */
 #define ADEAD_FILE_MAX ((uint64_t)1 << 30)
-enum { ADEAD_VARIANT_MAX = 31, ADEAD_THREADS_MAX = 4096 };
+enum { ADEAD_VARIANT_MAX = 255, ADEAD_THREADS_MAX = 4096 };
 
 /* A device that one thread at a time uses. */
 typedef struct adead_slot {
@@ -29,6 +29,17 @@ typedef struct adead_slot {
 enum { ADEAD_SLOTS = 16 };
 typedef struct adead_slots { adead_slot slots[ADEAD_SLOTS]; } adead_slots;
 
+/* What was told when a device of a runtime's backend was opened, or was refused. */
+typedef struct adead_opened {
+    adead_status        status;
+    bool                found; /* the backend can run here, whatever came of opening it */
+    bool                attested;
+    adead_failure       failure;
+    adead_backend_facts facts;
+    uint32_t            count;
+    adead_probe_entry   entries[ADEAD_PROBE_ENTRIES_MAX];
+} adead_opened;
+
 struct adead_runtime {
     adead_host           host;
     atomic_uint          references;
@@ -37,6 +48,7 @@ struct adead_runtime {
     const adead_backend *reference;
     char                 variant[ADEAD_VARIANT_MAX + 1]; /* empty: none asked for */
     adead_slots          slots;                          /* for operations outside of programs */
+    _Atomic(adead_opened *) opened;               /* by the first device with all threads; NULL: there was none yet */
     _Atomic(adead_small_product *) small_product; /* the backend's (vm/backend.h); NULL: none, or no device is open yet */
 };
 
@@ -65,6 +77,8 @@ struct adead_instance {
     adead_write_fn write;
     void          *write_context;
     adead_foreign *foreign; /* NULL until a program imports, records or replays something */
+    struct adead_watcher  *watcher;  /* NULL: nobody watches */
+    struct adead_profiler *profiler; /* NULL: not profiled */
 };
 
 /* ---- error.c ---- */
@@ -105,6 +119,8 @@ adead_slot *adead_slot_take(adead_slots *slots);
 /* Waits for this slot. */
 void adead_slot_lock(adead_slot *slot);
 void adead_slot_drop(adead_slot *slot);
+/* Opens the slot's device, of the first slot one with all the runtime's threads, if nobody did yet; the slot is taken. */
+adead_status adead_slot_open(adead_slots *slots, adead_slot *slot, adead_runtime *runtime, adead_failure *failure);
 /* Runs an operation on a slot's device, which the first call opens. */
 adead_status adead_slot_execute(adead_slots *slots, adead_slot *slot, adead_runtime *runtime, const adead_tensor_op *op,
                                 adead_failure *failure);
@@ -129,6 +145,15 @@ int adead_shader_make(const char *function, adead_runtime *runtime, const void *
 adead_status adead_foreign_begin(adead_instance *instance, adead_failure *failure);
 adead_status adead_foreign_end(adead_instance *instance, adead_status status, adead_failure *failure);
 void         adead_foreign_destroy(adead_instance *instance);
+
+/* ---- watch.c, profile.c ---- */
+
+/* Before and after a run, and at the end of the instance. */
+void adead_watch_begin(adead_instance *instance);
+void adead_watch_destroy(adead_instance *instance);
+void adead_profile_begin(adead_instance *instance);
+void adead_profile_end(adead_instance *instance);
+void adead_profile_destroy(adead_instance *instance);
 
 /* ---- selftest.c ---- */
 

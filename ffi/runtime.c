@@ -36,20 +36,13 @@ void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32])
 
 /* ---- Choosing a backend ---- */
 
-/* Names this interface knows that a build may not have: asking for one is no mistake in the name, the backend is absent. */
-static const char *absent_backend(const char *name, size_t length)
-{
-    if (length == 4 && memcmp(name, "cuda", 4) == 0) return "CUDA";
-    return NULL;
-}
-
 static adead_status unknown_backend(const char *name, adead_failure *failure)
 {
     adead_fail(failure, ADEAD_BACKEND_UNKNOWN, ADEAD_NO_OFFSET, "no backend is called \"%.60s\"", name);
-    char   list[160] = "auto";
-    size_t used = 4;
+    char   list[160] = "";
+    size_t used = 0;
     for (unsigned i = 0; i < adead_backends_count; i++) {
-        int more = snprintf(list + used, sizeof list - used, ", %s", adead_backends[i]->name);
+        int more = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", adead_backends[i]->name);
         if (more < 0 || (size_t)more >= sizeof list - used) break;
         used += (size_t)more;
     }
@@ -63,11 +56,7 @@ static adead_status use_named(adead_runtime *runtime, const char *name, adead_fa
     const char *colon = strchr(name, ':');
     size_t      length = colon ? (size_t)(colon - name) : strlen(name);
     runtime->backend = adead_backend_find(name, length);
-    if (!runtime->backend) {
-        const char *absent = absent_backend(name, length);
-        if (!absent) return unknown_backend(name, failure);
-        return adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "this build has no %s backend", absent);
-    }
+    if (!runtime->backend) return unknown_backend(name, failure);
     if (colon) {
         size_t size = strlen(colon + 1);
         if (size == 0 || size > ADEAD_VARIANT_MAX) return unknown_backend(name, failure);
@@ -78,14 +67,16 @@ static adead_status use_named(adead_runtime *runtime, const char *name, adead_fa
     return runtime->backend->probe(colon ? runtime->variant : NULL, &facts, failure);
 }
 
-/* Automatic choice: the cpu where its probe says that it runs here with the right bits, else the reference, as ever. */
+/* Automatic choice: by operation and size where there may be an accelerator, else the cpu where its probe says that it runs
+ * here with the right bits, else the reference, as ever. */
 static void use_automatic(adead_runtime *runtime)
 {
     adead_backend_facts  facts;
-    const adead_backend *cpu = adead_backend_find("cpu", 3);
+    const adead_backend *chooser = adead_backend_find("auto", 4), *cpu = adead_backend_find("cpu", 3);
     memset(&facts, 0, sizeof facts);
     bool good = cpu && cpu->probe(NULL, &facts, NULL) == ADEAD_OK && facts.attested;
     runtime->backend = good ? cpu : runtime->reference;
+    if (good && chooser && chooser->probe(NULL, &facts, NULL) == ADEAD_OK) runtime->backend = chooser;
 }
 
 static adead_status choose_backend(adead_runtime *runtime, const char *wanted, adead_failure *failure)
@@ -169,7 +160,9 @@ void adead_runtime_release(adead_runtime *runtime)
 {
     if (atomic_fetch_sub_explicit(&runtime->references, 1, memory_order_acq_rel) != 1) return;
     for (unsigned i = 0; i < ADEAD_SLOTS; i++) adead_slot_close(&runtime->slots.slots[i], runtime);
-    adead_host host = runtime->host;
+    adead_host    host = runtime->host;
+    adead_opened *opened = atomic_load(&runtime->opened);
+    if (opened) host.release(host.context, opened, sizeof *opened);
     host.release(host.context, runtime, sizeof *runtime);
 }
 
@@ -178,23 +171,68 @@ void adead_runtime_destroy(adead_runtime *runtime)
     if (runtime) adead_runtime_release(runtime);
 }
 
+/* ---- Opening devices ---- */
+
+static void keep_entry(void *context, const adead_probe_entry *entry)
+{
+    adead_opened *opened = context;
+    if (opened->count < ADEAD_PROBE_ENTRIES_MAX) opened->entries[opened->count++] = *entry;
+}
+
+/* Opens a device and writes down what is told of it, also of one that is not there or is refused. */
+static adead_status open_told(const adead_backend *backend, adead_device_options options, adead_device **device,
+                              adead_opened *opened)
+{
+    *device = NULL;
+    memset(opened, 0, sizeof *opened);
+    options.probed = keep_entry;
+    options.probed_context = opened;
+    adead_status status = backend->probe(options.variant, &opened->facts, &opened->failure);
+    opened->found = status == ADEAD_OK;
+    if (!status) status = backend->open(&options, device, &opened->failure);
+    if (!status) backend->describe(*device, &opened->facts);
+    if (!status && backend->attest) status = backend->attest(*device, &opened->failure);
+    opened->attested = !status && (backend->attest || opened->facts.attested);
+    opened->status = status;
+    if (!status || !*device) return status;
+    backend->close(*device);
+    *device = NULL;
+    return status;
+}
+
+/* A device of the runtime's backend. What is told of the first one with all threads is kept with the runtime. */
+static adead_status open_own(adead_runtime *runtime, const adead_device_options *options, bool whole, adead_device **device,
+                             adead_failure *failure)
+{
+    adead_host host = runtime->host;
+    if (!whole || atomic_load(&runtime->opened)) return runtime->backend->open(options, device, failure);
+    adead_opened *opened = host.allocate(host.context, sizeof *opened), *nobody = NULL;
+    if (!opened) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for what a device tells");
+    adead_status status = open_told(runtime->backend, *options, device, opened);
+    if (status && failure) *failure = opened->failure;
+    if (status == ADEAD_NO_MEMORY || !atomic_compare_exchange_strong(&runtime->opened, &nobody, opened))
+        host.release(host.context, opened, sizeof *opened); /* another thread was first */
+    return status;
+}
+
 adead_status adead_runtime_open(adead_runtime *runtime, uint32_t threads, adead_device **device,
                                 adead_device **reference_device, adead_failure *failure)
 {
-    adead_device_options options = {runtime->host, 1, NULL};
+    adead_device_options options = {.host = runtime->host, .threads = 1};
+    bool                 only_reference = runtime->backend == runtime->reference;
+    adead_status         status = ADEAD_OK;
     *device = *reference_device = NULL;
-    adead_status status = runtime->reference->open(&options, reference_device, failure);
-    if (status != ADEAD_OK) return status;
-    if (runtime->backend == runtime->reference) {
-        *device = *reference_device;
-        return ADEAD_OK;
+    if (!only_reference) {
+        status = runtime->reference->open(&options, reference_device, failure);
+        options.threads = threads ? threads : runtime->threads;
+        options.variant = runtime->variant[0] ? runtime->variant : NULL;
     }
-    options.threads = threads ? threads : runtime->threads;
-    options.variant = runtime->variant[0] ? runtime->variant : NULL;
-    status = runtime->backend->open(&options, device, failure);
-    if (status != ADEAD_OK) {
+    if (!status) status = open_own(runtime, &options, threads == 0, device, failure);
+    if (only_reference) {
+        *reference_device = *device;
+    } else if (status && *reference_device) {
         runtime->reference->close(*reference_device);
-        *device = *reference_device = NULL;
+        *reference_device = NULL;
     }
     return status;
 }
@@ -212,66 +250,108 @@ static void copy_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from);
 }
 
-/* Fills what `caller` has room for. A backend that can attest itself is opened for it: asking costs milliseconds. */
-static int describe_backend(const adead_backend *backend, const char *variant, uint32_t threads, uint32_t room,
-                            adead_backend_info *caller)
-{
-    adead_backend_info  info;
-    adead_backend_facts facts;
-    ADEAD_FAILURE_NONE(failure);
-    memset(&info, 0, sizeof info);
-    memset(&facts, 0, sizeof facts);
-    adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = backend->probe(variant, &facts, &failure);
-    if (status == ADEAD_OK) {
-        adead_device_options options = {adead_host_default, threads, variant};
-        adead_device        *device = NULL;
-        status = backend->open(&options, &device, &failure);
-        if (status == ADEAD_OK) {
-            backend->describe(device, &facts);
-            if (backend->attest) status = backend->attest(device, &failure);
-            info.attested = status == ADEAD_OK && (backend->attest || facts.attested);
-            backend->close(device);
-        }
-        info.available = 1;
-    }
-    adead_fpenv_leave(fpenv);
-    if (status == ADEAD_NO_MEMORY) return adead_error_publish(status, &failure);
-
-    copy_text(info.name, sizeof info.name, backend->name);
-    if (variant) snprintf(info.name, sizeof info.name, "%s:%s", backend->name, variant);
-    copy_text(info.summary, sizeof info.summary, backend->summary);
-    copy_text(info.device, sizeof info.device, facts.device);
-    bool failed = status != ADEAD_OK && failure.code == status;
-    if (failed) snprintf(info.reason, sizeof info.reason, "%.*s", (int)sizeof info.reason - 1, failure.message);
-    else copy_text(info.reason, sizeof info.reason, facts.reason);
-    info.size = caller->size;
-    memcpy(caller, &info, room);
-    return ADEAD_OK;
-}
-
 uint32_t adead_backend_count(void)
 {
     return adead_backends_count;
 }
 
+const char *adead_backend_name(uint32_t index)
+{
+    return index < adead_backends_count ? adead_backends[index]->name : NULL;
+}
+
+/* The size of adead_backend_info in the first version that had it: up to `reason`. */
+enum { INFO_FIRST = offsetof(adead_backend_info, memory_budget) };
+
+/* How much of it the caller has. */
+static int info_room(const char *function, const adead_backend_info *info, uint32_t *room)
+{
+    if (!info) return adead_error_null(function, "info");
+    *room = adead_struct_room(info, sizeof *info, INFO_FIRST);
+    if (*room) return ADEAD_OK;
+    return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_backend_info.size is not sizeof(adead_backend_info)");
+}
+
+/* Fills what the caller has room for. */
+static int fill_info(const adead_backend *backend, const char *variant, const adead_opened *opened, uint32_t room,
+                     adead_backend_info *caller)
+{
+    const adead_backend_facts *facts = &opened->facts;
+    adead_backend_info         info = {.size = caller->size, .available = opened->found, .attested = opened->attested,
+                                       .memory_budget = facts->memory_budget, .memory_used = facts->memory_used};
+    bool told = opened->status != ADEAD_OK && opened->failure.code == opened->status;
+    copy_text(info.name, sizeof info.name, backend->name);
+    if (variant) snprintf(info.name, sizeof info.name, "%s:%s", backend->name, variant);
+    copy_text(info.summary, sizeof info.summary, backend->summary);
+    copy_text(info.device, sizeof info.device, facts->device);
+    if (told) snprintf(info.reason, sizeof info.reason, "%.*s", (int)sizeof info.reason - 1, opened->failure.message);
+    else copy_text(info.reason, sizeof info.reason, facts->reason);
+    memcpy(caller, &info, room);
+    return ADEAD_OK;
+}
+
 int adead_backend_get(uint32_t index, adead_backend_info *info)
 {
-    if (!info) return adead_error_null("adead_backend_get", "info");
-    uint32_t room = adead_struct_room(info, sizeof *info, sizeof(adead_backend_info));
-    if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_backend_info.size is not sizeof(adead_backend_info)");
+    uint32_t room;
+    int      refused = info_room("adead_backend_get", info, &room);
+    if (refused) return refused;
     if (index >= adead_backends_count)
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no backend %u: this build has %u", (unsigned)index,
                                 adead_backends_count);
-    return describe_backend(adead_backends[index], NULL, 0, room, info);
+    const adead_backend *backend = adead_backends[index];
+    adead_device        *device;
+    adead_opened         opened;
+    adead_fpenv          fpenv = adead_fpenv_enter();
+    adead_status status = open_told(backend, (adead_device_options){.host = adead_host_default}, &device, &opened);
+    if (!status) backend->close(device);
+    adead_fpenv_leave(fpenv);
+    return status == ADEAD_NO_MEMORY ? adead_error_publish(status, &opened.failure)
+                                     : fill_info(backend, NULL, &opened, room, info);
+}
+
+/* What was told of the runtime's device, also of one that was refused. If none was opened yet, the one for operations
+ * outside of programs is, and stays. */
+static int open_first(adead_runtime *runtime, const adead_opened **opened)
+{
+    *opened = atomic_load(&runtime->opened);
+    if (*opened) return ADEAD_OK;
+    ADEAD_FAILURE_NONE(failure);
+    adead_slot *first = &runtime->slots.slots[0];
+    adead_fpenv fpenv = adead_fpenv_enter();
+    adead_slot_lock(first);
+    adead_status status = adead_slot_open(&runtime->slots, first, runtime, &failure);
+    adead_slot_drop(first);
+    adead_fpenv_leave(fpenv);
+    *opened = atomic_load(&runtime->opened);
+    return *opened ? ADEAD_OK : adead_error_publish(status, &failure);
 }
 
 int adead_runtime_backend(adead_runtime *runtime, adead_backend_info *info)
 {
     if (!runtime) return adead_error_null("adead_runtime_backend", "runtime");
-    if (!info) return adead_error_null("adead_runtime_backend", "info");
-    uint32_t room = adead_struct_room(info, sizeof *info, sizeof(adead_backend_info));
-    if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_backend_info.size is not sizeof(adead_backend_info)");
-    const char *variant = runtime->variant[0] ? runtime->variant : NULL;
-    return describe_backend(runtime->backend, variant, runtime->threads, room, info);
+    uint32_t            room;
+    const adead_opened *opened;
+    int                 status = info_room("adead_runtime_backend", info, &room);
+    if (status == ADEAD_OK) status = open_first(runtime, &opened);
+    if (status != ADEAD_OK) return status;
+    return fill_info(runtime->backend, runtime->variant[0] ? runtime->variant : NULL, opened, room, info);
+}
+
+int adead_runtime_probe(adead_runtime *runtime, uint32_t index, adead_probe_row *row)
+{
+    if (!runtime) return adead_error_null("adead_runtime_probe", "runtime");
+    if (!row) return adead_error_null("adead_runtime_probe", "row");
+    uint32_t room = adead_struct_room(row, sizeof *row, sizeof(adead_probe_row));
+    if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_probe_row.size is not sizeof(adead_probe_row)");
+    const adead_opened *opened;
+    int                 status = open_first(runtime, &opened);
+    if (status != ADEAD_OK) return status;
+    if (index >= opened->count)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "there is no row %u: the probe of the backend %s has %u",
+                                (unsigned)index, runtime->backend->name, (unsigned)opened->count);
+    const adead_probe_entry *e = &opened->entries[index];
+    adead_probe_row          full = {.size = row->size, .taken = e->taken, .stored = e->stored, .operation = e->operation,
+                                     .path = e->path, .cases = e->cases, .mismatches = e->mismatches};
+    memcpy(row, &full, room);
+    return ADEAD_OK;
 }

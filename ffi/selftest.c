@@ -256,14 +256,18 @@ static adead_status selftest(adead_runtime *runtime, report_fn report, void *con
     memset(&bench, 0, sizeof bench);
     bench.backend[0] = runtime->reference;
     bench.backend[1] = runtime->backend;
-    adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = adead_runtime_open(runtime, 0, &bench.device[1], &bench.device[0], failure);
+    adead_slot *slot = &runtime->slots.slots[0];
+    adead_fpenv fpenv = adead_fpenv_enter();
+    adead_slot_lock(slot);
+    adead_status status = adead_slot_open(&runtime->slots, slot, runtime, failure);
+    bench.device[0] = slot->reference_device;
+    bench.device[1] = slot->device;
     if (status == ADEAD_OK) {
         status = open_bench(&bench, &runtime->host, failure);
         if (status == ADEAD_OK) status = run_all(&bench, report, context, digests, failure);
         close_bench(&bench, &runtime->host);
-        adead_runtime_close(runtime, bench.device[1], bench.device[0]);
     }
+    adead_slot_drop(slot);
     adead_fpenv_leave(fpenv);
     return status;
 }

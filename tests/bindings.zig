@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const project = @import("../build.zig");
+const devices = @import("devices.zig");
 const Build = std.Build;
 const LazyPath = Build.LazyPath;
 const Compile = Build.Step.Compile;
@@ -123,6 +124,10 @@ pub fn addFrontends(t: *Tests, run: *Build.Step.Run) void {
         run.addPrefixedArtifactArg(b.fmt("--env=ADEAD_FRONTEND_{s}=", .{name}), exe);
     }
     if (t.command) |command| run.addPrefixedArtifactArg("--env=ADEAD_BIN=", command);
+    if (devices.softCuda(t)) |library| {
+        run.addArg("--env=ADEAD_CUDA_SOFTWARE=1");
+        run.addPrefixedFileArg("--env=ADEAD_CUDA_DRIVER=", library);
+    }
     run.addArtifactArg(b.addExecutable(.{ .name = "frontends", .root_module = b.createModule(.{
         .root_source_file = b.path("tests/frontends/frontends.zig"),
         .target = b.graph.host,

@@ -34,6 +34,7 @@ typedef enum adead_tensor_kind {
 typedef struct adead_memory {
     uint64_t bytes;
     void    *host; /* the bytes themselves when the host can address them directly (aligned to 64), else NULL */
+    const void *owner; /* for the backend's own use; NULL in what the machine makes */
 } adead_memory;
 
 typedef struct adead_slice {
@@ -66,10 +67,25 @@ enum {
 
 typedef struct adead_device adead_device;
 
+/* A probe tells at most so many lines. */
+enum { ADEAD_PROBE_ENTRIES_MAX = 64 };
+
+/* One line of what a probe compared with the reference: an operation by one of the paths on which the device computes it. */
+typedef struct adead_probe_entry {
+    const char *operation, *path; /* "fma"; "native", "f64", "integers": they live as long as the library */
+    uint64_t    cases, mismatches;
+    bool        taken;  /* results come by this path. A device with an operation none of whose paths is taken is refused */
+    bool        stored; /* found out by an earlier process, and kept on disk */
+} adead_probe_entry;
+
 typedef struct adead_device_options {
     adead_host  host;
     uint32_t    threads; /* worker threads wanted; 0: one per core */
     const char *variant; /* what follows the colon in "cpu:avx2", or NULL */
+    /* NULL, or called by `open` with each line of its probe, in the order in which they were tried, an operation's lines one
+     * after the other; also where it then refuses the device. A backend without a probe calls nothing. */
+    void (*probed)(void *context, const adead_probe_entry *entry);
+    void  *probed_context;
 } adead_device_options;
 
 /* What `describe` tells about a backend on this machine. Strings live as long as the library, or the device. */
@@ -78,7 +94,33 @@ typedef struct adead_backend_facts {
     char reason[256];   /* why unavailable, or why this variant was chosen */
     bool available;
     bool attested;      /* the probe compared its results with the reference and found none different */
+    bool software;      /* not hardware of its own, but the processor in disguise: never taken automatically */
+    /* Of `describe`: bytes that the device's memory may hold for this process before the driver overcommits, and what it
+     * holds of them; 0: it does not say. */
+    uint64_t memory_budget, memory_used;
 } adead_backend_facts;
+
+/* What a backend that chooses between others did with operations of one kind and size. Names live as long as the library.
+ */
+enum { ADEAD_DECISION_CANDIDATES = 4 };
+typedef struct adead_decision {
+    adead_tensor_kind kind;
+    uint64_t          dims[ADEAD_TENSOR_DIMS];
+    const char       *chosen, *why;
+    uint64_t          count, nanoseconds; /* how often it ran, and how long in all, copies included */
+    struct {
+        const char *backend;
+        double      nanoseconds; /* that one of them takes by the model of costs; below 0: there is none */
+    } candidates[ADEAD_DECISION_CANDIDATES]; /* backend NULL: no more of them */
+} adead_decision;
+
+/* What a backend was found to do on this machine: nanoseconds to start an operation and wait for it; multiplications and
+ * additions, elements, and bytes copied, each a nanosecond (0: nothing is copied). */
+typedef struct adead_tune_line {
+    const char *backend;
+    double      start, product, product_i8, function, array, upload, download;
+} adead_tune_line;
+typedef void adead_tune_report(void *context, const adead_tune_line *line);
 
 /* c[m,n] = a[m,k] b[k,n], dense arrays in the host's memory that were checked, on the calling thread. False: the product is
  * not small, and nothing was done. */
@@ -139,11 +181,22 @@ typedef struct adead_backend {
     /* Optional (NULL: nothing is ever pending). Waits until everything submitted is done. */
     adead_status (*sync)(adead_device *device, adead_failure *failure);
     void (*describe)(adead_device *device, adead_backend_facts *facts);
-    /* Optional (NULL: the host's clock around `run` is used). Nanoseconds the device spent on the last `run`. */
+    /* Optional, both or none (NULL: the host's clock around `run` and `sync` is used). `set_timed` begins or ends measuring
+     * by the device's own clock; false: it has none. Nanoseconds the device spent on what was run since it was last asked,
+     * all of which is done (`sync`). */
+    bool (*set_timed)(adead_device *device, bool on);
     uint64_t (*last_duration)(adead_device *device);
     /* Optional (NULL, or it gives NULL: there is none). A function for products so small that the way to them counts. It
      * uses nothing of the device, so that it may be called by several threads, and when the device is gone. */
     adead_small_product *(*small_product)(adead_device *device);
+
+    /* Optional, both or none (NULL: it does not choose). From `explain` on, which forgets those before, decisions are kept,
+     * by index from 0; NULL past the end. It waits for each operation then, so that its time is its own. */
+    adead_status (*explain)(adead_device *device, bool on, adead_failure *failure);
+    const adead_decision *(*decision)(adead_device *device, uint32_t index);
+    /* Optional, with those (NULL: there is nothing to measure). Measures what operations cost on each of the backends it
+     * chooses between, for some seconds, and keeps it for later processes. */
+    adead_status (*tune)(adead_device *device, adead_tune_report *report, void *context, adead_failure *failure);
 
     /* Optional, all or none (NULL: users' own shaders cannot run here). Takes a SPIR-V module of untrusted bytes and says
      * what it needs; `entry` is the name of its entry point. Errors: BAD_SHADER with the offset in the module, NO_MEMORY,

@@ -195,11 +195,9 @@ adead_exit adead_do_tensor(adead_task *task)
     if (!adead_task_charge(task, adead_tensor_work(&op))) return ADEAD_EXIT_TRAP;
     status = make_result_own(task, &op, &machine->failure);
     if (status) return adead_task_trap(task, status);
-    if (machine->profile) adead_profile_flops(machine, in.op, adead_tensor_flops(&op));
+    if (machine->observer && machine->observer->wants_op) machine->observer->op = op;
     status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op,
                                       &machine->failure);
-    if (!status && machine->profile && machine->backend->sync) /* its time is its own then */
-        status = machine->backend->sync(machine->device, &machine->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 

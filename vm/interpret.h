@@ -1,7 +1,7 @@
 /* The interpreter's doors: how the scheduler enters a dispatch loop, and how a loop hands a slow instruction out.
  *
  * The bodies of steps.h are built into one loop: direct-threaded with tail calls where the compiler has them, else a switch.
- * Before each instruction of a PLAIN translation the loop calls the hook of profile.c.
+ * Before each instruction of a PLAIN translation the loop calls the hook of observe.c.
  */
 #ifndef ADEAD_VM_INTERPRET_H
 #define ADEAD_VM_INTERPRET_H
@@ -37,6 +37,8 @@ adead_exit adead_interpret(struct adead_task *task);
 
 /* Slow instructions: task->pc is the instruction. Each reads its operands from the stream. */
 typedef adead_exit adead_slow(struct adead_task *task);
+/* The same for one that an observer wants to know of. */
+adead_exit adead_seen(struct adead_task *task, adead_slow *function);
 adead_slow adead_do_alloc, adead_do_free, adead_do_memory_grow, adead_do_memory_copy, adead_do_memory_fill, adead_do_write;
 adead_slow adead_do_buffer_alloc, adead_do_buffer_size, adead_do_buffer_address, adead_do_device, adead_do_tensor,
     adead_do_vulkan;

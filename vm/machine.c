@@ -93,9 +93,14 @@ static void aim(adead_task *task, const adead_translation *translation)
     *task->sp++ = &translation->steps[translation->step_count];
 }
 
+static bool needs_plain(const adead_machine *machine)
+{
+    return machine->trace || (machine->observer && machine->observer->every);
+}
+
 static const adead_translation *translation_in_use(const adead_machine *machine)
 {
-    return machine->has_plain && (machine->trace || machine->profile) ? &machine->plain : &machine->code->fast;
+    return machine->has_plain && needs_plain(machine) ? &machine->plain : &machine->code->fast;
 }
 
 adead_status adead_task_open(adead_machine *machine, uint32_t function, adead_task **out, adead_failure *failure)
@@ -174,7 +179,6 @@ void adead_machine_destroy(adead_machine *machine)
         give(machine, machine->outputs[i].copy, machine->outputs[i].copy_bytes);
     give(machine, machine->inputs, image->input_count * sizeof *machine->inputs);
     give(machine, machine->outputs, image->output_count * sizeof *machine->outputs);
-    adead_profile_close(machine);
     if (machine->has_plain) adead_arena_close(&machine->plain.arena);
     adead_host host = machine->host;
     host.release(host.context, machine, sizeof *machine);
@@ -417,16 +421,14 @@ adead_status adead_machine_run(adead_machine *machine, adead_failure *failure)
     machine->state = ADEAD_MACHINE_RUNNING;
     for (uint32_t i = 0; i < image->input_count && !status; i++)
         status = place_input(machine, i, failure);
-    if (!status && (machine->trace || machine->profile) && !machine->has_plain) {
+    if (!status && needs_plain(machine) && !machine->has_plain) {
         status = adead_translate(&machine->plain, &machine->code->analysis, ADEAD_FLAVOUR_PLAIN, &machine->host, failure);
         machine->has_plain = !status;
     }
     machine->fuel_left = machine->limits.fuel;
     if (!status) {
         aim(machine->tasks[0], translation_in_use(machine));
-        adead_profile_begin(machine);
         status = adead_schedule(machine, failure);
-        adead_profile_end(machine);
     }
     if (!status && machine->backend->sync) status = machine->backend->sync(machine->device, failure);
     machine->fuel_used = machine->limits.fuel - machine->fuel_left;

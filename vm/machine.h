@@ -1,4 +1,4 @@
-/* The machine's state, shared by the files of this folder only.
+/* The machine's state, shared by the files of this folder, and with those of ffi/ that look inside a run.
  *
  * A *task* has everything that running code can touch: registers, call stack, linear memory, buffers, globals. The machine
  * has what tasks share through the scheduler: channels, fuel, the output stream, the device.
@@ -94,6 +94,31 @@ typedef struct adead_input_state {
 } adead_input_state;
 typedef struct adead_output_state { uint64_t dims[ADEAD_MAX_RANK]; void *copy; uint64_t copy_bytes; } adead_output_state;
 
+/* An instruction that works outside of the loop, while it is observed. */
+typedef struct adead_seen_call {
+    adead_task       *task;
+    const adead_step *step;
+    const uint64_t   *r;
+    uint64_t          position, since; /* `since` is the observer's */
+    adead_exit        exit;            /* how it ended */
+} adead_seen_call;
+
+/* Somebody who watches runs. */
+typedef struct adead_observer {
+    bool every; /* `step` is called before each instruction; false stops the run there */
+    bool (*step)(struct adead_observer *observer, adead_task *task);
+    /* Of an instruction that works on much memory, on the device or outside of the program, and is about to: shall `begin`
+     * and `end` be called around it? Callbacks of foreign functions run between the two. False of `end` stops the run. */
+    bool (*wants)(struct adead_observer *observer, adead_task *task);
+    void (*begin)(struct adead_observer *observer, adead_seen_call *call);
+    bool (*end)(struct adead_observer *observer, adead_seen_call *call);
+    /* A turn of a task, or a part of one, is over: the task stands where it will go on. */
+    void (*part)(struct adead_observer *observer, adead_task *task, adead_exit why);
+    uint64_t        part_fuel; /* about how much fuel until a part ends, unless the turn does; UINT64_MAX: whole turns */
+    bool            wants_op;
+    adead_tensor_op op; /* the tensor operation that ran last between begin and end; kind NONE: none did */
+} adead_observer;
+
 typedef enum adead_machine_state {
     ADEAD_MACHINE_READY,
     ADEAD_MACHINE_RUNNING, /* what is called from within a run may not disturb it */
@@ -136,8 +161,8 @@ struct adead_machine {
 
     adead_machine_trace      trace;
     void                    *trace_context;
-    struct adead_profile    *profile;
-    adead_translation        plain; /* made by the first run that is traced or profiled */
+    adead_observer          *observer; /* NULL: nobody watches; the owner of the machine sets it between runs */
+    adead_translation        plain; /* made by the first run of which each instruction is looked at */
     bool                     has_plain;
 };
 
@@ -186,11 +211,10 @@ adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer,
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);
 void         adead_channels_release(adead_machine *machine);
 
-/* profile.c: `observe` is called before each instruction of a PLAIN translation. */
-void adead_observe(adead_task *task, const adead_step *pc);
-void adead_profile_begin(adead_machine *machine);
-void adead_profile_end(adead_machine *machine);
-void adead_profile_flops(adead_machine *machine, adead_op op, uint64_t flops);
-void adead_profile_close(adead_machine *machine);
+/* observe.c: before each instruction of a PLAIN translation; false: the run stops there, with STOPPED. */
+bool adead_observe(adead_task *task);
+/* Fuel used by the run up to the instruction at which the task stands: it names the instruction among all that are executed,
+ * the same on every backend. */
+uint64_t adead_task_position(const adead_task *task);
 
 #endif

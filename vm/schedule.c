@@ -203,6 +203,29 @@ static void end_task(adead_task *task)
     if (task->number != 0) adead_task_close(task);
 }
 
+/* Runs a turn that is paid for; where somebody looks, in parts that nothing but the observer notices: what a part does not
+ * get of the turn's fuel is meanwhile the machine's. A callback of a foreign function may take fuel from there, so that
+ * programs that import something run in whole turns. */
+static adead_exit run_parts(adead_task *task)
+{
+    adead_machine  *machine = task->machine;
+    adead_observer *observer = machine->observer;
+    for (;;) {
+        int64_t kept = 0;
+        if (observer && !task->analysis->image->import_count && task->fuel > 0 && observer->part_fuel < (uint64_t)task->fuel)
+            kept = task->fuel - (int64_t)observer->part_fuel;
+        task->fuel -= kept;
+        machine->fuel_left += (uint64_t)kept;
+        adead_exit why = adead_interpret(task);
+        task->fuel += kept;
+        machine->fuel_left -= (uint64_t)kept;
+        if (!observer) return why;
+        observer->part(observer, task, why);
+        if (why != ADEAD_EXIT_TURN || task->pc->run == 0 || task->fuel < (int64_t)task->pc->run) return why;
+        task->fuel -= task->pc->run;
+    }
+}
+
 /* One turn. OK, or the trap. */
 static adead_status run_turn(adead_task *task, adead_failure *failure)
 {
@@ -211,7 +234,7 @@ static adead_status run_turn(adead_task *task, adead_failure *failure)
     task->trap = ADEAD_OUT_OF_FUEL;
     task->state = ADEAD_TASK_READY;
     if (begin_turn(task)) {
-        why = adead_interpret(task);
+        why = run_parts(task);
         if (why == ADEAD_EXIT_TURN && task->pc->run == 0)
             why = ADEAD_EXIT_ENDED; /* returned, with the turn's fuel overdrawn by work */
         if (why == ADEAD_EXIT_BLOCKED) task->fuel += task->pc->run;

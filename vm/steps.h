@@ -53,13 +53,15 @@
         ENTER                                            \
     }
 /* Instructions outside the loop; they may change fuel and the size of memory. */
-#define SLOW(function)                                   \
+#define SLOW(function) SLOW_BODY(function(task))
+#define SLOW_SEEN(function) SLOW_BODY(adead_seen(task, function))
+#define SLOW_BODY(call)                                  \
     {                                                    \
         task->pc = pc;                                   \
         task->r = r;                                     \
         task->sp = sp;                                   \
         task->fuel = fuel;                               \
-        adead_exit slow_exit = function(task);           \
+        adead_exit slow_exit = call;                     \
         if (slow_exit != ADEAD_EXIT_NONE) return slow_exit; \
         fuel = task->fuel;                               \
         mem = (uint8_t *)task->linear.host;              \
@@ -67,13 +69,14 @@
         NEXT                                             \
     }
 /* The same for those that end a run. */
-#define SLOW_CONTROL(function)                           \
+#define SLOW_CONTROL(function) SLOW_CONTROL_BODY(function(task))
+#define SLOW_CONTROL_BODY(call)                          \
     {                                                    \
         task->pc = pc;                                   \
         task->r = r;                                     \
         task->sp = sp;                                   \
         task->fuel = fuel;                               \
-        adead_exit slow_exit = function(task);           \
+        adead_exit slow_exit = call;                     \
         if (slow_exit != ADEAD_EXIT_NONE) return slow_exit; \
         fuel = task->fuel;                               \
         mem = (uint8_t *)task->linear.host;              \
@@ -142,7 +145,7 @@ STEP(RETURN)
     pc = call + 1;
     ENTER
 }
-STEP(CALL_FOREIGN) SLOW_CONTROL(adead_do_call_foreign) /* callbacks may grow memory */
+STEP(CALL_FOREIGN) SLOW_CONTROL_BODY(adead_seen(task, adead_do_call_foreign)) /* callbacks may grow memory */
 STEP(TRAP) TRAP(TRAP)
 STEP(HALT) LEAVE(ADEAD_EXIT_ENDED)
 STEP(GPU_END) LEAVE(ADEAD_EXIT_ENDED)
@@ -214,11 +217,11 @@ STORE_STEP(STORE32, 4, uint32_t)
 #undef STORE_STEP
 STEP(MEMORY_SIZE) PUT64(size / ADEAD_BLOCK_SIZE)
 STEP(MEMORY_GROW) SLOW(adead_do_memory_grow)
-STEP(MEMORY_COPY) SLOW(adead_do_memory_copy)
-STEP(MEMORY_FILL) SLOW(adead_do_memory_fill)
+STEP(MEMORY_COPY) SLOW_SEEN(adead_do_memory_copy)
+STEP(MEMORY_FILL) SLOW_SEEN(adead_do_memory_fill)
 STEP(ALLOC) SLOW(adead_do_alloc)
 STEP(FREE) SLOW(adead_do_free)
-STEP(BUFFER_ALLOC) SLOW(adead_do_buffer_alloc)
+STEP(BUFFER_ALLOC) SLOW_SEEN(adead_do_buffer_alloc)
 STEP(BUFFER_SIZE) SLOW(adead_do_buffer_size)
 STEP(BUFFER_ADDRESS) SLOW(adead_do_buffer_address)
 
@@ -368,39 +371,39 @@ STEP(JOIN) SLOW_CONTROL(adead_do_join)
 STEP(CHANNEL) SLOW(adead_do_channel)
 STEP(SEND) SLOW(adead_do_send)
 STEP(RECEIVE) SLOW_CONTROL(adead_do_receive)
-STEP(WRITE) SLOW(adead_do_write)
+STEP(WRITE) SLOW_SEEN(adead_do_write)
 STEP(INPUT_DIM) SLOW(adead_do_input_dim)
 STEP(OUTPUT_DIM) SLOW(adead_do_output_dim)
-STEP(VK_INIT) SLOW(adead_do_vulkan)
-STEP(VK_ALLOC) SLOW(adead_do_device)
-STEP(VK_FREE) SLOW(adead_do_device)
-STEP(VK_COMPUTE) SLOW(adead_do_vulkan)
-STEP(VK_SHADER) SLOW(adead_do_vulkan)
-STEP(VK_BIND) SLOW(adead_do_vulkan)
-STEP(VK_PUSH) SLOW(adead_do_vulkan)
-STEP(VK_SUBMIT) SLOW(adead_do_vulkan)
-STEP(VK_SYNC) SLOW(adead_do_vulkan)
+STEP(VK_INIT) SLOW_SEEN(adead_do_vulkan)
+STEP(VK_ALLOC) SLOW_SEEN(adead_do_device)
+STEP(VK_FREE) SLOW_SEEN(adead_do_device)
+STEP(VK_COMPUTE) SLOW_SEEN(adead_do_vulkan)
+STEP(VK_SHADER) SLOW_SEEN(adead_do_vulkan)
+STEP(VK_BIND) SLOW_SEEN(adead_do_vulkan)
+STEP(VK_PUSH) SLOW_SEEN(adead_do_vulkan)
+STEP(VK_SUBMIT) SLOW_SEEN(adead_do_vulkan)
+STEP(VK_SYNC) SLOW_SEEN(adead_do_vulkan)
 STEP(GPU_NOP) NEXT
 STEP(GPU_INIT) NEXT /* the device is open: a machine is made on one, or not at all */
-STEP(GPU_SHUTDOWN) SLOW(adead_do_device)
-STEP(GPU_ALLOC) SLOW(adead_do_device)
-STEP(GPU_FREE) SLOW(adead_do_device)
-STEP(GPU_COPY_H2D) SLOW(adead_do_device)
-STEP(GPU_COPY_D2H) SLOW(adead_do_device)
-STEP(GPU_MEMSET) SLOW(adead_do_device)
+STEP(GPU_SHUTDOWN) SLOW_SEEN(adead_do_device)
+STEP(GPU_ALLOC) SLOW_SEEN(adead_do_device)
+STEP(GPU_FREE) SLOW_SEEN(adead_do_device)
+STEP(GPU_COPY_H2D) SLOW_SEEN(adead_do_device)
+STEP(GPU_COPY_D2H) SLOW_SEEN(adead_do_device)
+STEP(GPU_MEMSET) SLOW_SEEN(adead_do_device)
 STEP(GPU_FFN) TRAP(TRAP) /* never reached: the verifier rejects it */
-STEP(GPU_SYNC) SLOW(adead_do_device)
-STEP(GPU_BARRIER) SLOW(adead_do_device)
+STEP(GPU_SYNC) SLOW_SEEN(adead_do_device)
+STEP(GPU_BARRIER) SLOW_SEEN(adead_do_device)
 
 /* Tensor instructions all go the same way. */
 #ifdef ONE_TENSOR_STEP
-STEP(TENSOR) SLOW(adead_do_tensor)
+STEP(TENSOR) SLOW_SEEN(adead_do_tensor)
 #else
 #define OP(value, name, mnemonic, operands, flags, class, tensor, effect)
 #define TENSOR_OP(value, name, mnemonic, operands, flags, class, tensor, effect) STEP(name)
 #include "opcodes/opcodes.def"
 #undef OP
-SLOW(adead_do_tensor)
+SLOW_SEEN(adead_do_tensor)
 #endif
 
 /* ---- Two instructions in one step ---- */
@@ -493,4 +496,7 @@ ADEAD_FUSED_STEPS(FUSED)
 #undef JUMP_WHEN
 #undef SHORT_LOOP
 #undef SLOW
+#undef SLOW_SEEN
+#undef SLOW_BODY
 #undef SLOW_CONTROL
+#undef SLOW_CONTROL_BODY

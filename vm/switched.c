@@ -54,7 +54,8 @@ _Static_assert((int)NUMBER_I64_ADD_IMM_JUMP_I64_LT_S_IMM == (int)ADEAD_STEP_COUN
         }                                                             \
     }
 
-LOOP(run_plain, adead_observe(task, pc);)
+LOOP(run_plain,
+     task->pc = pc; task->r = r; task->sp = sp; task->fuel = fuel; if (!adead_observe(task)) return ADEAD_EXIT_TRAP;)
 switch ((step_number)(uintptr_t)pc->handler) {
 #include "vm/steps.h"
 }

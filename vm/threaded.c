@@ -43,7 +43,11 @@ static handler *const handlers[ADEAD_STEP_COUNT] = {
 /* Every step of a PLAIN translation: the hook, then what the instruction does. */
 STEP(OBSERVED)
 {
-    adead_observe(task, pc);
+    task->pc = pc;
+    task->r = r;
+    task->sp = sp;
+    task->fuel = fuel;
+    if (!adead_observe(task)) return ADEAD_EXIT_TRAP;
     uint32_t instruction = task->translation->instructions[pc - task->translation->steps];
     handler *step = handlers[task->analysis->ops[instruction]];
     __attribute__((musttail)) return step(pc, r, sp, task, fuel, mem, size);

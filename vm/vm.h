@@ -93,12 +93,6 @@ uint64_t     adead_machine_fuel_used(const adead_machine *machine);
 typedef void (*adead_machine_trace)(void *context, uint64_t offset, uint32_t task, const char *text);
 void adead_machine_set_trace(adead_machine *machine, adead_machine_trace trace, void *context);
 
-typedef struct adead_profile_entry { adead_op op; uint64_t count, nanoseconds, flops; } adead_profile_entry;
-/* Errors: NO_MEMORY. */
-adead_status adead_machine_set_profile(adead_machine *machine, bool on, adead_failure *failure);
-/* Entries with a count, in descending order of time (ties: ascending opcode); returns how many; NULL when not profiled. */
-uint32_t adead_machine_profile(const adead_machine *machine, const adead_profile_entry **entries);
-
 /* Checks one tensor operation as the machine does and runs it on the device or, where that does not support it, on the
  * reference: for callers that have no program (the simple calls of the public header). Errors: SHAPE_TRAP, OUT_OF_BOUNDS,
  * OVERLAP, 5xx. */

@@ -17,7 +17,7 @@ typedef struct adead_vk_finding {
     uint32_t cases, mismatches; /* of functions, whose results are compared as a whole, either none or all differ */
 } adead_vk_finding;
 
-enum { ADEAD_VK_FINDINGS_MAX = 40 };
+enum { ADEAD_VK_FINDINGS_MAX = 40 }; /* of the ADEAD_PROBE_ENTRIES_MAX that may be told */
 
 typedef struct adead_vk_report {
     uint32_t         count, conforms;
@@ -25,20 +25,17 @@ typedef struct adead_vk_report {
     adead_vk_finding findings[ADEAD_VK_FINDINGS_MAX];
 } adead_vk_report;
 
-/* Probes the device, or looks up how that went, and chooses its paths. BACKEND_FAILED if it does not conform. */
-adead_status adead_vk_attest(adead_vk *device, adead_failure *failure);
+/* Probes the device, or looks up how that went, tells it (options->probed), and chooses its paths. BACKEND_FAILED if it does
+ * not conform. */
+adead_status adead_vk_attest(adead_vk *device, const adead_device_options *options, adead_failure *failure);
 /* Probes it anyhow. `lie` is what the probe's shader is to compute as inexact devices do (0: nothing), which must come out:
  * for tests. */
 adead_status adead_vk_attest_anew(adead_vk *device, uint32_t lie, adead_vk_report *report, adead_failure *failure);
 
-/* "fma"; "wide". */
-const char *adead_vk_probe_name(uint32_t what);
-const char *adead_vk_path_name(uint32_t path);
+/* What adead_vk_attest does with the device's report. */
+void         adead_vk_attest_tell(const adead_vk_report *report, bool stored, const adead_device_options *options);
+adead_status adead_vk_attest_settle(adead_vk *device, adead_failure *failure);
 
-/* The inputs of the functions' lines, for the test that recomputes their digests: ADEAD_VK_PROBE_CASES words. */
-enum { ADEAD_VK_PROBE_CASES = 8192 };
-void adead_vk_probe_inputs(uint32_t what, uint32_t *a, uint32_t *b, uint32_t *c);
-/* The first 8 bytes of the SHA-256 of a function's results, little-endian; 0 if `what` is no function. */
-uint64_t adead_vk_probe_digest(uint32_t what);
+const char *adead_vk_path_name(uint32_t path); /* "f64" */
 
 #endif

@@ -8,6 +8,7 @@
 #define ADEAD_BACKENDS_VULKAN_COMMANDS_H
 
 #include "attest.h"
+#include "backends/spans.h"
 #include "device.h"
 #include "loader.h"
 
@@ -21,13 +22,6 @@ enum {
 
 /* ---- Memory ---- */
 
-/* A piece of a block: free, or a buffer's. Pieces lie in a list without gaps. */
-typedef struct adead_vk_span {
-    struct adead_vk_span *previous, *next;
-    uint64_t              offset, bytes;
-    bool                  used;
-} adead_vk_span;
-
 /* One allocation of the driver with one VkBuffer over it. */
 typedef struct adead_vk_block {
     struct adead_vk_block *next;
@@ -35,20 +29,17 @@ typedef struct adead_vk_block {
     VkBuffer               buffer;
     uint64_t               bytes;
     uint8_t               *mapped; /* NULL: the host cannot see it */
-    adead_vk_span         *spans;
+    adead_span            *spans;
 } adead_vk_block;
 
 typedef struct adead_vk_memory {
     adead_memory            memory; /* first: what the machine sees; `host` is NULL */
     adead_vk_block         *block;
-    adead_vk_span          *span;
+    adead_span             *span;
     uint64_t                last_use;       /* the submission that last used it */
     uint64_t                written, read;  /* the last step (commands.c) that did */
     struct adead_vk_memory *next;           /* in the list of those that wait to be given back, or of scratch */
 } adead_vk_memory;
-
-/* Records of one size of which those that are given back are used again. */
-typedef struct adead_vk_records { void *spare; size_t size; } adead_vk_records;
 
 /* ---- Commands ---- */
 
@@ -74,7 +65,7 @@ struct adead_vk {
     VkQueue                  queue;
     adead_vk_facts           facts;
     adead_vk_report          report;        /* of the probe */
-    bool                     float64;       /* shaders may compute in f64, and i64 */
+    bool                     wide;          /* shaders may compute in f64 and i64 */
     uint32_t                 user_needs;    /* what users' shaders may have: bits of reflect.h */
     bool                     lost;          /* the device is of no use any more */
     VkPhysicalDeviceFloatControlsProperties controls; /* all false where the device does not say */
@@ -87,7 +78,7 @@ struct adead_vk {
     adead_vk_memory *scratch;    /* of the operation that is recorded */
     adead_vk_block  *staging;    /* NULL where memory is seen by the host */
     uint64_t         staged;     /* bytes of the frame's part in use */
-    adead_vk_records span_records, memory_records;
+    adead_records    span_records, memory_records;
     adead_vk_memory *dummy;      /* bound where a shader has a binding that it does not use */
 
     /* pipelines.c */

@@ -42,7 +42,7 @@ static VkResult make_device(adead_vk *device)
     use.features.shaderFloat64 = has.features.shaderFloat64;
     adead_vk_user_features user;
     adead_vk_user_features_add(device, &use, &user);
-    device->float64 = has.features.shaderFloat64 && has.features.shaderInt64;
+    device->wide = has.features.shaderFloat64 && has.features.shaderInt64;
     float                   priority = 1.0f;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = physical->family, .queueCount = 1, .pQueuePriorities = &priority};

@@ -5,29 +5,13 @@
 
 #include "loader.h"
 
+#include "backends/device_choice.h"
+#include "backends/mutex.h"
 #include "vm/base/base.h"
 #include "vm/base/library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-typedef SRWLOCK mutex;
-#define MUTEX_INIT SRWLOCK_INIT
-static void lock(mutex *m) { AcquireSRWLockExclusive(m); }
-static void unlock(mutex *m) { ReleaseSRWLockExclusive(m); }
-static long process(void) { return 0; } /* no fork */
-#else
-#include <pthread.h>
-#include <unistd.h>
-typedef pthread_mutex_t mutex;
-#define MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
-static void lock(mutex *m) { pthread_mutex_lock(m); }
-static void unlock(mutex *m) { pthread_mutex_unlock(m); }
-static long process(void) { return (long)getpid(); }
-#endif
 
 static const char *const library_names[] = {
 #if defined(_WIN32)
@@ -43,15 +27,15 @@ static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
 
 /* Made once; `owner` is the process that made it, `failure` why it could not. */
 static struct {
-    mutex           making;
+    adead_mutex     making;
     enum { NOT_YET, THERE, ABSENT } state;
     long            owner;
     adead_vk_driver driver;
     adead_failure   failure;
-} shared = {.making = MUTEX_INIT};
+} shared = {.making = ADEAD_MUTEX_INIT};
 
 /* By the validation layer, which also speaks while the instance is made. */
-static struct { mutex hearing; char text[320]; } said = {.hearing = MUTEX_INIT};
+static struct { adead_mutex hearing; char text[320]; } said = {.hearing = ADEAD_MUTEX_INIT};
 
 static adead_status unavailable(const char *what, const char *why)
 {
@@ -79,19 +63,19 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL hear(VkDebugUtilsMessageSeverityFlagBitsEX
                                            const VkDebugUtilsMessengerCallbackDataEXT *data, void *context)
 {
     (void)severity, (void)kinds, (void)context;
-    lock(&said.hearing);
+    adead_mutex_take(&said.hearing);
     if (!said.text[0]) snprintf(said.text, sizeof said.text, "%s", data->pMessage);
-    unlock(&said.hearing);
+    adead_mutex_drop(&said.hearing);
     return VK_FALSE;
 }
 
 bool adead_vk_validation_said(char *text, size_t size)
 {
-    lock(&said.hearing);
+    adead_mutex_take(&said.hearing);
     bool any = said.text[0] != '\0';
     if (any) snprintf(text, size, "%s", said.text);
     said.text[0] = '\0';
-    unlock(&said.hearing);
+    adead_mutex_drop(&said.hearing);
     return any;
 }
 
@@ -163,42 +147,13 @@ static adead_status list_devices(adead_vk_driver *driver)
     return ADEAD_OK;
 }
 
-static bool same_letters(const char *text, const char *part)
-{
-    size_t length = strlen(part);
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < length && (text[i] | 32) == (part[i] | 32)) i++; /* ends at the text's NUL at the latest */
-        if (i == length) return true;
-    }
-    return false;
-}
-
 const adead_vk_physical *adead_vk_choose(const adead_vk_driver *driver, const char *wanted, adead_failure *failure)
 {
-    uint32_t number = UINT32_MAX;
-    if (wanted && wanted[0] >= '0' && wanted[0] <= '9' && strspn(wanted, "0123456789") == strlen(wanted))
-        number = strlen(wanted) > 3 ? ADEAD_VK_PHYSICAL_MAX : (uint32_t)atoi(wanted);
-    for (uint32_t i = 0; i < driver->count; i++) {
-        const adead_vk_physical *p = &driver->physical[i];
-        if (!wanted ? p->lacking[0] != '\0' : number != UINT32_MAX ? i != number : !same_letters(p->name, wanted)) continue;
-        if (!p->lacking[0]) return p;
-        adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET, "the Vulkan device %.100s lacks %s", p->name,
-                   p->lacking);
-        return NULL;
-    }
-    char   list[200] = "";
-    size_t used = 0;
-    for (uint32_t i = 0; i < driver->count && used < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%u: %s", i ? "; " : "", (unsigned)i,
-                                 driver->physical[i].name);
-    if (wanted)
-        adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
-                   "there is no Vulkan device \"%.40s\"; there are %s", wanted, list);
-    else
-        adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
-                   "no Vulkan device can be used; %.60s lacks %s", driver->physical[0].name, driver->physical[0].lacking);
-    return NULL;
+    adead_choice list[ADEAD_VK_PHYSICAL_MAX];
+    for (uint32_t i = 0; i < driver->count; i++)
+        list[i] = (adead_choice){driver->physical[i].name, driver->physical[i].lacking};
+    uint32_t chosen = adead_choose("Vulkan", list, driver->count, wanted, failure);
+    return chosen == UINT32_MAX ? NULL : &driver->physical[chosen];
 }
 
 /* ---- The instance ---- */
@@ -271,20 +226,20 @@ static adead_status make_driver(void)
 const adead_vk_driver *adead_vk_driver_get(adead_failure *failure)
 {
     const adead_vk_driver *driver = NULL;
-    lock(&shared.making);
+    adead_mutex_take(&shared.making);
     if (shared.state == NOT_YET) {
-        shared.owner = process();
+        shared.owner = adead_process_number();
         shared.state = make_driver() == ADEAD_OK ? THERE : ABSENT;
     }
     if (shared.state == ABSENT) {
         if (failure) *failure = shared.failure;
-    } else if (shared.owner != process()) {
+    } else if (shared.owner != adead_process_number()) {
         adead_fail(failure, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
                    "this process was forked from one that had opened Vulkan, which does not survive that");
         adead_hint(failure, "open it in the child alone, or start the child anew");
     } else {
         driver = &shared.driver;
     }
-    unlock(&shared.making);
+    adead_mutex_drop(&shared.making);
     return driver;
 }

@@ -15,31 +15,6 @@ static adead_status no_memory(adead_failure *failure, uint64_t bytes)
                       (unsigned long long)bytes);
 }
 
-/* ---- Records of spans and memories: kept and used again, so that a program in its stride allocates nothing ---- */
-
-static void *record_new(adead_vk *device, adead_vk_records *records)
-{
-    void *record = records->spare;
-    if (!record) return device->host.allocate(device->host.context, records->size);
-    memcpy(&records->spare, record, sizeof records->spare); /* a spare one begins with the address of the next */
-    return memset(record, 0, records->size);
-}
-
-static void record_free(adead_vk_records *records, void *record)
-{
-    memcpy(record, &records->spare, sizeof records->spare);
-    records->spare = record;
-}
-
-static void records_close(adead_vk *device, adead_vk_records *records)
-{
-    while (records->spare) {
-        void *record = records->spare;
-        memcpy(&records->spare, record, sizeof records->spare);
-        device->host.release(device->host.context, record, records->size);
-    }
-}
-
 /* ---- Types of memory ---- */
 
 /* The first type that has all of `wanted`, and UINT32_MAX if there is none. */
@@ -73,9 +48,9 @@ static void choose_types(adead_vk *device)
 
 static void block_free(adead_vk *device, adead_vk_block *block)
 {
-    for (adead_vk_span *span = block->spans, *next; span; span = next) {
+    for (adead_span *span = block->spans, *next; span; span = next) {
         next = span->next;
-        record_free(&device->span_records, span);
+        adead_record_free(&device->span_records, span);
     }
     if (block->buffer) device->call.vkDestroyBuffer(device->device, block->buffer, NULL);
     if (block->memory) device->call.vkFreeMemory(device->device, block->memory, NULL); /* unmaps it */
@@ -109,7 +84,7 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
 {
     adead_host      host = device->host;
     adead_vk_block *block = host.allocate(host.context, sizeof *block);
-    adead_vk_span  *span = block ? record_new(device, &device->span_records) : NULL;
+    adead_span  *span = block ? adead_record_new(&device->host, &device->span_records) : NULL;
     if (!span) {
         if (block) host.release(host.context, block, sizeof *block);
         return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for the Vulkan backend's lists");
@@ -130,40 +105,9 @@ static adead_status block_new(adead_vk *device, uint64_t bytes, uint32_t type, b
 
 /* ---- Spans ---- */
 
-/* Cuts `bytes` from a free span; the rest, if any, is a span of its own. False: no memory for that. */
-static bool span_take(adead_vk *device, adead_vk_span *span, uint64_t bytes)
+static void span_give(adead_vk *device, adead_vk_block *block, adead_span *span)
 {
-    if (span->bytes > bytes) {
-        adead_vk_span *rest = record_new(device, &device->span_records);
-        if (!rest) return false;
-        *rest = (adead_vk_span){.previous = span, .next = span->next, .offset = span->offset + bytes,
-                                .bytes = span->bytes - bytes};
-        if (rest->next) rest->next->previous = rest;
-        span->next = rest;
-        span->bytes = bytes;
-    }
-    span->used = true;
-    return true;
-}
-
-/* Adds the next span to this one; both are free. */
-static void span_join(adead_vk *device, adead_vk_span *span)
-{
-    adead_vk_span *next = span->next;
-    span->bytes += next->bytes;
-    span->next = next->next;
-    if (span->next) span->next->previous = span;
-    record_free(&device->span_records, next);
-}
-
-static void span_give(adead_vk *device, adead_vk_block *block, adead_vk_span *span)
-{
-    span->used = false;
-    if (span->next && !span->next->used) span_join(device, span);
-    if (span->previous && !span->previous->used) {
-        span = span->previous;
-        span_join(device, span);
-    }
+    span = adead_span_give(&device->span_records, span);
     if (span->bytes != block->bytes || block->bytes <= BLOCK_BYTES) return;
     adead_vk_block **link = &device->blocks; /* a block made for one large buffer goes with it */
     while (*link != block) link = &(*link)->next;
@@ -171,11 +115,12 @@ static void span_give(adead_vk *device, adead_vk_block *block, adead_vk_span *sp
     block_free(device, block);
 }
 
-static adead_vk_span *find_span(const adead_vk *device, uint64_t bytes, adead_vk_block **block)
+static adead_span *find_span(const adead_vk *device, uint64_t bytes, adead_vk_block **block)
 {
-    for (*block = device->blocks; *block; *block = (*block)->next)
-        for (adead_vk_span *span = (*block)->spans; span; span = span->next)
-            if (!span->used && span->bytes >= bytes) return span;
+    for (*block = device->blocks; *block; *block = (*block)->next) {
+        adead_span *span = adead_span_find((*block)->spans, bytes);
+        if (span) return span;
+    }
     return NULL;
 }
 
@@ -197,18 +142,18 @@ static adead_status take(adead_vk *device, uint64_t bytes, adead_vk_memory *memo
         device->blocks = memory->block;
         memory->span = memory->block->spans;
     }
-    return span_take(device, memory->span, whole) ? ADEAD_OK : no_memory(failure, bytes);
+    return adead_span_take(&device->host, &device->span_records, memory->span, whole) ? ADEAD_OK : no_memory(failure, bytes);
 }
 
 adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memory **out, adead_failure *failure)
 {
-    adead_vk_memory *memory = record_new(device, &device->memory_records);
+    adead_vk_memory *memory = adead_record_new(&device->host, &device->memory_records);
     if (!memory) return no_memory(failure, bytes);
     memory->memory.bytes = bytes;
     adead_status status = take(device, bytes, memory, failure);
     if (status == ADEAD_NO_MEMORY && device->freed && adead_vk_wait(device, NULL) == ADEAD_OK)
         status = take(device, bytes, memory, failure); /* what was waiting to be given back is there now */
-    if (status) record_free(&device->memory_records, memory);
+    if (status) adead_record_free(&device->memory_records, memory);
     else *out = memory;
     return status;
 }
@@ -216,7 +161,7 @@ adead_status adead_vk_memory_new(adead_vk *device, uint64_t bytes, adead_vk_memo
 static void give_back(adead_vk *device, adead_vk_memory *memory)
 {
     span_give(device, memory->block, memory->span);
-    record_free(&device->memory_records, memory);
+    adead_record_free(&device->memory_records, memory);
 }
 
 void adead_vk_memory_free(adead_vk *device, adead_vk_memory *memory)
@@ -268,7 +213,7 @@ void adead_vk_scratch_reset(adead_vk *device)
 adead_status adead_vk_memory_open(adead_vk *device, adead_failure *failure)
 {
     choose_types(device);
-    device->span_records.size = sizeof(adead_vk_span);
+    device->span_records.size = sizeof(adead_span);
     device->memory_records.size = sizeof(adead_vk_memory);
     device->alignment = adead_max_u64(device->physical->limits.minStorageBufferOffsetAlignment, ALIGNMENT_LEAST);
     adead_status status = ADEAD_OK;
@@ -293,6 +238,6 @@ void adead_vk_memory_close(adead_vk *device)
         block_free(device, block);
     }
     if (device->staging) block_free(device, device->staging);
-    records_close(device, &device->span_records);
-    records_close(device, &device->memory_records);
+    adead_records_close(&device->host, &device->span_records);
+    adead_records_close(&device->host, &device->memory_records);
 }

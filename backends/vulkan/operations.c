@@ -279,11 +279,11 @@ static uint32_t group_of(const work *w, const product *p)
     return wide ? PRODUCT_GROUP_WIDE : PRODUCT_GROUP;
 }
 
-/* Eight by eight elements to a thread, where there are so many. */
+/* Eight by eight elements to a thread where there are so many, on the path WIDE eight by sixteen. */
 static tiling tiling_of(const work *w, const product *p)
 {
     static const tiling plain[] = {{16, 256, 2, 2, 16}, {8, 64, 2, 2, 16}, {8, 64, 1, 1, 16}, {32, 64, 1, 1, 16}};
-    static const tiling wide[] = {{16, 256, 1, 1, 32}, {8, 64, 1, 1, 32}, {4, 16, 1, 1, 32}, {8, 8, 1, 1, 32}};
+    static const tiling wide[] = {{8, 128, 1, 2, 32}, {8, 64, 1, 1, 32}, {4, 16, 1, 1, 32}, {8, 8, 1, 1, 32}};
     const adead_vk_facts *facts = adead_vk_facts_of(w->device);
     bool                  roomy = facts->max_group_threads >= 256 && facts->max_group_bytes >= 32768;
     const tiling         *list = group_of(w, p) == PRODUCT_GROUP ? plain : wide;

@@ -1,9 +1,10 @@
 /* Takes the shaders out of spirv.inc. They are lists of chunks (instructions of a module's head, and functions), most of
- * which many of them share; the chunks are made of varints, and squeezed: after a byte of eight flags, a byte each, or a
- * length and how far back the same bytes are. shaders/generate.py does the opposite.
+ * which many of them share; the chunks are made of varints, and packed (backends/unpack.h). shaders/generate.py does the
+ * opposite.
  */
 #include "spirv.h"
 
+#include "backends/unpack.h"
 #include "vm/base/base.h"
 
 enum { ANY = 255 };
@@ -12,41 +13,10 @@ typedef struct module { uint8_t shader, what, fma; uint32_t words, place; } modu
 
 #include "spirv.inc"
 
-enum { LEAST = 4, HEADER = 5, MAGIC = 0x07230203, VERSION = 0x00010300 };
+enum { HEADER = 5, MAGIC = 0x07230203, VERSION = 0x00010300 };
 enum { OP_TYPE_VOID = 19, OP_DECORATE = 71, NO_CONTRACTION = 42 };
 
-static uint8_t packed_byte(uint32_t at) { return (uint8_t)(packed[at / 8] >> at % 8 * 8); }
-
-uint64_t adead_vk_spirv_fingerprint(void)
-{
-    uint64_t hash = ADEAD_COUNT(packed);
-    for (unsigned i = 0; i < ADEAD_COUNT(packed); i++) hash = (hash ^ packed[i]) * 0x100000001B3u;
-    return hash;
-}
-
-static void expand(uint8_t *to)
-{
-    uint32_t flags = 1;
-    for (uint32_t at = 0, done = 0; done < STREAM; flags >>= 1) {
-        if (flags == 1) flags = 256u | packed_byte(at++);
-        if (!(flags & 1)) {
-            to[done++] = packed_byte(at++);
-            continue;
-        }
-        uint32_t length = LEAST + packed_byte(at++), back = 0, shift = 0;
-        do back |= (uint32_t)(packed_byte(at) & 127) << shift, shift += 7;
-        while (packed_byte(at++) & 128);
-        for (; length; length--, done++) to[done] = to[done - back];
-    }
-}
-
-static uint64_t take(const uint8_t **from)
-{
-    uint64_t value = 0, shift = 0;
-    do value |= (uint64_t)(**from & 127) << shift, shift += 7;
-    while (*(*from)++ & 128);
-    return value;
-}
+uint64_t adead_vk_spirv_fingerprint(void) { return adead_unpack_fingerprint(packed, ADEAD_COUNT(packed)); }
 
 /* The words of a chunk at `to`. The two lowest bits of an operand say what it is: a number, an id that all modules share, an
  * id so far back from the last result, or so far on from it; 0 there is the next result. */
@@ -54,10 +24,10 @@ static uint32_t unpack(const uint8_t *from, const uint8_t *end, uint32_t *last, 
 {
     uint32_t used = 0;
     while (from < end) {
-        uint32_t op = (uint32_t)take(&from), length = (uint32_t)take(&from);
+        uint32_t op = (uint32_t)adead_unpack_number(&from), length = (uint32_t)adead_unpack_number(&from);
         to[used++] = length << 16 | op;
         for (uint32_t i = 1; i < length; i++) {
-            uint64_t coded = take(&from);
+            uint64_t coded = adead_unpack_number(&from);
             uint32_t value = (uint32_t)(coded >> 2);
             if ((coded & 3) == 2) value = *last - value;
             else if ((coded & 3) == 3) value = value ? *last + value : ++*last;
@@ -109,12 +79,12 @@ uint32_t adead_vk_spirv_get(uint32_t number, uint8_t *room, uint32_t *words)
 {
     uint32_t       last = GLOBALS, count = HEADER;
     const uint8_t *list = room + modules[number].place, *at = room;
-    expand(room);
-    for (uint64_t step; (step = take(&list)) != 0;) {
+    adead_unpack(packed, room, STREAM);
+    for (uint64_t step; (step = adead_unpack_number(&list)) != 0;) {
         uint32_t length = 0;
         for (; step; step--) {
             at += length;
-            length = (uint32_t)take(&at);
+            length = (uint32_t)adead_unpack_number(&at);
         }
         count += unpack(at, at + length, &last, words + count);
         at += length;

@@ -13,6 +13,7 @@ static void fill_facts(const adead_vk_physical *p, adead_backend_facts *facts)
 {
     memset(facts, 0, sizeof *facts);
     facts->available = true;
+    facts->software = p->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     snprintf(facts->device, sizeof facts->device, "%.80s, Vulkan %u.%u", p->name, VK_API_VERSION_MAJOR(p->api),
              VK_API_VERSION_MINOR(p->api));
 }
@@ -38,7 +39,7 @@ static adead_status vulkan_open(const adead_device_options *options, adead_devic
     adead_vk    *device;
     adead_status status = adead_vk_open(options, &device, failure);
     if (status) return status;
-    status = adead_vk_attest(device, failure);
+    status = adead_vk_attest(device, options, failure);
     if (status) adead_vk_close(device);
     else *out = (adead_device *)device;
     return status;

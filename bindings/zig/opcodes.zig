@@ -768,6 +768,10 @@ pub const Status = enum(c_int) {
     shader_missing = 419,
     /// the dispatch does not fit its shader
     shader_mismatch = 420,
+    /// the host stopped the run
+    stopped = 421,
+    /// the two runs do not have the same results
+    results_differ = 422,
     /// the backend is not there: no such hardware, driver or build
     backend_unavailable = 500,
     /// the backend cannot do this operation
@@ -907,6 +911,10 @@ pub const Error = error{
     ShaderMissing,
     /// the dispatch does not fit its shader
     ShaderMismatch,
+    /// the host stopped the run
+    Stopped,
+    /// the two runs do not have the same results
+    ResultsDiffer,
     /// the backend is not there: no such hardware, driver or build
     BackendUnavailable,
     /// the backend cannot do this operation
@@ -988,6 +996,8 @@ pub fn error_of(status: Status) Error {
         .replay_mismatch => error.ReplayMismatch,
         .shader_missing => error.ShaderMissing,
         .shader_mismatch => error.ShaderMismatch,
+        .stopped => error.Stopped,
+        .results_differ => error.ResultsDiffer,
         .backend_unavailable => error.BackendUnavailable,
         .backend_unsupported => error.BackendUnsupported,
         .backend_failed => error.BackendFailed,
@@ -1062,6 +1072,8 @@ pub fn status_of(err: Error) Status {
         error.ReplayMismatch => .replay_mismatch,
         error.ShaderMissing => .shader_missing,
         error.ShaderMismatch => .shader_mismatch,
+        error.Stopped => .stopped,
+        error.ResultsDiffer => .results_differ,
         error.BackendUnavailable => .backend_unavailable,
         error.BackendUnsupported => .backend_unsupported,
         error.BackendFailed => .backend_failed,

@@ -107,6 +107,8 @@ typedef enum adead_status {
     ADEAD_REPLAY_MISMATCH = 418, /* the run departs from the recorded one */
     ADEAD_SHADER_MISSING = 419, /* no shader of that name was loaded */
     ADEAD_SHADER_MISMATCH = 420, /* the dispatch does not fit its shader */
+    ADEAD_STOPPED = 421, /* the host stopped the run */
+    ADEAD_RESULTS_DIFFER = 422, /* the two runs do not have the same results */
     ADEAD_BACKEND_UNAVAILABLE = 500, /* the backend is not there: no such hardware, driver or build */
     ADEAD_BACKEND_UNSUPPORTED = 501, /* the backend cannot do this operation */
     ADEAD_BACKEND_FAILED = 502, /* the backend reported a failure */
@@ -171,7 +173,8 @@ typedef struct adead_instance adead_instance;
 typedef struct adead_runtime_options {
     uint32_t    size;    /* sizeof(adead_runtime_options) */
     uint32_t    threads; /* threads a backend may use; 0: one per core. Never changes a bit. */
-    /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2". A named backend that is absent fails. */
+    /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2", or "auto:RULES" (docs/placement.md). A named backend that
+     * is absent fails. */
     const char *backend;
     /* Host memory. allocate returns zeroed memory aligned to 16 bytes, or NULL; release gets the same size. Both NULL: the
      * library's own, by calloc or from the system. */
@@ -189,13 +192,34 @@ typedef struct adead_backend_info {
     uint32_t available; /* 1 or 0 */
     uint32_t attested;  /* 1 when its results were compared with the reference and none differed */
     char     name[32], summary[128], device[128], reason[256];
+    /* Bytes that a device with a memory of its own may hold for this process, and what was held of them when it had been
+     * opened; 0: it has none, or does not say. */
+    uint64_t memory_budget, memory_used;
 } adead_backend_info;
 
-/* Every backend of this build, available or not, by index from 0. INVALID_ARGUMENT past the end. */
+/* Every backend of this build, available or not, by index from 0. INVALID_ARGUMENT past the end. A backend that is there is
+ * opened for it, which may take milliseconds. */
 ADEAD_API uint32_t adead_backend_count(void);
 ADEAD_API int      adead_backend_get(uint32_t index, adead_backend_info *info);
-/* The backend a runtime uses. */
+/* Its name alone, "cpu"; nothing is opened. NULL past the end. */
+ADEAD_API const char *adead_backend_name(uint32_t index);
+/* The backend a runtime uses, as it was when its first device was opened; that is done now if nothing has run yet. */
 ADEAD_API int      adead_runtime_backend(adead_runtime *runtime, adead_backend_info *info);
+
+/* One line of what a backend's probe compared with the reference when the device was opened: an operation by one of the
+ * paths on which the device computes it. */
+typedef struct adead_probe_row {
+    uint32_t    size;     /* sizeof(adead_probe_row) */
+    uint32_t    taken;    /* 1: results come by this path; an operation without such a row is why the device is refused */
+    uint32_t    stored;   /* 1: an earlier process found it out, and it was kept on disk */
+    uint32_t    reserved; /* 0 */
+    const char *operation, *path; /* "fma"; "native", "f64", "integers" */
+    uint64_t    cases, mismatches;
+} adead_probe_row;
+
+/* The rows by index from 0, those of an operation one after the other; also of a device that was refused. INVALID_ARGUMENT
+ * past the end; backends that need no probe have no rows. */
+ADEAD_API int adead_runtime_probe(adead_runtime *runtime, uint32_t index, adead_probe_row *row);
 /* "x86-64: sse4.1 avx avx2 fma avx512f", for people. */
 ADEAD_API const char *adead_cpu_text(void);
 /* Compares a fixed table of hard cases on the runtime's backend with the reference, calling `report` (may be NULL) once per
@@ -421,18 +445,114 @@ ADEAD_API int adead_dispatch_compute(adead_shader *shader, const adead_dispatch 
 typedef void (*adead_trace_fn)(void *context, uint64_t offset, uint32_t task, const char *text);
 ADEAD_API int adead_instance_set_trace(adead_instance *instance, adead_trace_fn trace, void *context);
 
+/* The instruction at an offset of the stream, as the disassembler writes it, cut to `size`. INVALID_ARGUMENT if none is. */
+ADEAD_API int adead_program_instruction(adead_program *program, uint64_t offset, char *text, size_t size);
+
+/* Where an instruction wrote. FRAME are all registers of the function that runs, at the end of a turn. */
+enum {
+    ADEAD_RESULT_NONE = 0,
+    ADEAD_RESULT_REGISTER = 1,
+    ADEAD_RESULT_MEMORY = 2,
+    ADEAD_RESULT_BUFFER = 3,
+    ADEAD_RESULT_STREAM = 4,
+    ADEAD_RESULT_FRAME = 5
+};
+
+/* What an instruction wrote. */
+typedef struct adead_result {
+    uint32_t    size;     /* sizeof(adead_result) */
+    uint32_t    task;
+    uint64_t    position; /* fuel used before the instruction: the same in every run of the program on the same inputs */
+    uint64_t    offset;   /* of the instruction in the stream */
+    uint32_t    opcode;   /* wire value */
+    uint32_t    place;    /* ADEAD_RESULT_... */
+    uint64_t    where;    /* number of the register, address, number of the buffer */
+    uint64_t    start;    /* of a buffer: the first byte written */
+    uint32_t    dtype;    /* of the elements, as far as the instruction says */
+    uint32_t    reserved; /* 0 */
+    const void *data;     /* what was written; valid during the call */
+    uint64_t    bytes;
+} adead_result;
+
+/* Returns 0 to go on, anything else to end the run with STOPPED. */
+typedef int (*adead_watch_fn)(void *context, const adead_result *result);
+
+/* OPERATIONS are the instructions that work on tensors, buffers and blocks of memory, write to the output stream, call
+ * foreign functions or run shaders, and the ends of turns: no scalar instruction is slowed down. EVERYTHING is each
+ * instruction. */
+enum { ADEAD_WATCH_NOTHING = 0, ADEAD_WATCH_OPERATIONS = 1, ADEAD_WATCH_EVERYTHING = 2 };
+
+/* Tells `watch` what instructions wrote, in later runs, in the order in which they are executed. It may not use the
+ * instance. Errors: INVALID_STATE (the instance runs, or is profiled), NO_MEMORY. */
+ADEAD_API int adead_instance_set_watch(adead_instance *instance, int what, adead_watch_fn watch, void *context);
+
 typedef struct adead_profile_row {
     uint32_t    size;   /* sizeof(adead_profile_row) */
     uint32_t    opcode; /* wire value */
     const char *mnemonic;
     uint64_t    count, nanoseconds;
     uint64_t    flops;  /* floating-point operations of tensor work (a fused multiply-add counts two); 0 for others */
+    uint64_t    bytes;  /* read and written by tensor work and copies */
+    uint32_t    estimated; /* 1: `count` is known by samples alone */
+    uint32_t    reserved;  /* 0 */
 } adead_profile_row;
 
-/* Counts and times each kind of instruction in later runs. Slows the run down. */
-ADEAD_API int adead_instance_set_profile(adead_instance *instance, int on);
+/* EXACT counts and times every single instruction, which slows the run down much. SAMPLED counts those that work on tensors,
+ * buffers and blocks of memory, times them, and takes samples of the rest; it costs about a hundredth of the time. */
+enum { ADEAD_PROFILE_OFF = 0, ADEAD_PROFILE_EXACT = 1, ADEAD_PROFILE_SAMPLED = 2 };
+
+/* Profiles later runs. Errors: INVALID_STATE (the instance runs, or is watched), NO_MEMORY. */
+ADEAD_API int adead_instance_set_profile(adead_instance *instance, int how);
 /* Rows of the last profiled run in descending order of time, by index from 0. INVALID_ARGUMENT past the end. */
 ADEAD_API int adead_instance_profile(adead_instance *instance, uint32_t index, adead_profile_row *row);
+
+enum { ADEAD_DECISION_BACKENDS = 4, ADEAD_DECISION_DIMS = 10 };
+
+/* Where the backend `auto` let operations of one kind and size run, and why. Strings live as long as the library. */
+typedef struct adead_decision_row {
+    uint32_t    size;      /* sizeof(adead_decision_row) */
+    uint32_t    reserved;  /* 0 */
+    const char *operation; /* "MATMUL" */
+    const char *dim_names; /* "m n k": what the first of dims are */
+    uint64_t    dims[ADEAD_DECISION_DIMS];
+    const char *backend, *reason;
+    uint64_t    count, nanoseconds; /* how often it ran, and how long in all, copies included */
+    /* The backends it could have run on (NULL: no more), and the nanoseconds each would take once, copies included, by the
+     * costs measured on this machine; below 0 where nothing was measured. */
+    const char *candidates[ADEAD_DECISION_BACKENDS];
+    double      predicted[ADEAD_DECISION_BACKENDS];
+} adead_decision_row;
+
+/* Keeps the decisions of later runs. It waits for each operation, so that its time is its own. Errors:
+ * BACKEND_UNSUPPORTED (the runtime's backend was named, and chooses nothing), NO_MEMORY. */
+ADEAD_API int adead_instance_set_explain(adead_instance *instance, int on);
+/* Decisions since then in the order in which they were first taken, by index from 0; at most 256. INVALID_ARGUMENT past
+ * the end. */
+ADEAD_API int adead_instance_decision(adead_instance *instance, uint32_t index, adead_decision_row *row);
+
+/* What a backend was found to do on this machine. */
+typedef struct adead_tune_row {
+    uint32_t    size;    /* sizeof(adead_tune_row), by the library */
+    uint32_t    reserved;
+    const char *backend; /* lives as long as the library */
+    double      start;   /* nanoseconds to start a small operation and wait for it */
+    double      product, product_i8; /* GFLOP/s, and 10^9 integer operations a second, of large products */
+    double      function, array;     /* 10^9 elements a second of gelu, and of an addition */
+    double      upload, download;    /* GB/s; 0: nothing is copied */
+} adead_tune_row;
+
+/* Measures for some seconds what operations cost on each backend that the runtime chooses between, calls `report` (may be
+ * NULL) for each, and keeps the numbers for later runtimes on this machine. Never needed: without it a rule decides. Errors:
+ * BACKEND_UNSUPPORTED (the runtime's backend was named, and chooses nothing), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_tune(adead_runtime *runtime, void (*report)(void *context, const adead_tune_row *row), void *context);
+
+/* Text for people; JSON with everything that is known; the event format of chrome://tracing and Perfetto; a page that needs
+ * nothing but a browser. docs/profile.md describes them. */
+enum { ADEAD_REPORT_TEXT = 1, ADEAD_REPORT_JSON = 2, ADEAD_REPORT_TRACE = 3, ADEAD_REPORT_HTML = 4 };
+
+/* Writes a report of the last profiled run: of kinds of instructions, single instructions, call stacks, and in time. Errors:
+ * INVALID_STATE (nothing was profiled), INVALID_ARGUMENT, CANNOT_WRITE. */
+ADEAD_API int adead_instance_profile_report(adead_instance *instance, int report, adead_write_fn write, void *context);
 
 ADEAD_API void adead_sha256_digest(const void *data, size_t size, uint8_t digest[32]);
 
@@ -518,6 +638,51 @@ typedef struct adead_operation {
  * is not allowed), SHAPE_TRAP (impossible dims, an embedding id out of range), NO_MEMORY, BACKEND_FAILED. Nothing is written
  * on error. */
 ADEAD_API int adead_compute(adead_runtime *runtime, const adead_operation *operation);
+
+/* ---- What is kept between runs ---------------------------------------------------------------------------------------- */
+/* Backends keep in a folder what need not be found out twice: a probe's outcome, what a driver compiled, what adead_tune
+ * measured. A file's name says what it belongs to (backend, device, driver, version of this library). */
+
+typedef struct adead_cache_row {
+    uint32_t    size; /* sizeof(adead_cache_row), by the library */
+    uint32_t    reserved;
+    const char *name; /* until the call of `report` returns */
+    uint64_t    bytes;
+    int64_t     modified; /* seconds since 1970 */
+} adead_cache_row;
+
+/* Calls `report` (may be NULL) for each file, and writes the folder's path to `folder`, of `size` bytes (0: not wanted): empty
+ * where nothing is kept. */
+ADEAD_API int adead_cache_files(void (*report)(void *context, const adead_cache_row *row), void *context, char *folder,
+                                size_t size);
+/* Removes all of them; *removed (may be NULL) is how many. Errors: CANNOT_WRITE (some could not be). */
+ADEAD_API int adead_cache_clear(uint32_t *removed);
+
+/* ---- Pipelines ------------------------------------------------------------------------------------------------------- */
+/* Chains of operations on the rows of an f32 matrix, built once with their weights, then run on any number of rows. The
+ * weights and what passes from step to step stay in the device's memory. What can be one operation is one; the bits are
+ * those of the steps one after the other. A pipeline is used by one thread at a time. A step that cannot be added leaves the
+ * pipeline as it was. */
+
+typedef struct adead_pipeline adead_pipeline;
+
+enum { ADEAD_PIPELINE_SEPARATE = 1 }; /* every step by itself, for comparisons */
+
+/* Of rows with `columns` numbers. Errors: INVALID_ARGUMENT, NO_MEMORY, and those of opening the runtime's backend. */
+ADEAD_API int  adead_pipeline_create(adead_runtime *runtime, uint64_t columns, uint32_t flags, adead_pipeline **pipeline);
+ADEAD_API void adead_pipeline_destroy(adead_pipeline *pipeline);
+/* How many numbers a row of the result has, with the steps there are. */
+ADEAD_API uint64_t adead_pipeline_columns(const adead_pipeline *pipeline);
+/* rows = rows weights + bias. weights[now, columns], or [columns, now] with ADEAD_FLAG_TRANSPOSE_B, and bias[columns] (NULL:
+ * none) are copied. Errors, as of all steps: INVALID_ARGUMENT, NO_MEMORY, TOO_LARGE (more than 1024), BACKEND_FAILED. */
+ADEAD_API int adead_pipeline_matmul(adead_pipeline *pipeline, const float *weights, uint64_t columns, const float *bias,
+                                    uint32_t flags);
+/* Each row normalised, times gamma[now], plus beta[now]; both are copied. */
+ADEAD_API int adead_pipeline_layernorm(adead_pipeline *pipeline, const float *gamma, const float *beta, float epsilon);
+/* An operation on each number (ADEAD_COMPUTE_RELU to _ERF, or _SCALE by `scalar`), or ADEAD_COMPUTE_SOFTMAX of each row. */
+ADEAD_API int adead_pipeline_map(adead_pipeline *pipeline, uint32_t opcode, float scalar);
+/* y[rows, adead_pipeline_columns] of x[rows, columns]. Errors: OVERLAP (x and y share memory), NO_MEMORY, BACKEND_FAILED. */
+ADEAD_API int adead_pipeline_run(adead_pipeline *pipeline, const float *x, uint64_t rows, float *y);
 
 /* ---- The simple calls ----------------------------------------------------------------------------------------------- */
 /* One process-wide runtime. Calls before adead_init, or after adead_shutdown, fail with INVALID_STATE. All arrays are

@@ -16,8 +16,8 @@
 // one program.
 //
 // Ownership: objects own what they wrap, can be moved, not copied; children keep what they need of their parents. Threads:
-// Runtime and Program may be shared, an Instance belongs to one thread at a time. Shapes, units and errors of each function
-// are those of the function of the same name in adead.h.
+// Runtime and Program may be shared, an Instance, a Shader or a Pipeline belongs to one thread at a time. Shapes, units and
+// errors of each function are those of the function of the same name in adead.h.
 #ifndef ADEAD_HPP
 #define ADEAD_HPP
 
@@ -26,6 +26,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <initializer_list>
@@ -171,11 +172,13 @@ struct MatmulOptions {
 inline namespace expecting {
 template <class T> using Result = Expected<T>;
 template <class T> Result<T> failure() { return Error::last(); }
+template <class T> Result<T> wrong(int code, const std::string &message) { return Error(code, message); }
 inline Result<void> done(int status) { return status == ADEAD_OK ? Result<void>() : Result<void>(Error::last()); }
 #else
 inline namespace throwing {
 template <class T> using Result = T;
 template <class T> [[noreturn]] Result<T> failure() { throw Error::last(); }
+template <class T> [[noreturn]] Result<T> wrong(int code, const std::string &message) { throw Error(code, message); }
 inline void done(int status)
 {
     if (status != ADEAD_OK) throw Error::last();
@@ -286,16 +289,19 @@ public:
         return done(adead_instance_load_shader(get(), name, spirv.data(), spirv.size(), entry));
     }
     std::uint64_t fuel_used() const noexcept { return adead_instance_fuel_used(get()); }
+    // What the backend `auto` decides in later runs, and why (docs/placement.md); they wait for each operation then.
+    Result<void> set_explain(bool on) { return done(adead_instance_set_explain(get(), on)); }
+    Result<std::vector<adead_decision_row>> decisions()
+    {
+        std::vector<adead_decision_row> rows;
+        adead_decision_row              row = {};
+        std::uint32_t                   index = 0;
+        row.size = sizeof row;
+        while (adead_instance_decision(get(), index++, &row) == ADEAD_OK) rows.push_back(row);
+        return rows;
+    }
 
 private:
-    template <class T> static Result<T> wrong(int code, const std::string &message)
-    {
-#ifdef ADEAD_USE_EXPECTED
-        return Error(code, message);
-#else
-        throw Error(code, message);
-#endif
-    }
     using give = int (*)(adead_instance *, const char *, std::uint32_t, std::uint32_t, const std::uint64_t *, const void *);
     template <class T> Result<void> give_input(give call, const char *name, Dims dims, View<const T> data)
     {
@@ -400,11 +406,120 @@ private:
     detail::Handle<adead_shader, adead_shader_destroy> raw_;
 };
 
+// ---- Pipeline: a chain of operations on the rows of a matrix -----------------------------------------------------------
+
+// Built once with its weights, which are copied, then run on any number of rows:
+//
+//   runtime.pipeline(64).matmul(w1, 128, options).relu().matmul(w2, 10).run(x, y);   // x[rows,64], y[rows,10]
+//
+// The bits are those of the steps one after the other. Where functions return Expected, a step that cannot be added is kept:
+// steps() says so, no others are added, and run() fails with it.
+class Pipeline {
+public:
+    // `first`: how many numbers a row has that goes in.
+    Pipeline(adead_pipeline *raw, std::uint64_t first) noexcept : first_(first), raw_(raw) {}
+    adead_pipeline *get() const noexcept { return raw_.get(); }
+    // How many numbers a row of the result has, with the steps there are.
+    std::uint64_t columns() const noexcept { return adead_pipeline_columns(get()); }
+
+    // weights[now,columns], or [columns,now] with transpose_b, and bias[columns]: no more elements, and no fewer. Of the
+    // options these two; an activation is a step of its own.
+    Pipeline &matmul(View<const float> weights, std::uint64_t columns, const MatmulOptions &options = {})
+    {
+        const std::uint64_t now = this->columns();
+        if (options.transpose_a || options.activation != Activation::none)
+            return refused(ADEAD_INVALID_ARGUMENT, "a product of a pipeline has transpose_b and a bias, no other options");
+        if (!is_matrix(weights.size(), now, columns))
+            return refused(ADEAD_SHAPE_MISMATCH, "weights of " + std::to_string(now) + " x " + std::to_string(columns) +
+                                                     " are given as " + std::to_string(weights.size()) + " elements");
+        if (!options.bias.empty() && options.bias.size() != columns) return row_refused("the bias", columns, options.bias);
+        const std::uint32_t flags = options.transpose_b ? ADEAD_FLAG_TRANSPOSE_B : 0;
+        return step([&] {
+            return adead_pipeline_matmul(get(), weights.data(), columns, options.bias.data(), flags);
+        });
+    }
+    Pipeline &layernorm(View<const float> gamma, View<const float> beta, float eps)
+    {
+        const std::uint64_t now = columns();
+        if (gamma.size() != now) return row_refused("gamma", now, gamma);
+        if (beta.size() != now) return row_refused("beta", now, beta);
+        return step([&] { return adead_pipeline_layernorm(get(), gamma.data(), beta.data(), eps); });
+    }
+    Pipeline &softmax() { return map(ADEAD_COMPUTE_SOFTMAX); }
+    Pipeline &relu() { return map(ADEAD_COMPUTE_RELU); }
+    Pipeline &sigmoid() { return map(ADEAD_COMPUTE_SIGMOID); }
+    Pipeline &tanh() { return map(ADEAD_COMPUTE_TANH); }
+    Pipeline &gelu() { return map(ADEAD_COMPUTE_GELU); }
+    Pipeline &gelu_tanh() { return map(ADEAD_COMPUTE_GELU_TANH); }
+    Pipeline &silu() { return map(ADEAD_COMPUTE_SILU); }
+    Pipeline &exp() { return map(ADEAD_COMPUTE_EXP); }
+    Pipeline &log() { return map(ADEAD_COMPUTE_LOG); }
+    Pipeline &sin() { return map(ADEAD_COMPUTE_SIN); }
+    Pipeline &cos() { return map(ADEAD_COMPUTE_COS); }
+    Pipeline &erf() { return map(ADEAD_COMPUTE_ERF); }
+    Pipeline &scale(float factor) { return map(ADEAD_COMPUTE_SCALE, factor); }
+
+    // y[rows,columns()] of x[rows,columns of what goes in], as many rows as x has; they may not overlap.
+    Result<void> run(View<const float> x, View<float> y)
+    {
+#ifdef ADEAD_USE_EXPECTED
+        if (failed_) return *failed_;
+#endif
+        const std::uint64_t rows = x.size() / first_;
+        if (x.size() % first_ != 0 || !is_matrix(y.size(), rows, columns()))
+            return wrong<void>(ADEAD_SHAPE_MISMATCH, std::to_string(x.size()) + " and " + std::to_string(y.size()) +
+                                                         " elements are no rows of " + std::to_string(first_) + " and " +
+                                                         std::to_string(columns()));
+        return done(adead_pipeline_run(get(), x.data(), rows, y.data()));
+    }
+#ifdef ADEAD_USE_EXPECTED
+    // The first step that could not be added, if there was one.
+    Result<void> steps() const { return failed_ ? Result<void>(*failed_) : Result<void>(); }
+#endif
+
+private:
+    static bool is_matrix(std::uint64_t elements, std::uint64_t rows, std::uint64_t columns) noexcept
+    {
+        return columns == 0 ? elements == 0 : elements % columns == 0 && elements / columns == rows;
+    }
+    Pipeline &row_refused(const char *what, std::uint64_t wanted, View<const float> given)
+    {
+        return refused(ADEAD_SHAPE_MISMATCH, std::string(what) + " has " + std::to_string(given.size()) +
+                                                 " elements, and a row " + std::to_string(wanted));
+    }
+    Pipeline &map(std::uint32_t opcode, float scalar = 0)
+    {
+        return step([&] { return adead_pipeline_map(get(), opcode, scalar); });
+    }
+#ifdef ADEAD_USE_EXPECTED
+    Pipeline &refused(int code, const std::string &message)
+    {
+        if (!failed_) failed_ = std::make_unique<Error>(code, message);
+        return *this;
+    }
+    template <class Add> Pipeline &step(Add add)
+    {
+        if (!failed_ && add() != ADEAD_OK) failed_ = std::make_unique<Error>(Error::last());
+        return *this;
+    }
+    std::unique_ptr<Error> failed_;
+#else
+    [[noreturn]] Pipeline &refused(int code, const std::string &message) { throw Error(code, message); }
+    template <class Add> Pipeline &step(Add add)
+    {
+        done(add());
+        return *this;
+    }
+#endif
+    std::uint64_t                                          first_;
+    detail::Handle<adead_pipeline, adead_pipeline_destroy> raw_;
+};
+
 // ---- Runtime ----------------------------------------------------------------------------------------------------------
 
 class Runtime {
 public:
-    // "cpu", "cpu:avx2", "ref", or nullptr for the best there is; 0 threads: one per core.
+    // "cpu", "cpu:avx2", "ref", "auto:RULES", or nullptr for the best there is; 0 threads: one per core.
     static Result<Runtime> create(const char *backend = nullptr, std::uint32_t threads = 0)
     {
         adead_runtime_options options = {};
@@ -429,6 +544,19 @@ public:
         return info;
     }
     Result<void>    selftest() const { return done(adead_selftest(get(), nullptr, nullptr)); }
+    // What operations cost on each backend that the runtime chooses between, measured for some seconds and kept.
+    Result<std::vector<adead_tune_row>> tune() const
+    {
+        using Rows = std::vector<adead_tune_row>;
+        Rows rows;
+        auto keep = [](void *context, const adead_tune_row *row) noexcept {
+            adead_tune_row copy = {};
+            std::memcpy(&copy, row, row->size < sizeof copy ? row->size : sizeof copy);
+            static_cast<Rows *>(context)->push_back(copy);
+        };
+        if (adead_tune(get(), keep, &rows) != ADEAD_OK) return failure<Rows>();
+        return rows;
+    }
     Result<Program> load(View<const std::uint8_t> bytes) const
     {
         adead_program *raw = nullptr;
@@ -453,6 +581,15 @@ public:
         adead_shader *raw = nullptr;
         if (adead_shader_load(get(), spirv.data(), spirv.size(), entry, &raw) != ADEAD_OK) return failure<Shader>();
         return Shader(raw);
+    }
+
+    // A chain of operations on rows of so many numbers; `separate`: every step by itself, for comparisons.
+    Result<Pipeline> pipeline(std::uint64_t columns, bool separate = false) const
+    {
+        adead_pipeline     *raw = nullptr;
+        const std::uint32_t flags = separate ? ADEAD_PIPELINE_SEPARATE : 0;
+        if (adead_pipeline_create(get(), columns, flags, &raw) != ADEAD_OK) return failure<Pipeline>();
+        return Pipeline(raw, columns);
     }
 
     // ---- Operations on arrays. Views must have the elements that the shapes say, or more; results may not overlap operands

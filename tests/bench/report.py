@@ -58,8 +58,8 @@ INTRODUCTION = """\
 # Measurements
 
 Written by `./zigw build bench -- --write`; `./zigw build bench -- cpu --write` renews one part. To measure without
-writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `interp`, `startup`; `-- cpu --quick` takes a minute, and
-`-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions, installed into
+writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `vulkan`, `interp`, `startup`; `-- cpu --quick` takes a
+minute, and `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions, installed into
 `.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed never makes the step
 fail.
 
@@ -170,7 +170,7 @@ def vulkan_part(part):
     import vulkan.text
 
     result = part["result"]
-    more = [["device", result["backend"]], *result["peers"].items()]
+    more = [["device", result["backend"]], *([f"{name}, as used", about] for name, about in result["peers"].items())]
     more.append(["duration", f"{part['seconds']} s"])
     tables = [f"### Vulkan: {title}\n\n{text}" for title, text in vulkan.text.groups(result).items()]
     return [VULKAN, facts(part["machine"], *more), *tables]

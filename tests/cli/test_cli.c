@@ -218,7 +218,7 @@ static bool is_error(const char *code)
 
 static void help(void)
 {
-    static const char *const names[] = {"run",  "check", "dis",      "asm",         "convert",
+    static const char *const names[] = {"run",  "diff", "check", "dis",      "asm",         "convert",
                                         "info", "bench", "selftest", "completions", "help"};
     WORKS("$A --version");
     int a, b, c, n = 0;
@@ -226,10 +226,10 @@ static void help(void)
     CHECK_EQ(sh("$A"), 2);
     CHECK(out_size == 0 && strstr(err, "usage: adead COMMAND"), "alone it says what it is: %s", err);
     WORKS("$A help");
-    for (int i = 0; i < 10; i++) CHECK(strstr(OUT, names[i]), "help lists %s", names[i]);
+    for (int i = 0; i < 11; i++) CHECK(strstr(OUT, names[i]), "help lists %s", names[i]);
     CHECK(strstr(OUT, "exit codes"), "exit codes");
     WORKS("$A --help");
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 11; i++) {
         WORKS("$A help %s", names[i]);
         static char first[1 << 16];
         CHECK(strstr(OUT, "usage: adead") && out_size < sizeof first, "usage of %s", names[i]);
@@ -243,7 +243,7 @@ static void help(void)
                                               "--load",    "--dump",    "--digest", "--profile", "--trace", "--json"};
     for (int i = 0; i < 12; i++) CHECK(strstr(OUT, run_options[i]), "%s", run_options[i]);
     WORKS("$A help --markdown");
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 11; i++) {
         char heading[64];
         snprintf(heading, sizeof heading, "\n## adead %s\n", names[i]);
         CHECK(strstr(OUT, heading), "the page has a section on %s", names[i]);
@@ -375,8 +375,8 @@ static void traps_and_limits(void)
 
 static void backends(void)
 {
-    FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend cuda");
-    CHECK(strstr(err, "this build has no CUDA backend"), "%s", err);
+    FAILS(4, "BACKEND_UNAVAILABLE", "ADEAD_CUDA_DRIVER=/none $A run hello.hex --backend cuda");
+    CHECK(strstr(err, "there is no CUDA driver"), "%s", err);
     FAILS(4, "BACKEND_UNAVAILABLE", "VK_ICD_FILENAMES=/none VK_DRIVER_FILES=/none $A run hello.hex --backend vulkan");
     FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend vulkan --device 'no such device'");
     FAILS(4, "BACKEND_UNAVAILABLE", "$A run hello.hex --backend cpu --device abacus");
@@ -416,6 +416,40 @@ static void trace_and_profile(void)
     CHECK(strstr(err, "nop\n") && strstr(err, "(TRAP)"), "a profile of a run that trapped: %s", err);
     WORKS("$A run hello.hex --profile --json");
     CHECK(is_document(OUT) && strstr(OUT, "\"mnemonic\":\"write\""), "%s", OUT);
+    WORKS("$A run hello.hex --profile --exact");
+    CHECK(strstr(err, " i64.const\n") && strstr(err, "every instruction timed"), "%s", err);
+    FAILS(2, "USAGE", "$A run hello.hex --exact");
+    FAILS(1, "OUT_OF_FUEL", "$A run loop.hex --fuel 9 --profile=/no/such/file"); /* the first failure is what counts */
+    FAILS(5, "CANNOT_WRITE", "$A run memory.hex --profile=/no/such/file");
+}
+
+static const char *json_value(const char *p, int depth);
+
+static void profile_reports(void)
+{
+    WORKS("$A run types.hex --digest --profile=p.txt --profile=p.json --profile=p.trace.json --profile=p.html");
+    CHECK(!err[0] && out_size > 100, "nothing goes to stderr: %s", err);
+    WORKS("grep -q 'GFLOP/s' p.txt && cat p.json");
+    const char *end = json_value(OUT, 0);
+    CHECK(end && *blanks(end) == '\0' && strstr(OUT, "\"events\":["), "%.300s", OUT);
+    WORKS("cat p.trace.json");
+    end = json_value(OUT, 0);
+    CHECK(end && *blanks(end) == '\0' && strstr(OUT, "\"traceEvents\":["), "%.300s", OUT);
+    CHECK(strstr(OUT, "\"ph\":\"X\"") && strstr(OUT, "\"name\":\"task 0\""), "events of threads: %.300s", OUT);
+    WORKS("head -c 15 p.html && ! grep -iE 'https?:|src=|@import' p.html");
+    CHECK_STR(OUT, "<!doctype html>");
+}
+
+/* The page draws itself, with all it was given, in a browser without a screen and without a network. */
+static void profile_page(void)
+{
+    if (sh("command -v chromium") != 0) SKIP("cannot run: there is no chromium (Debian: apt-get install chromium)");
+    WORKS("$A run types.hex --digest --profile=p.html");
+    WORKS("timeout 60 chromium --headless --no-sandbox --disable-gpu --user-data-dir=browser --virtual-time-budget=2000 "
+          "--dump-dom file://$PWD/p.html");
+    SHOWS("data-ready=\"");
+    SHOWS(" stacks, ");
+    SHOWS("input.dim r0, 0, 0");
 }
 
 /* ---- Arrays ---- */
@@ -793,6 +827,100 @@ static void foreign_calls(void)
     CHECK_STR(OUT, "hello\nhello\n");
 }
 
+/* ---- Two runs ---- */
+
+/* Adds up what lies at 0x800, in a loop and in a tensor; what is loaded there decides both. */
+static const char sums_asm[] =
+    ".memory 8KiB\n.output o f32[2] in b1\nmain: .func regs=8\n  i64.const r1, 0x800\n  load64 r2, r1, 0\n"
+    "  i64.const r4, 0\nloop: i64.add r3, r3, r2\n  i64.add_imm r4, r4, 1\n  jump.i64.lt_s_imm r4, 20000, loop\n"
+    "  gpu.alloc 8, b0\n  gpu.alloc 8, b1\n  gpu.copy_h2d 0x800, b0, 8\n  gpu.add b0, b0, b1, 8\n  halt\n";
+
+/* A file of digests with another value in it, and the right SHA-256. */
+static void forge(const char *from, const char *to, const char *mark, char old, char fresh)
+{
+    static char text[1 << 16];
+    size_t      size = read_file(from, text, sizeof text);
+    char       *at = strstr(text, mark), *last = strstr(text, "sha256 ");
+    if (!at || !last || !size) return;
+    at = strchr(at + 1, '\n') - 1;
+    *at = *at == old ? fresh : old;
+    *last = '\0';
+    write_text("forged.part", text);
+    sh("printf 'sha256 %%s\\n' $(sha256sum <forged.part | cut -c1-64) >last && cat forged.part last >%s", to);
+}
+
+#define DIFFERS(...)                                          \
+    do {                                                      \
+        int differs_status = sh(__VA_ARGS__);                 \
+        CHECK(differs_status == 1, "exit %d: %s", differs_status, err); \
+        SAYS("(RESULTS_DIFFER)");                             \
+        CHECK(strncmp(OUT, "a: ", 3) == 0, "both sides: %s", OUT); \
+    } while (0)
+
+static void diff(void)
+{
+    write_text("sums.asm", sums_asm);
+    WORKS("$A asm sums.asm -o sums.hex && printf '\\000\\000\\200\\077' >one");
+    WORKS("$A diff sums.hex --b backend=cpu,threads=2 --load 0x800=one");
+    CHECK(strncmp(OUT, "a: backend=ref: ", 16) == 0 && strstr(OUT, "\nthey agree\n"), "%s", OUT);
+    WORKS("$A diff types.hex --every --json");
+    CHECK(is_document(OUT) && strstr(OUT, "\"agree\":true") && strstr(OUT, "\"runs\":2"), "%s", OUT);
+    WORKS("$A diff trap.hex --b backend=cpu");
+    CHECK(strstr(OUT, "ended with TRAP at 0x0005"), "%s", OUT);
+    DIFFERS("$A diff sums.hex --b fuel=60004");
+    SAYS("b ended with OUT_OF_FUEL");
+    CHECK_EQ(sh("$A diff sums.hex --b fuel=60004 --json"), 1);
+    CHECK(is_document(OUT) && strstr(OUT, "\"agree\":false") && strstr(OUT, "\"first\":{"), "%s", OUT);
+    if (sh("$A diff sums.hex --b backend=vulkan") != 4) CHECK(strstr(OUT, "they agree"), "%s%s", OUT, err);
+
+    WORKS("$A diff sums.hex --a backend=cpu --digests d.txt && $A diff sums.hex --a d.txt --b backend=ref && "
+          "$A diff sums.hex --a backend=ref --b ./d.txt && $A diff sums.hex --a d.txt --b d.txt");
+    forge("d.txt", "forged.txt", "\npoint 0 600", '0', '1');
+    DIFFERS("$A diff sums.hex --a forged.txt");
+    SAYS("its result is another one than forged.txt says");
+    SAYS("--digests FILE --steps ");
+    WORKS("$A diff sums.hex --steps 4:5 --digests one.txt && $A diff sums.hex --a one.txt");
+    forge("one.txt", "forged.txt", "\nbytes 0", '0', '1');
+    CHECK_EQ(sh("$A diff sums.hex --a forged.txt"), 0); /* the digest is what counts */
+    forge("forged.txt", "forged2.txt", "\npoint ", '0', '1');
+    forge("forged2.txt", "forged.txt", "\nsteps ", '0', '1');
+    DIFFERS("$A diff sums.hex --a forged.txt");
+    SAYS("gpu.add b0, b0, b1, 8: b1[1] is 0x01000000");
+    CHECK(strstr(OUT, "1 of 2 elements (f32) differ, first b1[1]\n  a  0x01000000") && strstr(OUT, "\n  b  0x00000000  0\n"),
+          "%s", OUT);
+    CHECK_EQ(sh("$A diff sums.hex --a forged.txt --json"), 1);
+    CHECK(is_document(OUT) && strstr(OUT, "\"a\":{\"hex\":\"0x01000000\""), "%s", OUT);
+
+    FAILS(2, "USAGE", "$A diff hello.hex --a d.txt");
+    SAYS("d.txt is of another program than hello.hex");
+    FAILS(2, "USAGE", "$A diff sums.hex --a d.txt --load 0x800=one");
+    SAYS("of other inputs");
+    FAILS(2, "USAGE", "$A diff sums.hex --a d.txt --every");
+    FAILS(2, "USAGE", "$A diff sums.hex --a d.txt --b one.txt");
+    FAILS(3, "BAD_DIGEST", "sed s/backend=cpu/backend=ref/ d.txt >bad.txt; $A diff sums.hex --a bad.txt");
+    FAILS(3, "TRUNCATED", "head -c 200 d.txt >bad.txt; $A diff sums.hex --a bad.txt");
+    FAILS(3, "BAD_MAGIC", "$A diff sums.hex --a one");
+    FAILS(5, "CANNOT_READ", "$A diff sums.hex --a ref");
+    FAILS(4, "BACKEND_UNKNOWN", "$A diff sums.hex --a backend=reff");
+    static const char *const wrong[] = {"--a backend=", "--a 'backend=ref,,threads=1'", "--b threads=x", "--b color=red",
+                                        "--steps 1:2", "--digests x --steps 2:2", "--digests x --steps 2",
+                                        "--digests x --b backend=ref", "--a d.txt --digests x"};
+    for (int i = 0; i < 9; i++) FAILS(2, "USAGE", "$A diff sums.hex %s", wrong[i]);
+    FAILS(1, "MISSING_INPUT", "printf '.memory 4KiB\\n.input x f32[2] at 0\\n halt\\n' >in.asm; $A asm in.asm -o in.hex; "
+                              "$A diff in.hex");
+}
+
+static void diff_of_foreign_calls(void)
+{
+    if (!getenv("ADEAD_FOREIGN_LIBRARY")) SKIP("ADEAD_FOREIGN_LIBRARY does not name what was built");
+    sh("$A run counting.hex --allow-foreign \"test!*=$ADEAD_FOREIGN_LIBRARY\"");
+    if (strstr(err, "libffi cannot be opened")) SKIP("cannot run: %s", err);
+    WORKS("$A diff counting.hex --b backend=cpu --allow-foreign \"test!*=$ADEAD_FOREIGN_LIBRARY\"");
+    CHECK(strstr(OUT, "they agree"), "what the first run recorded is replayed in the second: %s", OUT);
+    WORKS("$A diff counting.hex --b backend=cpu --replay run.log");
+    FAILS(3, "IMPORT_MISSING", "$A diff counting.hex");
+}
+
 static void selftest(void)
 {
     WORKS("$A selftest --threads 1");
@@ -870,8 +998,10 @@ int main(int argc, char **argv)
     T(prepare)
     test_state.only = argc > 1 ? argv[1] : NULL;
     T(help) T(usage_errors) T(formats) T(refused) T(traps_and_limits) T(backends) T(summary) T(trace_and_profile)
+    T(profile_reports) T(profile_page)
     T(npy_as_numpy) T(npy_round_trip) T(npy_versions_and_hostile) T(load_and_dump) T(digests) T(file_errors) T(broken_pipe)
-    T(json_documents) T(info) T(shaders) T(foreign_calls) T(selftest) T(bench) T(completions)
+    T(json_documents) T(info) T(shaders) T(foreign_calls) T(diff) T(diff_of_foreign_calls)
+    T(selftest) T(bench) T(completions)
     char remove_all[128];
     snprintf(remove_all, sizeof remove_all, "rm -rf '%s'", directory);
     if (system(remove_all) != 0) printf("cannot remove %s\n", directory);

@@ -23,7 +23,7 @@ static const char *const subjects[] = {
 #define KERNELS(name, text, processor, needs) "cpu:" #name,
 #include "backends/cpu/kernels.def"
 #undef KERNELS
-    "vulkan", "null",
+    "vulkan", "cuda", "null", "auto:ref,random=1", "auto:vulkan,random=1",
 };
 
 typedef struct subject {
@@ -34,20 +34,22 @@ typedef struct subject {
     bool                 slow; /* tests give it fewer large cases */
 } subject;
 
-/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all but vulkan, which has runs of its
- * own. */
+/* The one backend under test, by the environment variable ADEAD_TEST_SUBJECT; NULL: all but vulkan and cuda, which have
+ * runs of their own. */
 static inline const char *only_subject(void) { return getenv("ADEAD_TEST_SUBJECT"); }
 
 static inline bool is_wanted(const char *name)
 {
     const char *only = only_subject();
     if (strcmp(name, "ref") == 0) return true;
-    return only ? strcmp(name, only) == 0 : strcmp(name, "vulkan") != 0;
+    return only ? strcmp(name, only) == 0 : !strstr(name, "vulkan") && strcmp(name, "cuda") != 0;
 }
 
 /* Where the one backend that was asked for is not there. */
-#define SKIP_ABSENT(there) \
-    if (only_subject() && !(there)) SKIP("there is no %s here (Debian: apt-get install mesa-vulkan-drivers)", only_subject())
+#define SKIP_ABSENT(there)                                                                      \
+    if (only_subject() && !(there))                                                             \
+        SKIP("there is no %s here%s", only_subject(),                                           \
+             strcmp(only_subject(), "vulkan") == 0 ? " (Debian: apt-get install mesa-vulkan-drivers)" : "")
 
 /* Opens "cpu" or "cpu:avx2". False when it is not wanted or unavailable; anything else that goes wrong ends the suite. */
 static inline bool open_subject_with(const char *name, uint32_t threads, subject *out)
@@ -195,21 +197,21 @@ typedef struct test_case {
 /* Bytes in and out of a memory, wherever it lies. */
 static inline void put_bytes(const subject *s, adead_memory *memory, uint64_t at, const void *data, uint64_t bytes)
 {
-    if (memory->host) memcpy((char *)memory->host + at, data, (size_t)bytes);
+    if (!s->backend->upload) memcpy((char *)memory->host + at, data, (size_t)bytes);
     else if (s->backend->upload(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
 }
 
 static inline void get_bytes(const subject *s, adead_memory *memory, uint64_t at, void *data, uint64_t bytes)
 {
-    if (memory->host) memcpy(data, (char *)memory->host + at, (size_t)bytes);
+    if (!s->backend->download) memcpy(data, (char *)memory->host + at, (size_t)bytes);
     else if (s->backend->download(s->device, memory, at, data, bytes, NULL) != ADEAD_OK) abort();
 }
 
 /* Under AddressSanitizer the bytes around an operand may not be touched while the operation runs; ALL lifts that again. */
-static inline void fence(const adead_slice *slice, bool all)
+static inline void fence(const subject *s, const adead_slice *slice, bool all)
 {
 #if defined(__SANITIZE_ADDRESS__)
-    if (!slice->memory || !slice->memory->host) return;
+    if (!slice->memory || s->backend->upload) return;
     char *memory = slice->memory->host;
     if (all) __asan_unpoison_memory_region(memory, (size_t)slice->memory->bytes);
     else {
@@ -217,7 +219,7 @@ static inline void fence(const adead_slice *slice, bool all)
         __asan_unpoison_memory_region(memory + slice->offset, (size_t)slice->bytes);
     }
 #else
-    (void)slice, (void)all;
+    (void)s, (void)slice, (void)all;
 #endif
 }
 
@@ -260,7 +262,7 @@ static inline void place_operands(const subject *s, const test_case *test, adead
         put_bytes(s, memory[i], place + bytes, around, 64);
         if (i != written) {
             if (test->bytes[i]) put_bytes(s, memory[i], place, test->bytes[i], bytes);
-        } else if (memory[i]->host) memset((char *)memory[i]->host + place, 0xA5, (size_t)bytes);
+        } else if (!s->backend->upload) memset((char *)memory[i]->host + place, 0xA5, (size_t)bytes);
         else {
             for (uint64_t at = 0; at < bytes; at += sizeof around)
                 put_bytes(s, memory[i], place + at, around, adead_min_u64(sizeof around, bytes - at));
@@ -282,10 +284,10 @@ static inline adead_status run_case(const subject *s, const test_case *test, uin
         exit(1);
     }
     place_operands(s, test, &op, memory);
-    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(&op.operands[i], false);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(s, &op.operands[i], false);
     adead_status status = s->backend->run(s->device, &op, &failure);
     if (status == ADEAD_OK && s->backend->sync) status = s->backend->sync(s->device, &failure);
-    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(&op.operands[i], true);
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) fence(s, &op.operands[i], true);
     get_bytes(s, op.operands[written].memory, op.operands[written].offset - 64, result, op.operands[written].bytes + 128);
     for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) {
         if (!memory[i]) continue;

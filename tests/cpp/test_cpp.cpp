@@ -3,6 +3,7 @@
 #include "ffi/include/adead.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 int run_expected_checks(void (*check)(bool good, const char *name));
@@ -79,6 +80,162 @@ static void operations(const adead::Runtime &runtime)
     refused(ADEAD_INVALID_ARGUMENT, "no_operation", [&] { runtime.compute(nothing); });
     runtime.selftest();
     check(true, "selftest");
+}
+
+static std::vector<float> numbers(std::size_t count, unsigned seed)
+{
+    std::vector<float> all(count);
+    for (float &x : all) x = static_cast<float>((seed = seed * 1664525 + 1013904223) >> 20) / 512 - 4;
+    return all;
+}
+
+static bool same(const std::vector<float> &a, const std::vector<float> &b)
+{
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// The bits of the same operations one after the other on the reference.
+static void pipelines()
+{
+    enum : std::size_t { in = 11, wide = 19, out = 5, rows_max = 40 };
+    const adead::Runtime     reference("ref");
+    const std::vector<float> w1 = numbers(in * wide, 1), b1 = numbers(wide, 2), w2 = numbers(wide * out, 3);
+    const std::vector<float> gamma = numbers(wide, 4), beta = numbers(wide, 5);
+    adead::MatmulOptions     with_bias, turned, wrong;
+    with_bias.bias = b1;
+    turned.transpose_b = true;
+    wrong.activation = adead::Activation::relu;
+    std::vector<float> expected;
+    for (const char *name : {"cpu", "ref", "auto:ref,random=3"})
+        for (bool separate : {false, true}) {
+            adead::Pipeline chain = adead::Runtime(name, 2).pipeline(in, separate); // which keeps its runtime
+            chain.matmul(w1, wide, with_bias).gelu().layernorm(gamma, beta, 1e-6f).scale(0.5f).matmul(w2, out, turned);
+            chain.silu().softmax();
+            bool good = chain.columns() == out;
+            for (std::size_t rows : {std::size_t{7}, std::size_t{rows_max}, std::size_t{1}}) {
+                const std::vector<float> x = numbers(rows * in, static_cast<unsigned>(rows));
+                std::vector<float>       h(rows * wide), y(rows * out);
+                expected.assign(rows * out, 0);
+                reference.matmul(x, w1, h, rows, wide, in, with_bias);
+                reference.gelu(h, h);
+                reference.layernorm(h, gamma, beta, h, rows, wide, 1e-6f);
+                adead_operation half = {};
+                half.opcode = ADEAD_COMPUTE_SCALE;
+                half.dims[0] = h.size();
+                half.arrays[0] = half.arrays[1] = {h.data(), h.size() * sizeof(float)};
+                half.scalar = 0.5f;
+                reference.compute(half);
+                reference.matmul(h, w2, expected, rows, out, wide, turned);
+                reference.silu(expected, expected);
+                reference.softmax(expected, expected, rows, out);
+                chain.run(x, y);
+                good = good && same(y, expected);
+            }
+            check(good, "pipeline");
+        }
+    using Step = adead::Pipeline &(adead::Pipeline::*)();
+    using Map = adead::Result<void> (adead::Runtime::*)(adead::View<const float>, adead::View<float>) const;
+    static const struct { Step step; Map map; } maps[] = {
+        {&adead::Pipeline::relu, &adead::Runtime::relu},           {&adead::Pipeline::sigmoid, &adead::Runtime::sigmoid},
+        {&adead::Pipeline::tanh, &adead::Runtime::tanh},           {&adead::Pipeline::gelu, &adead::Runtime::gelu},
+        {&adead::Pipeline::gelu_tanh, &adead::Runtime::gelu_tanh}, {&adead::Pipeline::silu, &adead::Runtime::silu},
+        {&adead::Pipeline::exp, &adead::Runtime::exp},             {&adead::Pipeline::log, &adead::Runtime::log},
+        {&adead::Pipeline::sin, &adead::Runtime::sin},             {&adead::Pipeline::cos, &adead::Runtime::cos},
+        {&adead::Pipeline::erf, &adead::Runtime::erf},
+    };
+    const std::vector<float> x = numbers(4 * in, 9);
+    std::vector<float>       y(x.size()), z(x.size());
+    bool                     good = true;
+    for (const auto &one : maps) {
+        adead::Pipeline chain = reference.pipeline(in);
+        (chain.*one.step)().run(x, y);
+        (reference.*one.map)(x, z);
+        good = good && same(y, z);
+    }
+    check(good, "pipeline_maps");
+    adead::Pipeline first = reference.pipeline(in), chain = std::move(first.matmul(w1, wide));
+    check(chain.columns() == wide, "pipeline_moved");
+    refused(ADEAD_INVALID_ARGUMENT, "pipeline_without_columns", [&] { reference.pipeline(0); });
+    refused(ADEAD_SHAPE_MISMATCH, "pipeline_weights", [&] { chain.matmul(w1, wide); });
+    refused(ADEAD_SHAPE_MISMATCH, "pipeline_bias", [&] { chain.matmul(numbers(wide * 3, 1), 3, with_bias); });
+    refused(ADEAD_SHAPE_MISMATCH, "pipeline_gamma", [&] { chain.layernorm(x, beta, 0); });
+    refused(ADEAD_SHAPE_MISMATCH, "pipeline_beta", [&] { chain.layernorm(gamma, x, 0); });
+    refused(ADEAD_INVALID_ARGUMENT, "pipeline_activation", [&] { chain.matmul(w2, out, wrong); });
+    refused(ADEAD_INVALID_ARGUMENT, "pipeline_empty_weights", [&] { chain.matmul({}, 0); });
+    check(chain.columns() == wide, "pipeline_as_it_was");
+    std::vector<float> all(4 * wide);
+    refused(ADEAD_SHAPE_MISMATCH, "pipeline_rows", [&] { chain.run({x.data(), x.size() - 1}, all); });
+    refused(ADEAD_SHAPE_MISMATCH, "pipeline_result", [&] { chain.run(x, {all.data(), all.size() - wide}); });
+    refused(ADEAD_OVERLAP, "pipeline_in_place", [&] { reference.pipeline(in).relu().run(z, z); });
+    refused(ADEAD_INVALID_ARGUMENT, "pipeline_gone", [&] { first.relu(); });
+    chain.run({}, {});
+    chain.run(x, all);
+    z.resize(all.size());
+    reference.matmul(x, w1, z, 4, wide, in);
+    check(same(all, z), "pipeline_after_refusals");
+}
+
+// Counts what the library has of an allocator's.
+static int live;
+
+static void *allocate(void *, std::size_t size)
+{
+    live++;
+    return std::calloc(1, size);
+}
+
+static void release(void *, void *memory, std::size_t)
+{
+    live--;
+    std::free(memory);
+}
+
+static void pipelines_leave_nothing()
+{
+    adead_runtime_options options = {};
+    options.size = sizeof options;
+    options.threads = 1;
+    options.allocate = allocate;
+    options.release = release;
+    adead_runtime *raw = nullptr;
+    check(adead_runtime_create(&options, &raw) == ADEAD_OK, "counted_runtime");
+    int most = 0;
+    {
+        adead::Pipeline chain = adead::Runtime(raw).pipeline(3);
+        chain.matmul(numbers(3 * 5, 1), 5).gelu();
+        refused(ADEAD_SHAPE_MISMATCH, "counted_refusal", [&] { chain.layernorm(numbers(4, 1), numbers(5, 1), 0); });
+        adead::Pipeline    moved = std::move(chain);
+        std::vector<float> y(2 * 5);
+        moved.softmax().run(numbers(2 * 3, 1), y);
+        most = live;
+    }
+    check(most > 3 && live == 0, "pipelines_leave_nothing");
+}
+
+static void decisions()
+{
+    const adead::Runtime runtime("auto:ref,matmul*=ref", 1), named("cpu");
+    adead::Instance      instance = runtime.load_file("hex/programs/digits.hex").instance();
+    instance.run();
+    check(instance.decisions().empty(), "no_decisions");
+    instance.set_explain(true);
+    instance.reset();
+    instance.run();
+    std::vector<adead_decision_row> rows = instance.decisions();
+    int                             products = 0;
+    for (const adead_decision_row &row : rows)
+        if (std::strcmp(row.operation, "MATMUL_EX") == 0 && std::strcmp(row.backend, "ref") == 0 && row.nanoseconds)
+            products += row.count == 1 && row.dims[0] == 8;
+    check(products == 2, "decisions");
+    adead::Instance plain = named.load_file("hex/programs/digits.hex").instance();
+    plain.run();
+    check(plain.digest() == instance.digest(), "decisions_change_nothing");
+    refused(ADEAD_BACKEND_UNSUPPORTED, "nothing_to_explain", [&] { plain.set_explain(true); });
+    refused(ADEAD_BACKEND_UNSUPPORTED, "nothing_to_tune", [&] { named.tune(); });
+    std::vector<adead_tune_row> costs = adead::Runtime("auto:cpu", 1).tune();
+    check(costs.size() == 1 && std::strcmp(costs[0].backend, "cpu") == 0 && costs[0].start > 0 && costs[0].array > 0 &&
+              costs[0].upload == 0,
+          "tune");
 }
 
 static void programs(const adead::Runtime &runtime)
@@ -205,7 +362,10 @@ int main()
     adead::Runtime runtime;
     check(runtime.backend().available == 1, "backend");
     operations(runtime);
+    pipelines();
+    pipelines_leave_nothing();
     programs(runtime);
+    decisions();
     mistakes(runtime);
     shaders();
     run_expected_checks(check);

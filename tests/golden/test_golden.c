@@ -91,9 +91,16 @@ static void add_configurations(configuration list[CONFIGURATIONS_MAX], unsigned 
     }
 }
 
-/* Every available backend and variant, each with one thread and with three; `ref` with one thread is the first. */
+/* Every available backend and variant, each with one thread and with three; `ref` with one thread is the first. Or the one
+ * that the environment variable ADEAD_TEST_SUBJECT names, with one. */
 static unsigned configurations(configuration list[CONFIGURATIONS_MAX])
 {
+    const char *only = getenv("ADEAD_TEST_SUBJECT");
+    if (only) {
+        list[0] = (configuration){.threads = 1};
+        snprintf(list[0].backend, sizeof list[0].backend, "%s", only);
+        return 1;
+    }
     static const char *const variants[] = {
 #define KERNELS(name, text, processor, needs) "cpu:" #name,
 #include "backends/cpu/kernels.def"
@@ -361,7 +368,7 @@ static void digests(void)
     static char names[PROGRAMS_MAX][64];
     configuration list[CONFIGURATIONS_MAX];
     unsigned places = configurations(list), count = list_programs(names, ".hex");
-    CHECK(places >= 2, "no backend is available");
+    CHECK(places >= 2 || getenv("ADEAD_TEST_SUBJECT"), "no backend is available");
     CHECK(count > 0, "%s/hex/programs has no .hex file", root());
     golden_read();
     if (is_emulated()) printf("ADEAD_TEST_SAMPLE: matmul_1024 is not run\n");

@@ -1,9 +1,12 @@
 /* The registry and what every backend of this build owes its caller apart from bits: variants, memory, facts, and clean
  * failure when the host has no memory left. Bits are the matter of tests/conformance.
  */
+#include "backends/probe_cases.h"
+#include "backends/ref/ref_functions.h"
 #include "tests/harness/test.h"
 #include "vm/backend.h"
 #include "vm/base/base.h"
+#include "vm/base/sha256.h"
 
 static adead_device *open_on(const adead_backend *backend, const char *variant, const adead_host *host, adead_status *status)
 {
@@ -195,5 +198,30 @@ static void steady_state(void)
     }
 }
 
+/* What the probes of devices expect of functions is what the reference computes. */
+static void digests_are_those_of_ref(void)
+{
+    static const struct { uint32_t what; float (*function)(float); } functions[] = {
+        {ADEAD_PROBE_EXP, adead_ref_exp},         {ADEAD_PROBE_LOG, adead_ref_log},   {ADEAD_PROBE_SIN, adead_ref_sin},
+        {ADEAD_PROBE_COS, adead_ref_cos},         {ADEAD_PROBE_ERF, adead_ref_erf},   {ADEAD_PROBE_TANH, adead_ref_tanh},
+        {ADEAD_PROBE_SIGMOID, adead_ref_sigmoid}, {ADEAD_PROBE_SILU, adead_ref_silu}, {ADEAD_PROBE_GELU, adead_ref_gelu},
+        {ADEAD_PROBE_GELU_TANH, adead_ref_gelu_tanh},
+    };
+    static uint32_t in[3][ADEAD_PROBE_CASES];
+    for (unsigned f = 0; f < ADEAD_COUNT(functions); f++) {
+        adead_sha256 hash;
+        uint8_t      digest[32], word[4];
+        adead_probe_inputs(functions[f].what, in[0], in[1], in[2]);
+        adead_sha256_init(&hash);
+        for (int i = 0; i < ADEAD_PROBE_CASES; i++) {
+            adead_store_u32(word, adead_f32_bits(functions[f].function(adead_bits_f32(in[0][i]))));
+            adead_sha256_update(&hash, word, 4);
+        }
+        adead_sha256_final(&hash, digest);
+        CHECK(adead_load_u64(digest) == adead_probe_subject_of(functions[f].what)->digest, "%s: 0x%016llX",
+              adead_probe_name(functions[f].what), (unsigned long long)adead_load_u64(digest));
+    }
+}
+
 TEST_MAIN("backends", T(registry) T(unknown_variants) T(unknown_operations) T(a_named_variant)
-                      T(memory) T(failing_host) T(steady_state))
+                      T(memory) T(failing_host) T(steady_state) T(digests_are_those_of_ref))

@@ -174,7 +174,7 @@ static void runtime_options(void)
     CHECK_EQ(create_named("null"), ADEAD_OK);
     CHECK_EQ(create_named("auto"), ADEAD_OK);
     CHECK_EQ(create_named("cuda"), ADEAD_BACKEND_UNAVAILABLE);
-    CHECK_STR(adead_last_error()->message, "this build has no CUDA backend");
+    CHECK(strstr(adead_last_error()->message, "there is no CUDA driver"), "%s", adead_last_error()->message);
     CHECK_EQ(create_named("vulkan:no such device"), ADEAD_BACKEND_UNAVAILABLE);
     CHECK_EQ(create_named("cudax"), ADEAD_BACKEND_UNKNOWN);
     CHECK(strstr(adead_last_error()->hint, "ref") != NULL, "the hint lists what there is: %s", adead_last_error()->hint);
@@ -759,7 +759,7 @@ static void simple_states(void)
     REFUSED(adead_init(3), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_init(-1), ADEAD_INVALID_ARGUMENT);
     REFUSED(adead_init(ADEAD_CUDA), ADEAD_BACKEND_UNAVAILABLE);
-    CHECK_STR(adead_last_error()->message, "this build has no CUDA backend");
+    CHECK(strstr(adead_last_error()->message, "there is no CUDA driver"), "%s", adead_last_error()->message);
     if (adead_init(ADEAD_VULKAN) == ADEAD_OK) CHECK_EQ(adead_shutdown(), ADEAD_OK);
     else CHECK_EQ(adead_last_error()->code, ADEAD_BACKEND_UNAVAILABLE);
     CHECK_EQ(adead_init(ADEAD_AUTO), ADEAD_OK);

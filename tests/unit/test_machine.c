@@ -1,7 +1,8 @@
-/* Machines from the outside: inputs and outputs, memory and buffers against naive models, limits, reset, profile and trace,
+/* Machines from the outside: inputs and outputs, memory and buffers against naive models, limits, reset, observer and trace,
  * a device whose memory the host cannot address, and a run in which the host's memory may end at any allocation.
  */
 #include "tests/harness/machine.h"
+#include "vm/tensor.h"
 
 static stream s;
 
@@ -685,11 +686,62 @@ static void count_lines(void *context, uint64_t offset, uint32_t task, const cha
     snprintf(l->last, sizeof l->last, "%u: %.100s", task, text);
 }
 
-static void profile_and_trace(void)
+/* An observer that counts what it is told, and can stop the run. */
+typedef struct watching {
+    adead_observer observer;
+    uint64_t       steps, begun, ended, parts, last_position, stop_at, flops;
+    bool           ascending, stop_in_end;
+} watching;
+
+static bool watch_step(adead_observer *observer, adead_task *task)
 {
-    const adead_profile_entry *entries = NULL;
-    bench                      b;
-    lines                      l = {0};
+    watching *w = (watching *)observer;
+    uint64_t  position = adead_task_position(task);
+    if (w->steps && position <= w->last_position) w->ascending = false;
+    w->last_position = position;
+    w->steps++;
+    return position != w->stop_at;
+}
+
+static bool watch_wants(adead_observer *observer, adead_task *task)
+{
+    (void)observer, (void)task;
+    return true;
+}
+
+static void watch_begin(adead_observer *observer, adead_seen_call *call)
+{
+    watching *w = (watching *)observer;
+    w->begun++;
+    w->last_position = call->position;
+}
+
+static bool watch_end(adead_observer *observer, adead_seen_call *call)
+{
+    watching *w = (watching *)observer;
+    if (call->exit == ADEAD_EXIT_NONE) w->ended++;
+    if (observer->op.kind != ADEAD_TENSOR_NONE) w->flops += adead_tensor_flops(&observer->op);
+    return !w->stop_in_end;
+}
+
+static void watch_part(adead_observer *observer, adead_task *task, adead_exit why)
+{
+    (void)task, (void)why;
+    ((watching *)observer)->parts++;
+}
+
+static watching watching_of(bool every)
+{
+    return (watching){.observer = {.every = every, .step = watch_step, .wants = watch_wants, .begin = watch_begin,
+                                   .end = watch_end, .part = watch_part, .part_fuel = UINT64_MAX},
+                      .ascending = true, .stop_at = UINT64_MAX};
+}
+
+static void trace_and_observer(void)
+{
+    bench    b;
+    lines    l = {0};
+    watching w = watching_of(true);
     begin(8);
     EMIT(&s, I32_CONST, 1, 0);
     uint32_t top = EMIT(&s, I32_ADD_IMM, 1, 1, 1);
@@ -699,9 +751,7 @@ static void profile_and_trace(void)
     EMIT(&s, HALT);
     adead_image image = image_of(&s);
     CHECK_EQ(bench_open(&b, &image, NULL), ADEAD_OK);
-    CHECK_EQ(adead_machine_profile(b.machine, &entries), 0);
-    CHECK_EQ(adead_machine_set_profile(b.machine, true, NULL), ADEAD_OK);
-    CHECK_EQ(adead_machine_set_profile(b.machine, true, NULL), ADEAD_OK);
+    b.machine->observer = &w.observer;
     adead_machine_set_trace(b.machine, count_lines, &l);
     outcome o = bench_run(&b);
     CHECK_OUTCOME(o, OVERLAP, s.offsets[5], "overlaps"); /* all three at address 0 */
@@ -709,40 +759,63 @@ static void profile_and_trace(void)
     CHECK_EQ(l.count, o.fuel);
     CHECK_EQ(l.offsets, s.offsets[1] + 100 * ((uint64_t)s.offsets[2] + s.offsets[3]) + s.offsets[4] + s.offsets[5]);
     CHECK(strncmp(l.last, "0: tensor.matmul", 16) == 0, "%s", l.last);
-    uint64_t total = 0;
-    uint32_t n = adead_machine_profile(b.machine, &entries);
-    for (uint32_t i = 0; i < n; i++) {
-        total += entries[i].count;
-        if (i) CHECK(entries[i - 1].nanoseconds >= entries[i].nanoseconds);
-        CHECK_EQ(entries[i].count,
-                 entries[i].op == ADEAD_OP_I32_ADD_IMM || entries[i].op == ADEAD_OP_JUMP_I32_LT_S_IMM ? 100 : 1);
-    }
-    CHECK_EQ(total, o.fuel);
-    CHECK_EQ(n, 5);
+    CHECK_EQ(w.steps, o.fuel);
+    CHECK(w.ascending && w.last_position == o.fuel - 1, "positions are fuel used: %d", (int)w.last_position);
+    CHECK(w.begun == 1 && w.ended == 0 && w.parts == 1, "the product trapped");
     CHECK_EQ(adead_machine_reset(b.machine, NULL), ADEAD_OK);
     adead_machine_set_trace(b.machine, NULL, NULL);
-    CHECK_EQ(adead_machine_set_profile(b.machine, false, NULL), ADEAD_OK);
+    b.machine->observer = NULL;
     outcome fast = bench_run(&b);
     CHECK(same_outcome(&o, &fast));
     CHECK_EQ(l.count, o.fuel); /* no more lines */
     bench_close(&b);
 }
 
-static void profile_counts_operations(void)
+/* However a run is cut into parts, its results and its fuel are the same; and it can be stopped at any instruction. */
+static void parts_and_stops(void)
 {
-    const adead_profile_entry *entries = NULL;
-    bench                      b;
+    bench b;
     begin(8);
     for (uint32_t i = 0; i < 3; i++) EMIT(&s, GPU_ALLOC, 256, i);
+    EMIT(&s, I32_CONST, 1, 0);
+    uint32_t top = EMIT(&s, I32_ADD_IMM, 1, 1, 1);
     EMIT(&s, GPU_MATMUL, 0, 1, 2, 3, 5, 7);
-    EMIT(&s, GPU_MATMUL, 0, 1, 2, 3, 5, 0);
+    EMIT(&s, JUMP_I32_LT_S_IMM, 1, 20000, top);
+    CONST64(&s, 2, 0);
+    KEEP(&s, 1, 2, 16);
     EMIT(&s, HALT);
     adead_image image = image_of(&s);
     CHECK_EQ(bench_open(&b, &image, NULL), ADEAD_OK);
-    CHECK_EQ(adead_machine_set_profile(b.machine, true, NULL), ADEAD_OK);
-    CHECK_DONE(bench_run(&b));
-    uint32_t n = adead_machine_profile(b.machine, &entries);
-    for (uint32_t i = 0; i < n; i++) CHECK_EQ(entries[i].flops, entries[i].op == ADEAD_OP_GPU_MATMUL ? 2 * 3 * 5 * 7 : 0);
+    outcome alone = bench_run(&b);
+    CHECK_DONE(alone);
+    for (uint64_t fuel = 1; fuel < 100000; fuel = fuel * 5 + 1) {
+        watching w = watching_of(false);
+        w.observer.part_fuel = fuel;
+        b.machine->observer = &w.observer;
+        CHECK_EQ(adead_machine_reset(b.machine, NULL), ADEAD_OK);
+        outcome o = bench_run(&b);
+        CHECK(same_outcome(&o, &alone), "parts of %d", (int)fuel);
+        CHECK(w.steps == 0 && w.begun == 20003 && w.ended == 20003, "%d operations", (int)w.ended);
+        CHECK(w.parts >= 60000 / (fuel + 3) && w.parts >= 4, "%d parts of %d", (int)w.parts, (int)fuel);
+        CHECK_EQ(w.flops, 20000 * 2 * 3 * 5 * 7);
+    }
+    for (uint64_t at = 0; at < alone.fuel; at = at * 3 + 1) {
+        watching w = watching_of(true);
+        w.stop_at = at;
+        b.machine->observer = &w.observer;
+        CHECK_EQ(adead_machine_reset(b.machine, NULL), ADEAD_OK);
+        outcome o = bench_run(&b);
+        if (w.last_position != at) continue; /* in the middle of the work of an instruction */
+        CHECK_OUTCOME(o, STOPPED, o.failure.offset, "stopped");
+        CHECK_EQ(o.fuel, at);
+    }
+    watching w = watching_of(false);
+    w.stop_in_end = true;
+    b.machine->observer = &w.observer;
+    CHECK_EQ(adead_machine_reset(b.machine, NULL), ADEAD_OK);
+    outcome o = bench_run(&b);
+    CHECK_OUTCOME(o, STOPPED, s.offsets[1], "stopped");
+    b.machine->observer = NULL;
     bench_close(&b);
 }
 
@@ -813,7 +886,7 @@ static void a_reset_leaves_nothing(void)
 static const float sweep_default[2] = {1, 2};
 
 /* From image to output on a host that fails the n-th call; true when nothing failed. */
-static bool sweep(uint64_t fail_at, bool profile, const adead_image *image)
+static bool sweep(uint64_t fail_at, bool every, const adead_image *image)
 {
     adead_counting_host  counting;
     adead_host           host = adead_counting_host_init(&counting, fail_at);
@@ -831,7 +904,8 @@ static bool sweep(uint64_t fail_at, bool profile, const adead_image *image)
         status = adead_machine_create(code, &test_limits, &adead_backend_ref, device, &adead_backend_ref, device, &host,
                                       &machine, &f);
     if (!status) status = adead_machine_set_input(machine, 0, ADEAD_DTYPE_F32, 1, three, values, false, &f);
-    if (!status && profile) status = adead_machine_set_profile(machine, true, &f);
+    watching w = watching_of(true);
+    if (!status && every) machine->observer = &w.observer;
     for (int run = 0; run < 2 && !status; run++) {
         status = adead_machine_run(machine, &f);
         if (!status) status = adead_machine_get_output(machine, 0, dims, &data, &bytes, &f);
@@ -866,9 +940,9 @@ static void allocation_may_fail_anywhere(void)
     image.inputs = &in;
     image.outputs = &out;
     image.input_count = image.output_count = 1;
-    for (int profile = 0; profile < 2; profile++) {
+    for (int every = 0; every < 2; every++) {
         uint64_t fail = 1;
-        while (!sweep(fail, profile, &image) && !test_state.bad) fail++;
+        while (!sweep(fail, every, &image) && !test_state.bad) fail++;
         CHECK(fail > 30, "only %d calls", (int)fail);
     }
 }
@@ -878,5 +952,5 @@ TEST_MAIN("machine",
               T(inputs_reach_into_new_memory) T(memory_follows_the_naive_model) T(free_wants_what_alloc_gave)
                   T(copies_and_fills) T(sizes_of_memory) T(data_is_there_or_the_program_is_refused)
                       T(the_host_reads_and_writes_memory) T(the_stream_has_its_order) T(buffers) T(buffers_have_a_limit)
-                          T(a_limit_of_broken_blocks) T(memory_of_a_far_device) T(profile_and_trace)
-                              T(profile_counts_operations) T(a_reset_leaves_nothing) T(allocation_may_fail_anywhere))
+                          T(a_limit_of_broken_blocks) T(memory_of_a_far_device) T(trace_and_observer)
+                              T(parts_and_stops) T(a_reset_leaves_nothing) T(allocation_may_fail_anywhere))

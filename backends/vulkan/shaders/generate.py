@@ -12,6 +12,8 @@ import hashlib, os, re, shutil, struct, subprocess, sys, tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", "..", ".."))
 TARGET = os.path.join(HERE, "..", "spirv.inc")
+sys.path.insert(0, os.path.join(ROOT, "backends"))
+from pack import bytes_in, expanded, lines_of, squeezed, varint
 # Shaders that are another's source with a macro.
 VARIANTS = {"matmul_i8": ("matmul", "INT8")}
 OPTIMIZE = ["--ccp", "--eliminate-dead-branches", "--merge-blocks", "--eliminate-dead-functions",
@@ -263,57 +265,8 @@ def coded(i, kinds, ids, local, last):
     return bytes(out)
 
 
-def varint(value):
-    out = bytearray()
-    while value >= 128:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes(out) + bytes([value])
-
-
-LEAST, MOST, CHAIN = 4, 4 + 255, 256
-
-
-def squeezed(data):
-    """Eight items after a byte of flags: a byte, or a length less LEAST and a varint of how far back the same bytes are."""
-    places, out, items, flags, at = {}, bytearray(), bytearray(), [], 0
-
-    def best_at(at):
-        best = (0, 0)
-        for p in reversed(places.get(data[at:at + LEAST], [])[-CHAIN:]):
-            length = LEAST
-            while length < MOST and at + length < len(data) and data[p + length] == data[at + length]:
-                length += 1
-            if length - len(varint(at - p)) > best[0] - len(varint(best[1])):
-                best = (length, at - p)
-        return best
-
-    def remember(begin, end):
-        for p in range(begin, end):
-            places.setdefault(data[p:p + LEAST], []).append(p)
-
-    while at < len(data):
-        length, back = best_at(at)
-        if length >= LEAST and length - len(varint(back)) > 1:
-            remember(at, at + 1)
-            later = best_at(at + 1)[0]
-            if later > length + 1:
-                length = 0
-            else:
-                remember(at + 1, at + length)
-        else:
-            length = 0
-            remember(at, at + 1)
-        flags.append(length > 0)
-        items += bytes([length - LEAST]) + varint(back) if length else data[at:at + 1]
-        at += max(length, 1)
-        if len(flags) == 8 or at >= len(data):
-            out += bytes([sum(f << n for n, f in enumerate(flags))]) + items
-            items, flags = bytearray(), []
-    return bytes(out)
-
-
-def text_of(made):
+def head_of(made):
+    """spirv.inc up to what is packed, and that."""
     library = Library()
     modules = [library.add(data) for _, _, _, data in made]
     order = sorted(library.chunks)
@@ -328,7 +281,6 @@ def text_of(made):
                 stream += varint(number - last)
                 last = number
         stream += varint(0)
-    packed = squeezed(bytes(stream))
     version = tools()
     lines = ["/* Generated from shaders/ by shaders/generate.py with glslangValidator " + version + ": do not edit. */", "",
              "/* Shader, what it is, path of fma, words, and where the list of its chunks begins. */",
@@ -339,10 +291,7 @@ def text_of(made):
     digest = hashlib.sha256(b"".join(data for _, _, _, data in made)).hexdigest()
     lines += [f"/* {sum(4 * words_of(data) for _, _, _, data in made)} bytes of SPIR-V, from modules with the SHA-256",
               f" * {digest}. */", "static const uint64_t packed[] = {"]
-    padded = packed + bytes(-len(packed) % 8)
-    numbers = [f"0x{n:016x}," for n in struct.unpack(f"<{len(padded) // 8}Q", padded)]
-    lines += ["    " + " ".join(numbers[i:i + 6]) for i in range(0, len(numbers), 6)] + ["};"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n", bytes(stream)
 
 
 def words_of(data):
@@ -368,7 +317,8 @@ def check():
         outcome = "SKIP", f": cannot run: spirv.inc was made with glslangValidator {made_with}, and here is {here}"
     else:
         with tempfile.TemporaryDirectory() as folder:
-            same = text_of(modules(folder)) == committed
+            head, stream = head_of(modules(folder))
+            same = committed.startswith(head) and expanded(bytes_in(committed)) == stream
         outcome = ("PASS", "") if same else ("FAIL", ": spirv.inc is not what its shaders give: run shaders/generate.py")
     print(f"{outcome[0]} spirv.modules{outcome[1]}")
     counts = [(outcome[0] == "PASS", "passed"), (outcome[0] == "FAIL", "failed"), (outcome[0] == "SKIP", "skipped")]
@@ -387,8 +337,8 @@ def main():
             print(names[number], what, path, len(data))
         return
     with tempfile.TemporaryDirectory() as folder:
-        text = text_of(modules(folder))
-    open(TARGET, "w").write(text)
+        head, stream = head_of(modules(folder))
+    open(TARGET, "w").write(head + "\n".join(lines_of(squeezed(stream)) + ["};"]) + "\n")
 
 
 main()

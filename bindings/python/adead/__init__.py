@@ -11,7 +11,9 @@ methods.
 from adead._assembler import Assembler, Buffer, Register, b, r
 from adead._fast import matmul as matmul
 from adead._foreign import Import
+from adead._pipeline import Pipeline
 from adead._program import (
+    DecisionRow,
     Declaration,
     Instance,
     Limits,
@@ -24,6 +26,7 @@ from adead._runtime import (
     ADeadRuntime,
     BackendInfo,
     Runtime,
+    TuneRow,
     backends,
     cpu_text,
     default_runtime,
@@ -103,13 +106,13 @@ widen_f16 = operations.widen_f16
 
 __all__ = [
     "ADeadRuntime", "Activation", "Array", "Assembler", "AssemblyError", "BackendError", "BackendInfo", "BadShape",
-    "Buffer", "DType", "Declaration", "DivisionByZero", "Error", "FileError", "ForeignFailed", "ForeignUnavailable",
-    "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument", "InvalidState", "Limits", "MissingInput",
-    "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel", "Overlap", "ProfileRow", "Program",
-    "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime", "ShapeMismatch", "Status", "Tensor", "Trap",
-    "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backends", "contiguous", "cos",
-    "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh",
-    "layernorm", "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
+    "Buffer", "DType", "DecisionRow", "Declaration", "DivisionByZero", "Error", "FileError", "ForeignFailed",
+    "ForeignUnavailable", "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument", "InvalidState", "Limits",
+    "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel", "Overlap", "Pipeline",
+    "ProfileRow", "Program", "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime", "ShapeMismatch", "Status",
+    "Tensor", "Trap", "TuneRow", "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backends",
+    "contiguous", "cos", "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu",
+    "gelu_tanh", "layernorm", "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
     "matmul_strided", "max", "mul", "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale",
     "r", "relu", "scale", "sha256", "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose", "widen_bf16",
     "widen_f16",

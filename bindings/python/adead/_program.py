@@ -93,6 +93,25 @@ class ProfileRow:
     flops: int
 
 
+@dataclass(frozen=True)
+class DecisionRow:
+    """Where the backend `auto` let operations of one kind and size run, and why."""
+
+    operation: str
+    """Its name, such as "MATMUL"."""
+    dims: dict[str, int]
+    """Its dims by name, such as {"m": 2, "n": 3, "k": 4}."""
+    backend: str
+    reason: str
+    count: int
+    """How often it ran."""
+    nanoseconds: int
+    """How long that took in all, copies included."""
+    predicted: dict[str, float | None]
+    """The backends it could have run on, and the nanoseconds that it would take there once, copies included, by the costs
+    measured on this machine; None where nothing was measured."""
+
+
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def adead_python_write(context: Any, data: Any, size: int) -> int:
     return _from(context).call(bytes(ffi.buffer(data, size)) if size else b"")
@@ -585,8 +604,41 @@ class Instance(Handle):
                 yield ProfileRow(mnemonic, row.opcode, row.count, row.nanoseconds, row.flops)
                 index += 1
 
+    def set_explain(self, on: bool) -> None:
+        """Keeps what the backend `auto` decides in later runs, which then wait for each operation. Raises BackendError when
+        the runtime's backend was named: it chooses nothing."""
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_set_explain(pointer, bool(on)))
+
+    def decisions(self) -> list[DecisionRow]:
+        """Where operations ran since set_explain, and why: one row for each kind, size and place, in the order in which they
+        were first decided; at most 256."""
+        rows: list[DecisionRow] = []
+        row = ffi.new("adead_decision_row *")
+        row.size = ffi.sizeof(row[0])
+        with self._using("instance", alone=True) as pointer:
+            while lib.adead_instance_decision(pointer, len(rows), row) == 0:
+                rows.append(_decision(row))
+        return rows
+
     def __repr__(self) -> str:
         return f"<adead.Instance{' closed' if self.closed else ''} of {self._program!r}>"
+
+
+def _decision(row: Any) -> DecisionRow:
+    def text(chars: Any) -> str:
+        return str(ffi.string(chars).decode())
+
+    candidates = [(text(name), time) for name, time in zip(row.candidates, row.predicted) if name]
+    return DecisionRow(
+        text(row.operation),
+        dict(zip(text(row.dim_names).split(), row.dims)),
+        text(row.backend),
+        text(row.reason),
+        row.count,
+        row.nanoseconds,
+        {name: None if time < 0 else time for name, time in candidates},
+    )
 
 
 def _unsigned(value: int, name: str) -> int:

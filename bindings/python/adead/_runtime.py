@@ -20,6 +20,8 @@ from adead.opcodes import Status
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from adead._pipeline import Pipeline
+
 
 def last_error() -> errors.Error:
     """The exception for the last failure of the library on this thread."""
@@ -39,8 +41,8 @@ def raised(code: int, message: str, hint: str = "") -> errors.Error:
 
 
 class Handle(_fast.Handle):
-    """What Runtime, Program and Instance have in common: closing. `with` closes at the end; what is not closed is when it
-    goes. Closing while another thread is inside takes effect when that is done."""
+    """What Runtime, Program, Instance and Pipeline have in common: closing. `with` closes at the end; what is not closed is
+    when it goes. Closing while another thread is inside takes effect when that is done."""
 
     __slots__ = ()
 
@@ -85,6 +87,27 @@ class BackendInfo:
     """Why it is not available."""
 
 
+@dataclass(frozen=True)
+class TuneRow:
+    """What a backend was found to do on this machine."""
+
+    backend: str
+    start: float
+    """Nanoseconds to start a small operation and wait for it."""
+    product: float
+    """GFLOP/s of large products."""
+    product_i8: float
+    """10^9 integer operations a second of large int8 products."""
+    function: float
+    """10^9 elements a second of gelu."""
+    array: float
+    """10^9 elements a second of an addition."""
+    upload: float
+    """GB/s to the backend; 0: nothing is copied."""
+    download: float
+    """GB/s from it; 0: nothing is copied."""
+
+
 def _backend_info(fill: Any) -> BackendInfo:
     info = ffi.new("adead_backend_info *")
     info.size = ffi.sizeof(info[0])
@@ -119,8 +142,9 @@ def sha256(array: Array) -> str:
 class Runtime(Handle, Operations):
     """Which backend computes, and with how many threads.
 
-    backend  None or "auto", or a name such as "ref", "cpu", "cpu:avx2" (adead.backends() lists them); a named one that is
-             absent raises BackendError. The environment variable ADEAD_BACKEND decides where None is given.
+    backend  None or "auto", or a name such as "ref", "cpu", "cpu:avx2" (adead.backends() lists them), or "auto:RULES"
+             (docs/placement.md); a named one that is absent raises BackendError. The environment variable ADEAD_BACKEND
+             decides where None is given.
     threads  threads a backend may use; 0: one per core. Changes no bit.
 
     It may be used by several threads at once, and after a fork in both processes.
@@ -161,6 +185,22 @@ class Runtime(Handle, Operations):
             check(lib.adead_selftest(pointer, lib.adead_python_report, context))
         return rows
 
+    def tune(self) -> list[TuneRow]:
+        """Measures for some seconds what operations cost on each backend that this runtime chooses between, and keeps the
+        numbers for later runtimes on this machine (docs/placement.md). Never needed. Raises BackendError when the runtime's
+        backend was named: it chooses nothing."""
+        rows: list[TuneRow] = []
+        context = ffi.new_handle(rows)
+        with self._using("runtime") as pointer:
+            check(lib.adead_tune(pointer, lib.adead_python_tuned, context))
+        return rows
+
+    def pipeline(self, columns: int, *, separate: bool = False) -> Pipeline:
+        """A chain of operations on rows of so many numbers; see Pipeline."""
+        from adead._pipeline import Pipeline
+
+        return Pipeline(columns, runtime=self, separate=separate)
+
     def __repr__(self) -> str:
         return f"<adead.Runtime{' closed' if self.closed else ''} at 0x{id(self):x}>"
 
@@ -168,6 +208,12 @@ class Runtime(Handle, Operations):
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def adead_python_report(context: Any, operation: Any, cases: int, mismatches: int) -> None:
     ffi.from_handle(context)[ffi.string(operation).decode()] = (cases, mismatches)
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator]
+def adead_python_tuned(context: Any, row: Any) -> None:
+    numbers = {name: getattr(row, name) for name in TuneRow.__dataclass_fields__ if name != "backend"}
+    ffi.from_handle(context).append(TuneRow(ffi.string(row.backend).decode(), **numbers))
 
 
 class ADeadRuntime(Runtime):

@@ -713,6 +713,8 @@ class Status(enum.IntEnum):
     REPLAY_MISMATCH = 418  # the run departs from the recorded one
     SHADER_MISSING = 419  # no shader of that name was loaded
     SHADER_MISMATCH = 420  # the dispatch does not fit its shader
+    STOPPED = 421  # the host stopped the run
+    RESULTS_DIFFER = 422  # the two runs do not have the same results
     BACKEND_UNAVAILABLE = 500  # the backend is not there: no such hardware, driver or build
     BACKEND_UNSUPPORTED = 501  # the backend cannot do this operation
     BACKEND_FAILED = 502  # the backend reported a failure

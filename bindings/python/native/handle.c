@@ -11,13 +11,15 @@ static void destroy_if_unused(handle *h)
     Py_BEGIN_ALLOW_THREADS
     if (h->kind == 0) adead_runtime_destroy(pointer);
     else if (h->kind == 1) adead_program_destroy(pointer);
-    else adead_instance_destroy(pointer);
+    else if (h->kind == 2) adead_instance_destroy(pointer);
+    else adead_pipeline_destroy(pointer);
     Py_END_ALLOW_THREADS
 }
 
 bool handle_enter(handle *h)
 {
-    static const char *const sentences[] = {"the runtime is closed", "the program is closed", "the instance is closed"};
+    static const char *const sentences[] = {"the runtime is closed", "the program is closed", "the instance is closed",
+                                            "the pipeline is closed"};
     if (h->closed || !h->pointer) {
         raise_status(ADEAD_INVALID_STATE, sentences[h->kind], "");
         return false;
@@ -38,7 +40,7 @@ static PyObject *attach(PyObject *self, PyObject *args)
     unsigned long long pointer;
     int                kind;
     if (!PyArg_ParseTuple(args, "iK", &kind, &pointer)) return NULL;
-    if (h->pointer || kind < 0 || kind > 2) {
+    if (h->pointer || kind < 0 || kind > 3) {
         PyErr_SetString(PyExc_ValueError, "a handle is attached once");
         return NULL;
     }
@@ -53,9 +55,13 @@ static PyObject *enter(PyObject *self, PyObject *exclusive)
     handle *h = (handle *)self;
     int     alone = PyObject_IsTrue(exclusive);
     if (alone < 0) return NULL;
-    if (alone && h->users && !h->closed)
-        return raise_status(ADEAD_INVALID_STATE, "the instance is in use, by another thread or further up in this one",
-                            "make an instance for each thread");
+    if (alone && h->users && !h->closed) {
+        bool pipeline = h->kind == 3;
+        return raise_status(ADEAD_INVALID_STATE,
+                            pipeline ? "the pipeline is in use, by another thread or further up in this one"
+                                     : "the instance is in use, by another thread or further up in this one",
+                            pipeline ? "make a pipeline for each thread" : "make an instance for each thread");
+    }
     if (!handle_enter(h)) return NULL;
     return PyLong_FromUnsignedLongLong((uintptr_t)h->pointer);
 }

@@ -79,12 +79,12 @@ bool tensor_dims(PyObject *tuple, view *out);
 
 /* ---- handle.c ---- */
 
-/* A runtime, program or instance of the library. Closing it while other threads use it takes effect when the last one is
- * done. */
+/* A runtime, program, instance or pipeline of the library. Closing it while other threads use it takes effect when the
+ * last one is done. */
 typedef struct handle {
     PyObject_HEAD
     void      *pointer;
-    int        kind;   /* 0 runtime, 1 program, 2 instance */
+    int        kind;   /* 0 runtime, 1 program, 2 instance, 3 pipeline */
     Py_ssize_t users;  /* calls in progress */
     Py_ssize_t leases; /* tensors and views that lie in its memory */
     bool       closed;

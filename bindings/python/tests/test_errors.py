@@ -58,6 +58,16 @@ def closed_program():
     return program
 
 
+def pipeline():
+    return adead.Runtime("ref").pipeline(4)
+
+
+def closed_pipeline():
+    with pipeline() as p:
+        pass
+    return p
+
+
 def closed_instance():
     instance = adead.Program(fib).instance()
     instance.close()
@@ -189,6 +199,37 @@ CASES = {
     "closed runtime, program": (lambda: adead.Program(fib, runtime=closed_runtime()), RuntimeError, "INVALID_STATE", ""),
     "closed runtime, with": (lambda: closed_runtime().__enter__(), RuntimeError, "INVALID_STATE", ""),
     "pickle": (lambda: pickle.dumps(adead.Runtime("ref")), TypeError, None, "pickled"),
+    # pipelines
+    "no columns": (lambda: adead.Pipeline(0), ValueError, "INVALID_ARGUMENT", "columns"),
+    "too many columns": (lambda: adead.Pipeline(1 << 41), ValueError, "INVALID_ARGUMENT", "2^40"),
+    "columns text": (lambda: adead.Pipeline("4"), TypeError, "TYPE_MISMATCH", "columns"),
+    "negative columns": (lambda: adead.Pipeline(-1), ValueError, "INVALID_ARGUMENT", "columns"),
+    "pipeline elsewhere": (lambda: adead.Pipeline(4, runtime="cpu"), TypeError, "TYPE_MISMATCH", "str"),
+    "pipeline of a closed runtime": (lambda: closed_runtime().pipeline(4), RuntimeError, "INVALID_STATE", "runtime"),
+    "f64 weights": (lambda: pipeline().matmul(x44.astype("f8")), TypeError, "TYPE_MISMATCH", "weights must be f32"),
+    "no weights": (lambda: pipeline().matmul(None), TypeError, "TYPE_MISMATCH", "NoneType"),
+    "rows of weights": (lambda: pipeline().matmul(x34), ValueError, "SHAPE_MISMATCH", "weights must have the shape [4, ?]"),
+    "columns of weights": (
+        lambda: pipeline().matmul(x44[:, :3], transpose=True), ValueError, "SHAPE_MISMATCH", "shape [?, 4]"),
+    "weights of rank 3": (lambda: pipeline().matmul(x44[None]), ValueError, "SHAPE_MISMATCH", "weights"),
+    "weights apart": (lambda: pipeline().matmul(x44[:, ::2]), ValueError, "INVALID_ARGUMENT", "contiguous(x) copies"),
+    "weights backwards": (lambda: pipeline().matmul(x44[::-1]), ValueError, "INVALID_ARGUMENT", "contiguous"),
+    "empty weights": (lambda: pipeline().matmul(np.ones((4, 0), F)), ValueError, "INVALID_ARGUMENT", "4 x 0"),
+    "bias of a step": (lambda: pipeline().matmul(x44, bias=x44), ValueError, "SHAPE_MISMATCH", "bias"),
+    "gamma of a step": (lambda: pipeline().layernorm(x44[0], x34), ValueError, "SHAPE_MISMATCH", "beta"),
+    "eps of a step": (lambda: pipeline().layernorm(x44[0], x44[0], "1"), TypeError, "TYPE_MISMATCH", "eps"),
+    "factor of a step": (lambda: pipeline().scale("2"), TypeError, "TYPE_MISMATCH", "factor"),
+    "rows of a pipeline": (lambda: pipeline().run(x23), ValueError, "SHAPE_MISMATCH", "rows of 4"),
+    "rows of f64": (lambda: pipeline().run(x44.astype("f8")), TypeError, "TYPE_MISMATCH", "x must be f32"),
+    "rows apart": (lambda: pipeline().run(x44[::2]), ValueError, "INVALID_ARGUMENT", "not contiguous"),
+    "out of a pipeline": (lambda: pipeline().run(x44, out=x34), ValueError, "SHAPE_MISMATCH", "out must have"),
+    "read-only out of a pipeline": (lambda: pipeline().run(x44[:2], out=frozen), ValueError, "INVALID_ARGUMENT", ""),
+    "pipeline in place": (lambda: pipeline().run(x44, out=x44), ValueError, "OVERLAP", "share memory"),
+    "closed pipeline, run": (lambda: closed_pipeline().run(x44), RuntimeError, "INVALID_STATE", "pipeline is closed"),
+    "closed pipeline, step": (lambda: closed_pipeline().relu(), RuntimeError, "INVALID_STATE", "pipeline is closed"),
+    "closed pipeline, weights": (lambda: closed_pipeline().matmul(x44), RuntimeError, "INVALID_STATE", "closed"),
+    "closed pipeline, columns": (lambda: closed_pipeline().columns, RuntimeError, "INVALID_STATE", "closed"),
+    "pickled pipeline": (lambda: pickle.dumps(pipeline()), TypeError, None, "pickled"),
     # programs
     "no file": (lambda: adead.Program("/no/such/file"), OSError, "CANNOT_READ", "/no/such/file"),
     "nonsense": (lambda: adead.Program(b"nonsense"), ValueError, "BAD_MAGIC", ""),

@@ -230,6 +230,11 @@ def test_the_library_gives_back_all_memory():
         run = adead.Program(PROGRAMS / "fib.hex", runtime=runtime).run({"n": 5})
         with pytest.raises(adead.VerifyError):
             adead.Program.assemble("nop", runtime=runtime).verify()
+        pipeline = runtime.pipeline(8).matmul(a, bias=a[0]).layernorm(a[0], a[0])
+        with pytest.raises(adead.ShapeMismatch):
+            pipeline.matmul(a[:3])
+        pipeline.softmax().run(a)
+        del pipeline
     assert total[0] > 100 and live
     keep = run["fib"]
     del run

@@ -17,6 +17,13 @@ with adead.Runtime("cpu", threads=2) as runtime:
     runtime.matmul(a, t)
     runtime.layernorm(a, t, t, eps=1e-6)
     name: str = runtime.backend.name
+    tuned: list[adead.TuneRow] = runtime.tune()
+    speed: float = tuned[0].product
+    with runtime.pipeline(3, separate=True) as pipeline:
+        chain: adead.Pipeline = pipeline.matmul(t, bias=a[0]).layernorm(a[0], t, 1e-6).scale(2).gelu_tanh().softmax()
+        result = chain.run(a, out=np.empty((2, 4), np.float32))
+        width: int = chain.columns
+        chain.matmul([1.0, 2.0])  # type: ignore[arg-type]
 program = adead.Program("digits.hex", runtime=adead.Runtime())
 run = program.run({"images": a, "n": 3}, limits=adead.Limits(fuel=1000), stream=print)
 logits: adead.Tensor = run["logits"]
@@ -26,6 +33,11 @@ with program.instance() as instance:
     instance.set_input("images", a)
     instance.run(trace=lambda offset, task, text: print(offset, task, text))
     values = instance.output("logits").numpy()
+    instance.set_explain(True)
+    for row in instance.decisions():
+        place: str = row.backend
+        m: int = row.dims["m"]
+        expected: float | None = row.predicted["cpu"]
 square: adead.Program = adead.Assembler().function("f").emit("i64.add", r[0], r[0], r[1]).emit("halt").assemble()
 adead.Assembler().input("x", "f32", (None, 3), buffer=b[0])
 

@@ -35,7 +35,9 @@ class Ours:
         self.library = adead.Library(path)
         self.library.init()
         self.runtime = self.library.runtime("vulkan", 0)
-        self.about = self.library.backend(self.runtime)
+        info = adead.BackendInfo(size=ctypes.sizeof(adead.BackendInfo))
+        self.library.check(self.library.c.adead_runtime_backend(self.runtime, ctypes.byref(info)))
+        self.about = f"{info.device.decode()}; {info.reason.decode()}"
 
     def contestant(self, name, dims, arrays, scalar=0.0):
         slots = [Array(a.ctypes.data, a.nbytes) for a in arrays]

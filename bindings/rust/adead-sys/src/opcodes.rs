@@ -776,6 +776,10 @@ pub mod status {
     pub const SHADER_MISSING: i32 = 419;
     /// the dispatch does not fit its shader
     pub const SHADER_MISMATCH: i32 = 420;
+    /// the host stopped the run
+    pub const STOPPED: i32 = 421;
+    /// the two runs do not have the same results
+    pub const RESULTS_DIFFER: i32 = 422;
     /// the backend is not there: no such hardware, driver or build
     pub const BACKEND_UNAVAILABLE: i32 = 500;
     /// the backend cannot do this operation
