@@ -71,7 +71,7 @@
 #define PRODUCT_GROUP_WIDE 8
 #define PRODUCT_GROUP 4
 
-/* Which operands matmul reads by fours: elements of f32 that lie one behind the other, along k or across. */
+/* Which operands matmul reads by fours: elements that lie one behind the other, along k or across. */
 #define PRODUCT_FOURS_A_ALONG 1
 #define PRODUCT_FOURS_A_ACROSS 2
 #define PRODUCT_FOURS_B_ALONG 4

@@ -22,8 +22,7 @@ class Parameters(ctypes.Structure):
 P, N = c_void_p, c_int64
 SIGNATURES = {
     "ggml_init": (P, Parameters), "ggml_new_tensor_3d": (P, P, c_int, N, N, N), "ggml_mul_mat": (P, P, P, P),
-    "ggml_mul_mat_set_prec": (None, P, c_int), "ggml_cont": (P, P, P), "ggml_transpose": (P, P, P),
-    "ggml_soft_max": (P, P, P), "ggml_norm": (P, P, P, c_float), "ggml_gelu_erf": (P, P, P), "ggml_relu": (P, P, P),
+    "ggml_mul_mat_set_prec": (None, P, c_int), "ggml_soft_max": (P, P, P), "ggml_norm": (P, P, P, c_float), "ggml_gelu_erf": (P, P, P), "ggml_relu": (P, P, P),
     "ggml_flash_attn_ext": (P, P, P, P, P, P, c_float, c_float, c_float),
     "ggml_flash_attn_ext_set_prec": (None, P, c_int), "ggml_new_graph": (P, P), "ggml_build_forward_expand": (None, P, P),
     "ggml_backend_alloc_ctx_tensors": (P, P, P), "ggml_backend_tensor_set": (None, P, P, c_size_t, c_size_t),
@@ -90,11 +89,11 @@ class Ggml:
         """q, k, v are [heads, sequence, columns], its result [sequence, heads, columns]."""
 
         def build(context, q, k, v):
-            y = self.flash_attn_ext(context, q, k, v, None, v_scale, 0.0, 0.0)
+            y = self.flash_attn_ext(context, q, k, v, None, scale, 0.0, 0.0)
             self.flash_attn_ext_set_prec(y, PRECISE)
             return y
 
-        v_scale = q.shape[2] ** -0.5
+        scale = q.shape[2] ** -0.5
         return self.contestant(build, [q, k, v], out)
 
     def chain(self, x, out, length):
