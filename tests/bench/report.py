@@ -59,9 +59,9 @@ INTRODUCTION = """\
 
 Written by `./zigw build bench -- --write`; `./zigw build bench -- cpu --write` renews one part. To measure without
 writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `vulkan`, `interp`, `startup`; `-- cpu --quick` takes a
-minute, and `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions, installed into
-`.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed never makes the step
-fail.
+minute, and `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions,
+installed into `.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed
+never makes the step fail.
 
 Contestants run in turn within one process, in another order every round; a figure is the median of the rounds, a ratio
 the median of the ratios round by round.

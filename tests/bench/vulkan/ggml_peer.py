@@ -22,7 +22,8 @@ class Parameters(ctypes.Structure):
 P, N = c_void_p, c_int64
 SIGNATURES = {
     "ggml_init": (P, Parameters), "ggml_new_tensor_3d": (P, P, c_int, N, N, N), "ggml_mul_mat": (P, P, P, P),
-    "ggml_mul_mat_set_prec": (None, P, c_int), "ggml_soft_max": (P, P, P), "ggml_norm": (P, P, P, c_float), "ggml_gelu_erf": (P, P, P), "ggml_relu": (P, P, P),
+    "ggml_mul_mat_set_prec": (None, P, c_int), "ggml_soft_max": (P, P, P),
+    "ggml_norm": (P, P, P, c_float), "ggml_gelu_erf": (P, P, P), "ggml_relu": (P, P, P),
     "ggml_flash_attn_ext": (P, P, P, P, P, P, c_float, c_float, c_float),
     "ggml_flash_attn_ext_set_prec": (None, P, c_int), "ggml_new_graph": (P, P), "ggml_build_forward_expand": (None, P, P),
     "ggml_backend_alloc_ctx_tensors": (P, P, P), "ggml_backend_tensor_set": (None, P, P, c_size_t, c_size_t),
