@@ -140,7 +140,7 @@ pub fn build(b: *Build) void {
         .all_on_qemu = b.option(bool, "qemu", "Run unit, conformance and golden suites for aarch64 under qemu") orelse false,
     };
     tests.addSteps();
-    addBench(b, setting, shared, command);
+    addBench(b, setting, static, shared, command);
     bindings.addCalls(b, setting, static, zig);
     addExhaustive(b, setting, static);
 }
@@ -430,10 +430,10 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
     step.dependOn(&run.step);
 }
 
-/// tests/bench/run.py measures; it gets two C files of its folder (which are POSIX) built: spawn, and contest, which times
-/// adead and what it is compared with.
-fn addBench(b: *Build, setting: Setting, shared: *Compile, command: ?*Compile) void {
-    const step = b.step("bench", "Measure beside peers from the registries: [cpu] [interp] [startup] [--quick] [--write]");
+/// tests/bench/run.py measures; it gets three C files of its folder (which are POSIX) built: spawn; contest, which
+/// times adead and what it is compared with; and vulkan, which opens that backend and tries its paths.
+fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, command: ?*Compile) void {
+    const step = b.step("bench", "Measure beside peers: [cpu] [vulkan] [interp] [startup] [--quick] [--write]");
     const c = command orelse {
         step.dependOn(&b.addFail("there is no cli/ to measure").step);
         return;
@@ -452,6 +452,7 @@ fn addBench(b: *Build, setting: Setting, shared: *Compile, command: ?*Compile) v
         const contest = cModule(b, setting, &.{"tests/bench/cpu/contest.c"});
         const library = b.addLibrary(.{ .name = "contest", .linkage = .dynamic, .root_module = contest });
         run.addPrefixedArtifactArg("--contest=", library);
+        run.addPrefixedArtifactArg("--vulkan=", executable(b, setting, "vulkan", &.{"tests/bench/vulkan/vulkan.c"}, static));
     }
     if (b.args) |args| run.addArgs(args);
     run.stdio = .inherit;

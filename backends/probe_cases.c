@@ -21,9 +21,9 @@ const adead_probe_subject adead_probe_subjects[ADEAD_PROBE_SUBJECTS] = {
     {ADEAD_PROBE_LARGER, "max", 0},
     {ADEAD_PROBE_TO_INT, "to_int", 0},
     {ADEAD_PROBE_FROM_INT, "from_int", 0},
-    {ADEAD_PROBE_FMA, "fma", 0},
     {ADEAD_PROBE_DIV, "div", 0},
     {ADEAD_PROBE_SQRT, "sqrt", 0},
+    {ADEAD_PROBE_FMA, "fma", 0}, /* after those that it has no part in: its path may choose their modules */
     {ADEAD_PROBE_EXP, "exp", 0x432CDB229BB15997},
     {ADEAD_PROBE_LOG, "log", 0xE1E87280AF323674},
     {ADEAD_PROBE_SIN, "sin", 0x8925230B67C389FE},

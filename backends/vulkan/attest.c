@@ -38,15 +38,11 @@ static adead_status try_line(probe *p, const adead_probe_subject *s, uint32_t pa
 {
     adead_vk_finding *f = &p->report->findings[p->report->count];
     bool              function = s->what < ADEAD_PROBE_FMA;
-    adead_vk_dispatch d = {.shader = ADEAD_VK_SHADER_probe, .constants = {GROUP, s->what, s->what == p->lie},
-                           .groups = {CASES / GROUP, 1, 1}, .written = 1 << 3, .push = {.dims = {CASES}},
+    uint32_t          probes = function ? PROBES_FUNCTIONS : s->what == PROBE_FMA ? PROBES_FMA : PROBES_PRIMITIVES;
+    adead_vk_dispatch d = {.shader = ADEAD_VK_SHADER_probe, .constants = {GROUP, probes}, .groups = {CASES / GROUP, 1, 1},
+                           .written = 1 << 3, .push = {.dims = {CASES, s->what, s->what == p->lie}},
                            .ranges = {p->ranges[0], p->ranges[1], p->ranges[2], p->ranges[3]}};
     adead_status      status = ADEAD_OK;
-    if (function) { /* the shader of its operation */
-        d.shader = ADEAD_VK_SHADER_map;
-        d.ranges[1] = p->ranges[3];
-        d.written = 1 << 1;
-    }
     *f = (adead_vk_finding){.what = s->what, .path = path, .cases = CASES};
     adead_probe_inputs(s->what, p->words, p->words + CASES, p->words + 2 * CASES);
     for (int i = 0; i < 3 && !status; i++) status = adead_vk_write(p->device, p->ranges[i], p->words + i * CASES, failure);

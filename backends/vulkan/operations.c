@@ -79,7 +79,17 @@ static uint32_t map_of(adead_tensor_kind kind)
     }
 }
 
-/* One number, or one pair of 16-bit numbers, to each invocation. */
+/* Four numbers to each invocation of map where all ranges and `steps` allow that, else one. */
+static adead_status run_numbers(const work *w, adead_vk_dispatch *d, uint64_t elements, uint64_t steps)
+{
+    bool fours = (elements | steps) % 4 == 0;
+    for (int i = 0; i < ADEAD_VK_BINDINGS; i++) fours = fours && d->ranges[i].offset % 16 == 0;
+    d->constants[2] = fours;
+    d->push.dims[0] = (uint32_t)elements;
+    return run_elements(w, d, fours ? elements / 4 : elements);
+}
+
+/* Pairs of 16-bit numbers go one to each invocation. */
 static adead_status run_map(const work *w)
 {
     uint32_t          map = map_of(w->op->kind);
@@ -89,6 +99,7 @@ static adead_status run_map(const work *w)
     d.written = two ? 4 : 2;
     for (int i = 0; i < 2 + two; i++) d.ranges[i] = w->operands[i];
     d.push.scalar = w->op->scalar;
+    if (!halves) return run_numbers(w, &d, elements, 0);
     d.push.dims[0] = (uint32_t)elements;
     d.push.dims[1] = (uint32_t)w->op->dims[0];
     return run_elements(w, &d, elements);
@@ -120,18 +131,20 @@ static adead_status run_dequantize(const work *w)
     adead_vk_dispatch then = dispatch_of(ADEAD_VK_SHADER_map, THREADS, (uint32_t)w->op->activation);
     then.written = 2;
     then.ranges[0] = then.ranges[1] = w->operands[4];
-    then.push.dims[0] = (uint32_t)elements;
-    return run_elements(w, &then, elements);
+    return run_numbers(w, &then, elements, 0);
 }
 
 /* ---- Rows ---- */
 
-/* Short rows share a workgroup. */
+/* A block of 256 numbers to four threads; short rows share a workgroup. */
 static adead_status run_row_groups(const work *w, adead_vk_dispatch *d, uint64_t rows, uint64_t columns)
 {
     float    part = 1.0f / (float)columns;
-    uint32_t team = columns <= 1024 ? 16 : THREADS;
+    uint32_t team = columns <= 256 ? 4 : columns <= 1024 ? 16 : THREADS;
+    bool     fours = columns % 4 == 0;
+    for (int i = 0; i < 4; i++) fours = fours && d->ranges[i].offset % 16 == 0;
     d->constants[2] = team;
+    d->constants[3] = fours;
     d->push.dims[0] = (uint32_t)rows;
     d->push.dims[1] = (uint32_t)columns;
     d->push.dims[2] = adead_f32_bits(part);
@@ -266,11 +279,11 @@ static uint32_t group_of(const work *w, const product *p)
     return wide ? PRODUCT_GROUP_WIDE : PRODUCT_GROUP;
 }
 
-/* Eight by eight elements to a thread, where there are so many. */
+/* Eight by eight elements to a thread where there are so many, on the path WIDE eight by sixteen. */
 static tiling tiling_of(const work *w, const product *p)
 {
     static const tiling plain[] = {{16, 256, 2, 2, 16}, {8, 64, 2, 2, 16}, {8, 64, 1, 1, 16}, {32, 64, 1, 1, 16}};
-    static const tiling wide[] = {{16, 256, 1, 1, 32}, {8, 64, 1, 1, 32}, {4, 16, 1, 1, 32}, {8, 8, 1, 1, 32}};
+    static const tiling wide[] = {{8, 128, 1, 2, 32}, {8, 64, 1, 1, 32}, {4, 16, 1, 1, 32}, {8, 8, 1, 1, 32}};
     const adead_vk_facts *facts = adead_vk_facts_of(w->device);
     bool                  roomy = facts->max_group_threads >= 256 && facts->max_group_bytes >= 32768;
     const tiling         *list = group_of(w, p) == PRODUCT_GROUP ? plain : wide;
@@ -285,14 +298,17 @@ static bool in_fours(adead_vk_range range, uint64_t first, uint64_t batch, uint6
     return range.offset % 16 == 0 && (first | batch | line | length) % 4 == 0;
 }
 
+/* For small tiles it is not worth more pipelines. */
 static uint32_t fours_of(const product *p)
 {
+    if (p->m <= 32 || p->n <= 32) return 0;
     bool a_along = p->a_step == 1 && in_fours(p->a, p->a_first, p->a_batch, p->a_row, p->k);
     bool a_across = p->a_row == 1 && in_fours(p->a, p->a_first, p->a_batch, p->a_step, p->m);
     bool b_along = p->b_step == 1 && in_fours(p->b, p->b_first, p->b_batch, p->b_column, p->k);
     bool b_across = p->b_column == 1 && in_fours(p->b, p->b_first, p->b_batch, p->b_step, p->n);
-    return (a_along ? PRODUCT_FOURS_A_ALONG : a_across ? PRODUCT_FOURS_A_ACROSS : 0u) |
-           (b_along ? PRODUCT_FOURS_B_ALONG : b_across ? PRODUCT_FOURS_B_ACROSS : 0u);
+    if (!(a_along || a_across) || !(b_along || b_across)) return 0;
+    return (a_along ? PRODUCT_FOURS_A_ALONG : PRODUCT_FOURS_A_ACROSS) |
+           (b_along ? PRODUCT_FOURS_B_ALONG : PRODUCT_FOURS_B_ACROSS);
 }
 
 /* As many tiles at once as a grid has. */
@@ -364,12 +380,11 @@ static adead_status run_product(const work *w, product *p)
     d.written = 2;
     d.ranges[0] = d.ranges[1] = p->c;
     d.push.flags = 1;
-    d.push.dims[0] = (uint32_t)elements;
     d.push.dims[1] = (uint32_t)p->n;
     d.push.dims[2] = (uint32_t)p->m;
     d.push.dims[3] = (uint32_t)p->c_row;
     d.push.dims[4] = (uint32_t)p->c_batch;
-    return run_elements(w, &d, elements);
+    return run_numbers(w, &d, elements, p->n | p->c_row | p->c_batch);
 }
 
 /* The steps of matrices whose rows are lda, ldb and ldc apart. */

@@ -98,8 +98,8 @@ static bool same_place(const adead_slice *a, const adead_slice *b)
     return a->memory == b->memory && a->offset == b->offset && a->bytes == b->bytes;
 }
 
-/* Replaces operands in the host's memory by copies on the device; the one that is written keeps its bytes, some of which
- * the operation may leave alone. */
+/* Replaces operands in the host's memory by copies on the device. Of the one that is written the bytes are needed only where
+ * the operation leaves some of them alone: between the rows of a strided product. */
 static adead_status bring(adead_vk *device, adead_tensor_op *op, uint32_t count, const adead_slice *given,
                           adead_failure *failure)
 {
@@ -112,8 +112,9 @@ static adead_status bring(adead_vk *device, adead_tensor_op *op, uint32_t count,
             op->operands[i] = op->operands[same];
             continue;
         }
+        bool needed = given[i].bytes && (i < count - 1 || op->kind == ADEAD_TENSOR_MATMUL_STRIDED);
         status = adead_vk_scratch(device, given[i].bytes, &op->operands[i], failure);
-        if (!status && given[i].bytes)
+        if (!status && needed)
             status = adead_vk_write(device, op->operands[i], adead_slice_host(&given[i]), failure);
     }
     return status;

@@ -52,6 +52,8 @@ class BackendInfo(ctypes.Structure):
         ("summary", c_char * 128),
         ("device", c_char * 128),
         ("reason", c_char * 256),
+        ("memory_budget", c_uint64),
+        ("memory_used", c_uint64),
     ]
 
 

@@ -44,6 +44,10 @@ def text(results):
             import cpu.text
 
             parts.append(cpu.text.terminal(part["result"]))
+        elif suite == "vulkan":
+            import vulkan.text
+
+            parts.append(vulkan.text.terminal(part["result"]))
         else:
             parts.append((interp if suite == "interp" else startup)(part["result"]))
         parts.append("\n".join(f"not available: {note}" for note in part["notes"]))
@@ -54,10 +58,10 @@ INTRODUCTION = """\
 # Measurements
 
 Written by `./zigw build bench -- --write`; `./zigw build bench -- cpu --write` renews one part. To measure without
-writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `interp`, `startup`; `-- cpu --quick` takes a minute, and
-`-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions, installed into
-`.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed never makes the step
-fail.
+writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `vulkan`, `interp`, `startup`; `-- cpu --quick` takes a
+minute, and `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions,
+installed into `.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed
+never makes the step fail.
 
 Contestants run in turn within one process, in another order every round; a figure is the median of the rounds, a ratio
 the median of the ratios round by round.
@@ -112,6 +116,28 @@ ONNX Runtime spin 2 ms at most, so that none disturbs the next contestant.
 """
 
 
+VULKAN = """\
+## The backend vulkan
+
+Beside the peers on the same device, which here is Mesa's lavapipe: a processor, no graphics card. Figures of a graphics
+card would be others; none has been measured yet. Calls go from arrays of the host to an array of the host, through the
+public C interface ([measure.py](../../tests/bench/vulkan/measure.py)); what peers need made beforehand (networks, graphs,
+transposed operands) is not counted. Same data, in turn within one process; peers whose result differs by more than 1e-4 of
+the largest element are left out and named, as are layers of theirs that would run on the processor instead.
+
+- *ncnn*: the PyPI package, its Vulkan layers, storage and arithmetic of fp16, bf16 and int8 switched off.
+- *ggml*: its Vulkan backend, built from the source of PyPI's llama-cpp-python, f16 off, precision f32; no registry has it
+  built, so it is compared where it is given with `--ggml FOLDER`.
+- Kompute (PyPI `kp`) brings no kernels for these operations, and its package does not build for Python 3.11.
+- The chain is a program of adead (a hundred operations, one submission), a network of as many layers of ncnn's, and a graph
+  of ggml's.
+- The paths of fma: the product with the device's own instruction, which lavapipe rounds twice (its bits are others and
+  never used), by f64, and by integers of 32 bits; from device memory to device memory.
+- Opening: the time to open the device, in a new process each; the floor is `vkCreateInstance` and `vkCreateDevice` alone.
+  Mesa keeps compiled shaders too, unless `MESA_SHADER_CACHE_DISABLE` is set.
+"""
+
+
 def facts(machine, *more):
     rows = [
         ["processor", machine["cpu"]],
@@ -140,11 +166,23 @@ def cpu_part(part):
     return [CPU, cpu.text.summary(result), facts(part["machine"], *more), *tables]
 
 
+def vulkan_part(part):
+    import vulkan.text
+
+    result = part["result"]
+    more = [["device", result["backend"]], *([f"{name}, as used", about] for name, about in result["peers"].items())]
+    more.append(["duration", f"{part['seconds']} s"])
+    tables = [f"### Vulkan: {title}\n\n{text}" for title, text in vulkan.text.groups(result).items()]
+    return [VULKAN, facts(part["machine"], *more), *tables]
+
+
 def page(parts):
     """The page, of the parts that were measured: suite -> what its JSON file holds."""
     text = [INTRODUCTION]
     if "cpu" in parts:
         text += cpu_part(parts["cpu"])
+    if "vulkan" in parts:
+        text += vulkan_part(parts["vulkan"])
     if "interp" in parts:
         text += [INTERP, interp(parts["interp"]["result"]), facts(parts["interp"]["machine"])]
     if "startup" in parts:

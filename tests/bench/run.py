@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures adead beside its peers: run.py [cpu] [interp] [startup] [--only GROUPS] [--quick] [--write] and more, see --help
+"""Measures adead beside its peers: run.py [cpu] [vulkan] [interp] [startup] [--only GROUPS] [--quick] [--write] ...
 
-Called by `./zigw build bench`, which builds the command, the library, spawn.c and cpu/contest.c. By hand it takes those of
-zig-out/ (`./zigw build` puts them there) and compiles the two C files with `cc`. Without a name all suites run.
+Called by `./zigw build bench`, which builds the command, the library and the C files here. By hand it takes those of
+zig-out/ (`./zigw build` puts them there) and compiles the C files with `cc`. Without a name all suites run.
 """
 
 import argparse
@@ -18,10 +18,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 DOCS = os.path.join(ROOT, "docs", "bench")
-SUITES = ["interp", "startup", "cpu"]
+SUITES = ["interp", "startup", "cpu", "vulkan"]
 
 import cpu.measure  # noqa: E402  (beside this file)
 import peers  # noqa: E402
+import vulkan  # noqa: E402
 
 
 def progress(text):
@@ -32,18 +33,21 @@ def progress(text):
 def arguments():
     parser = argparse.ArgumentParser(prog="bench", description="Measures adead beside its peers.")
     built = os.path.join(ROOT, "zig-out")
+    groups = list(dict.fromkeys(cpu.measure.NAMES + vulkan.NAMES))
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)}; all without a name")
     parser.add_argument("--adead", metavar="FILE", default=os.path.join(built, "bin", "adead"), help="the command")
     parser.add_argument("--library", metavar="FILE", default=os.path.join(built, "lib", "libadead.so"), help="the library")
     parser.add_argument("--spawn", metavar="FILE", help="spawn.c, compiled")
     parser.add_argument("--contest", metavar="FILE", help="cpu/contest.c, compiled as a shared library")
+    parser.add_argument("--vulkan", metavar="FILE", help="vulkan/vulkan.c, compiled")
+    parser.add_argument("--ggml", metavar="FOLDER", help="ggml built with its Vulkan backend (vulkan/ggml_peer.py says how)")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of interp (default 9)")
     parser.add_argument("--spawns", type=int, default=400, help="processes of each kind (default 400)")
-    parser.add_argument("--only", metavar="GROUPS", help=f"groups of cpu, with commas: {', '.join(cpu.measure.NAMES)}")
-    parser.add_argument("--case", metavar="TEXT", help="cases of cpu whose name contains TEXT")
+    parser.add_argument("--only", metavar="GROUPS", help=f"groups of cpu and vulkan, with commas: {', '.join(groups)}")
+    parser.add_argument("--case", metavar="TEXT", help="cases of cpu and vulkan whose name contains TEXT")
     parser.add_argument("--threads", default="1,2", metavar="N,N", help="numbers of threads of cpu (default 1,2)")
     parser.add_argument("--backend", default="cpu", help="what cpu measures, such as cpu:avx2 (default cpu)")
-    parser.add_argument("--quick", action="store_true", help="cpu: fewer cases, fewer rounds")
+    parser.add_argument("--quick", action="store_true", help="cpu and vulkan: fewer cases, fewer rounds")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--write", action="store_true", help="renew what docs/bench says of these suites")
     options = parser.parse_args()
@@ -51,17 +55,20 @@ def arguments():
         if suite not in SUITES:
             parser.error(f"there is no suite '{suite}'; there are {', '.join(SUITES)}")
     options.suites = options.suites or list(SUITES)
-    options.only = options.only.split(",") if options.only else list(cpu.measure.NAMES)
-    for name in options.only:
-        if name not in cpu.measure.NAMES:
-            parser.error(f"--only: there is no group '{name}'; there are {', '.join(cpu.measure.NAMES)}")
-    options.threads = [int(n) for n in options.threads.split(",")]
-    if options.write and (options.quick or options.case or len(options.only) < len(cpu.measure.NAMES)):
+    if options.write and (options.quick or options.case or options.only):
         parser.error("--write wants the whole suite: no --quick, --only or --case")
-    for name in ("adead", "library", "spawn", "contest"):
+    wanted = options.only.split(",") if options.only else groups
+    for name in wanted:
+        if name not in groups:
+            parser.error(f"--only: there is no group '{name}'; there are {', '.join(groups)}")
+    options.only = [name for name in cpu.measure.NAMES if name in wanted]
+    options.only_vulkan = [name for name in vulkan.NAMES if name in wanted]
+    options.threads = [int(n) for n in options.threads.split(",")]
+    for name in ("adead", "library", "spawn", "contest", "vulkan", "ggml"):
         if getattr(options, name):
             setattr(options, name, os.path.abspath(getattr(options, name)))
-            if not os.path.exists(getattr(options, name)) and not (name == "adead" and options.suites == ["cpu"]):
+            needed = name != "adead" or not {*options.suites} <= {"cpu", "vulkan"}
+            if needed and not os.path.exists(getattr(options, name)):
                 parser.error(f"--{name}: there is no file {getattr(options, name)}")
     return options
 
@@ -141,6 +148,12 @@ def measure_suite(suite, options, library, folder, notes):
 
         spawn = options.spawn or compiled("spawn.c", folder)
         return startup.measure(spawn, options.adead, options.spawns, notes, progress)
+    if suite == "vulkan":
+        import vulkan.measure
+
+        beside = os.path.join(os.path.dirname(options.library), "libadead.a")
+        options.vulkan = options.vulkan or compiled(os.path.join("vulkan", "vulkan.c"), folder, beside, "-lm", "-lpthread")
+        return vulkan.measure.measure(options, notes, progress)
     options.contest = options.contest or compiled(os.path.join("cpu", "contest.c"), folder, "-fPIC", "-shared")
     return cpu.measure.measure(options, notes, progress)
 

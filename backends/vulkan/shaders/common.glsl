@@ -27,6 +27,32 @@ layout(push_constant, std430) uniform Push {
 #define BINDING(number) \
     layout(std430, set = 0, binding = number) buffer Binding##number { uint w##number[]; }
 
+// A binding as words, and as words four together; read_N and write_N move the floating-point numbers from the word `at` on,
+// as many of four as there are `here` (reading 0 for others): at once, if `by_fours`, where there are four or none.
+#define FOURS(number)                                                                       \
+    BINDING(number);                                                                        \
+    layout(std430, set = 0, binding = number) buffer Fours##number { uvec4 q##number[]; };  \
+    vec4 read_##number(uint at, uint here, bool by_fours)                                   \
+    {                                                                                       \
+        uvec4 v = uvec4(0u);                                                                \
+        if (by_fours) {                                                                     \
+            if (here != 0u) v = q##number[at >> 2];                                         \
+        } else {                                                                            \
+            [[unroll]] for (uint c = 0u; c < 4u; c++)                                       \
+                if (c < here) v[c] = w##number[at + c];                                     \
+        }                                                                                   \
+        return uintBitsToFloat(v);                                                          \
+    }                                                                                       \
+    void write_##number(uint at, uint here, bool by_fours, vec4 v)                          \
+    {                                                                                       \
+        if (by_fours) {                                                                     \
+            if (here != 0u) q##number[at >> 2] = canonical_four(v);                         \
+        } else {                                                                            \
+            [[unroll]] for (uint c = 0u; c < 4u; c++)                                       \
+                if (c < here) w##number[at + c] = canonical(v[c]);                          \
+        }                                                                                   \
+    }
+
 #define NAN_BITS 0x7FC00000u
 #define SIGN_BIT 0x80000000u
 
@@ -37,6 +63,8 @@ bool is_nan(float x) { return magnitude_of(x) > 0x7F800000u; }
 
 // The bits that are stored: of every NaN the canonical one.
 uint canonical(float x) { return is_nan(x) ? NAN_BITS : bits_of(x); }
+
+uvec4 canonical_four(vec4 v) { return uvec4(canonical(v.x), canonical(v.y), canonical(v.z), canonical(v.w)); }
 
 // The number of this workgroup where the host laid them out in two dimensions.
 uint group_number() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }

@@ -96,7 +96,7 @@ def whats(name):
     """What a shader may be: the numbers of numbers.h that it takes as WHAT."""
     text = open(os.path.join(HERE, "numbers.h")).read()
     prefixes = {"map": "(?:FUNCTION|MAP)", "rows": "ROWS", "matmul": "ELEMENT", "dot": "ELEMENT", "move": "MOVE",
-                "probe": "PROBE"}
+                "probe": "PROBES"}
     if name == "matmul_i8":
         return [3]  # ELEMENT_I8
     found = re.findall(rf"^#define {prefixes[name]}_(\w+) (\d+)", text, re.M)

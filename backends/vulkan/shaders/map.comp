@@ -1,5 +1,6 @@
 #version 450
-// Element by element. Constants: 3 threads, 4 the operation (numbers.h).
+// Element by element. Constants: 3 threads, 4 the operation (numbers.h), 5: 1 if a thread takes four elements next to each
+// other, where the count, the columns and the steps are multiples of four: all operations that take and give f32 can.
 //   A function of one number: binding 0 to 1. Dims: 0 elements, 1 columns, 2 rows of a matrix, 3 words from row to row, 4
 //     from matrix to matrix (flag 1; without it the elements lie one behind the other).
 //   ADD, SUB, MUL, DIV: bindings 0 and 1 to 2. SCALE: 0 to 1, by the scalar.
@@ -12,9 +13,11 @@
 
 const uint operation = WHAT;
 
-BINDING(0);
-BINDING(1);
-BINDING(2);
+layout(constant_id = 5) const uint by_fours = 0;
+
+FOURS(0)
+FOURS(1)
+FOURS(2)
 BINDING(3);
 BINDING(4);
 
@@ -43,16 +46,36 @@ uint dequantized(uint i)
     return canonical(v);
 }
 
+// Where the result of a function's i-th element is.
+uint place_of(uint i)
+{
+    if ((push.flags & 1u) == 0u) return i;
+    uint row = i / push.dims[1], matrix = row / push.dims[2];
+    return matrix * push.dims[4] + (row - matrix * push.dims[2]) * push.dims[3] + (i - row * push.dims[1]);
+}
+
+// Four elements, or one of them.
+vec4 mapped(vec4 a, vec4 b)
+{
+    vec4 y;
+    switch (operation) {
+    case MAP_ADD: return a + b;
+    case MAP_SUB: return a - b;
+    case MAP_MUL: return a * b;
+    case MAP_SCALE: return a * vec4(float_of(push.scalar));
+    default:
+        [[unroll]] for (uint c = 0u; c < 4u; c++)
+            if (c == 0u || by_fours != 0u) y[c] = operation == MAP_DIV ? a_div(a[c], b[c]) : apply(a[c]);
+        return y;
+    }
+}
+
 void main()
 {
-    uint i = invocation_number();
+    bool fours = by_fours != 0u;
+    uint i = fours ? 4u * invocation_number() : invocation_number(), here = fours ? 4u : 1u;
     if (i >= push.dims[0]) return;
     switch (operation) {
-    case MAP_ADD: w2[push.base[2] + i] = canonical(first(i) + second(i)); break;
-    case MAP_SUB: w2[push.base[2] + i] = canonical(first(i) - second(i)); break;
-    case MAP_MUL: w2[push.base[2] + i] = canonical(first(i) * second(i)); break;
-    case MAP_DIV: w2[push.base[2] + i] = canonical(a_div(first(i), second(i))); break;
-    case MAP_SCALE: w1[push.base[1] + i] = canonical(first(i) * float_of(push.scalar)); break;
     case MAP_WIDEN_F16:
     case MAP_WIDEN_BF16: {
         uint word = w0[push.base[0] + i], low = word & 0xFFFFu, high = word >> 16;
@@ -65,20 +88,24 @@ void main()
     case MAP_NARROW_F16:
     case MAP_NARROW_BF16: {
         float low = first(2u * i), high = 2u * i + 1u < push.dims[1] ? first(2u * i + 1u) : low;
-        bool half_float = (operation) == MAP_NARROW_F16;
+        bool half_float = operation == MAP_NARROW_F16;
         uint bits = half_float ? narrow_f16(low) | (narrow_f16(high) << 16) : narrow_bf16(low) | (narrow_bf16(high) << 16);
         w1[push.base[1] + i] = bits;
         break;
     }
     case MAP_QUANTIZE: w2[push.base[2] + i] = quantized_word(i); break;
     case MAP_DEQUANTIZE: w4[push.base[4] + i] = dequantized(i); break;
+    case MAP_ADD:
+    case MAP_SUB:
+    case MAP_MUL:
+    case MAP_DIV: {
+        vec4 a = read_0(push.base[0] + i, here, fours), b = read_1(push.base[1] + i, here, fours);
+        write_2(push.base[2] + i, here, fours, mapped(a, b));
+        break;
+    }
     default: {
-        uint at = i;
-        if ((push.flags & 1u) != 0u) {
-            uint row = i / push.dims[1], matrix = row / push.dims[2];
-            at = matrix * push.dims[4] + (row - matrix * push.dims[2]) * push.dims[3] + (i - row * push.dims[1]);
-        }
-        w1[push.base[1] + at] = canonical(apply(first(at)));
+        uint at = place_of(i);
+        write_1(push.base[1] + at, here, fours, mapped(read_0(push.base[0] + at, here, fours), vec4(0.0)));
     }
     }
 }

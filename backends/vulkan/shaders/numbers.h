@@ -71,7 +71,7 @@
 #define PRODUCT_GROUP_WIDE 8
 #define PRODUCT_GROUP 4
 
-/* Which operands matmul reads by fours: elements of f32 that lie one behind the other, along k or across. */
+/* Which operands matmul reads by fours: elements that lie one behind the other, along k or across. */
 #define PRODUCT_FOURS_A_ALONG 1
 #define PRODUCT_FOURS_A_ACROSS 2
 #define PRODUCT_FOURS_B_ALONG 4
@@ -89,7 +89,11 @@
 #define MOVE_EMBEDDING 1
 #define MOVE_TILE 16 /* a transposition's workgroup moves squares of so many rows and columns */
 
-/* ---- probe: constant 4 is a primitive operation ---- */
+/* ---- probe: constant 4 is what can be probed, and dims have one of it ---- */
+
+#define PROBES_PRIMITIVES 0 /* all but fma */
+#define PROBES_FMA 1
+#define PROBES_FUNCTIONS 2
 
 #define PROBE_FMA 32
 #define PROBE_ADD 33
@@ -97,18 +101,11 @@
 #define PROBE_MUL 35
 #define PROBE_DIV 36
 #define PROBE_SQRT 37
-#define PROBE_LESS 38      /* a < b, as 1 or 0 */
-#define PROBE_EQUAL 39     /* a == b */
-#define PROBE_GREATER 40   /* a > b */
-#define PROBE_LARGER 41    /* the maximum of the canonical numerics */
-#define PROBE_SMALLER 42
-#define PROBE_FROM_INT 43  /* f32 of an i32 */
-#define PROBE_TO_INT 44    /* i32 of an f32 in range */
-#define PROBE_QUANTIZE 45  /* a * (1 / b), rounded to even and clamped, as an i32 */
-#define PROBE_WIDEN_F16 46
-#define PROBE_WIDEN_BF16 47
-#define PROBE_NARROW_F16 48
-#define PROBE_NARROW_BF16 49
-#define PROBE_NEGATE 50
+#define PROBE_LESS 38     /* a < b, as 1 or 0 */
+#define PROBE_EQUAL 39    /* a == b */
+#define PROBE_GREATER 40  /* a > b */
+#define PROBE_LARGER 41   /* the maximum of the canonical numerics */
+#define PROBE_FROM_INT 43 /* f32 of an i32 */
+#define PROBE_TO_INT 44   /* i32 of an f32 in range */
 
 #endif
