@@ -465,8 +465,6 @@ bool exec_matrix(worker *k, warp *w, const insn *in)
     }
     const uint32_t *o = k->kernel->operands;
     unsigned        rows = in->mode ? 16 : 8, depth = in->mode == 2 ? 32 : 16, halves = in->mode ? 2 : 1;
-    int8_t          unused = 0;
-    (void)unused;
     int32_t  a[16][32], b[32][8];
     uint32_t c[16][8];
     for (unsigned lane = 0; lane < LANES; lane++) {

@@ -31,13 +31,9 @@
         PUT(S, in->d, ({ T x = (T)pa[i], y = (T)pb[i], z = (T)pc_[i]; (void)x; (void)y; (void)z; (U)(e); })); \
         break;                                                                                         \
     }
-#define INTS1(family, e) UINTS1(family, e) SINTS1(family, e)
 #define UINTS1(family, e)                                                                                    \
     CASE1(family##_U16, uint32_t, uint16_t, uint16_t, e) CASE1(family##_U32, uint32_t, uint32_t, uint32_t, e) \
     CASE1(family##_U64, uint64_t, uint64_t, uint64_t, e)
-#define SINTS1(family, e)                                                                                    \
-    CASE1(family##_S16, uint32_t, int16_t, uint16_t, e) CASE1(family##_S32, uint32_t, int32_t, uint32_t, e)   \
-    CASE1(family##_S64, uint64_t, int64_t, uint64_t, e)
 #define UINTS2(family, e)                                                                                    \
     CASE2(family##_U16, uint32_t, uint16_t, uint16_t, e) CASE2(family##_U32, uint32_t, uint32_t, uint32_t, e) \
     CASE2(family##_U64, uint64_t, uint64_t, uint64_t, e)
@@ -54,13 +50,6 @@
     case family##_S32: CASE3(family##_U32, uint32_t, uint32_t, uint32_t, e)                                   \
     case family##_S64: CASE3(family##_U64, uint64_t, uint64_t, uint64_t, e)
 
-/* Floats: what an operation makes of a NaN is the hardware's one. */
-#define FCASE1(family, e)                                                                                              \
-    case family##_F32: { OPERANDS1(f32); PUT(uint32_t, in->d, ({ float x = pa[i]; canon32(e); })); break; }             \
-    case family##_F64: { OPERANDS1(f64); PUT(uint64_t, in->d, ({ double x = pa[i]; canon64(e); })); break; }
-#define FCASE2(family, e)                                                                                              \
-    case family##_F32: { OPERANDS2(f32); PUT(uint32_t, in->d, ({ float x = pa[i], y = pb[i]; canon32(e); })); break; }  \
-    case family##_F64: { OPERANDS2(f64); PUT(uint64_t, in->d, ({ double x = pa[i], y = pb[i]; canon64(e); })); break; }
 #define COMPARE(name, P, T, e)                                                          \
     case name: {                                                                        \
         const P *pa = (const P *)(const void *)(f + in->a), *pb = (const P *)(const void *)(f + in->b); \
@@ -573,15 +562,11 @@ failed:
 #undef CASE1
 #undef CASE2
 #undef CASE3
-#undef INTS1
 #undef UINTS1
-#undef SINTS1
 #undef UINTS2
 #undef SINTS2
 #undef WRAP2
 #undef WRAP3
-#undef FCASE1
-#undef FCASE2
 #undef COMPARE
 #undef COMPARE_INTS
 #undef COMPARE_FLOATS

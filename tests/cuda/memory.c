@@ -24,7 +24,7 @@ bool memory_open(memory *m, unsigned device, uint64_t limit, bool races)
 {
     *m = (memory){0};
     m->limit = limit;
-    m->span = limit * 8 < (UINT64_C(1) << 30) ? UINT64_C(1) << 30 : limit * 8;
+    m->span = limit * 8 < (UINT64_C(1) << 26) ? UINT64_C(1) << 26 : limit * 8;
     if (m->span > UINT64_C(1) << 38) m->span = UINT64_C(1) << 38;
     m->base = UINT64_C(0x700000000000) + ((uint64_t)device << 39);
     m->next = m->base + GRANULE;

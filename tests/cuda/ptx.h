@@ -29,12 +29,12 @@ typedef enum type { U16, S16, U32, S32, U64, S64, F32, F64 } type;
     F(AND) F(OR) F(XOR) F(NOT) F(CNOT) F(SHL) F(SHR) F(BFE) F(BFI) F(POPC) F(CLZ) F(BREV) F(BFIND) F(SAD)              \
     F(EQ) F(NE) F(LT) F(LE) F(GT) F(GE) F(EQU) F(NEU) F(LTU) F(LEU) F(GTU) F(GEU) F(NUM) F(NAN)                        \
     F(FMA) F(FMALIE) F(SQRT) F(RCP) F(MINNAN) F(MAXNAN) F(COPYSIGN) F(SLCT) F(ADDCC) F(ADDC) F(SUBCC) F(SUBC)          \
-    F(MADCLO) F(MADCHI) F(ATOM) F(MULHISAT)
+    F(ATOM)
 #define PTX_SINGLES(S)                                                                                                 \
-    S(NOP) S(BRA) S(BRX) S(EXIT) S(TRAP) S(BAR) S(WARPSYNC) S(FENCE) S(MOV32) S(MOV64) S(MOVP) S(ADDRESS)              \
-    S(PACK) S(UNPACK) S(SELP32) S(SELP64) S(SELPP) S(ANDP) S(ORP) S(XORP) S(NOTP) S(CVT) S(TESTP) S(SETVALUE)          \
-    S(PRMT) S(LOP3) S(SHFL) S(SHFR) S(LD) S(ST) S(CVTA) S(DP4A) S(DP2A) S(VOTE) S(MATCH) S(SHUFFLE) S(ACTIVEMASK)      \
-    S(CLOCK) S(CPASYNC) S(CPCOMMIT) S(CPWAIT) S(MMA) S(LDMATRIX) S(ISSPACEP) S(BARRED)
+    S(NOP) S(BRA) S(BRX) S(EXIT) S(TRAP) S(BAR) S(WARPSYNC) S(FENCE) S(MOV32) S(MOV64) S(MOVP)                         \
+    S(PACK) S(UNPACK) S(SELP32) S(SELP64) S(ANDP) S(ORP) S(XORP) S(NOTP) S(CVT) S(TESTP) S(SETVALUE)                   \
+    S(PRMT) S(LOP3) S(SHFL) S(SHFR) S(LD) S(ST) S(CVTA) S(DP4A) S(DP2A) S(VOTE) S(SHUFFLE) S(ACTIVEMASK)               \
+    S(CLOCK) S(CPASYNC) S(CPCOMMIT) S(CPWAIT) S(MMA) S(LDMATRIX)
 enum {
 #define F(name) name##_U16, name##_S16, name##_U32, name##_S32, name##_U64, name##_S64, name##_F32, name##_F64,
     PTX_FAMILIES(F)
@@ -77,7 +77,7 @@ typedef struct constant { uint32_t slot; uint8_t wide; bool dynamic; uint64_t va
 /* Read-only frame slots that the executor fills for each warp. */
 enum special {
     SR_TIDX, SR_TIDY, SR_TIDZ, SR_NTIDX, SR_NTIDY, SR_NTIDZ, SR_CTAX, SR_CTAY, SR_CTAZ, SR_NCTAX, SR_NCTAY, SR_NCTAZ,
-    SR_LANE, SR_WARP, SR_NWARP, SR_LT, SR_LE, SR_EQ, SR_GE, SR_GT, SR_SMID, SR_NSMID, SR_GRIDLO, SR_DYNAMIC, SR_CC, SR_SINK,
+    SR_LANE, SR_WARP, SR_NWARP, SR_LT, SR_LE, SR_EQ, SR_GE, SR_GT, SR_SMID, SR_NSMID, SR_DYNAMIC, SR_CC, SR_SINK,
     SR_SINKHI, SR_COUNT
 };
 #define SLOT32 128u
@@ -121,7 +121,7 @@ typedef struct ptx_request {
     unsigned       capability, max_version;
     unsigned       lies;
     char          *log;
-    size_t         log_room, log_used;
+    size_t         log_room;
     int            code; /* CUresult of a failure; -1: load again with image_room bytes of image */
     uint64_t       image_address; /* where the variables will be in device memory */
     unsigned char *image;         /* their first contents */

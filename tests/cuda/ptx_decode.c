@@ -86,6 +86,7 @@ static bool arithmetic(state *s)
         unsigned lies = r->request->lies;
         if (family == FMA_U16 && t == F32 && (lies & LIE_FMA)) family = FMALIE_U16;
         if (nan) {
+            if (t != F32) ptx_unknown(r, w);
             ptx_need_version(r, 70, 80);
             family = family == MIN_U16 ? MINNAN_U16 : MAXNAN_U16;
         }
@@ -101,6 +102,7 @@ static bool arithmetic(state *s)
     if (what == 'b' && k != KIND_B) ptx_unknown(r, w);
     if (what == 's' && k != KIND_S) ptx_unknown(r, w);
     if (what == 'm' && !low && !high && !wide) ptx_unknown(r, w);
+    if (bits != 32 && ((high && family == MAD_U16 && bits == 16) || family == SAD_U16)) ptx_unknown(r, w);
     if (carry) {
         if (bits == 16 || (what != 'a')) ptx_unknown(r, w);
         family = family == ADD_U16 ? ADDCC_U16 : SUBCC_U16;

@@ -13,10 +13,7 @@ _Noreturn void ptx_fail(reader *r, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     ptx_request *q = r->request;
-    if (q->log && q->log_room) {
-        int n = snprintf(q->log, q->log_room, "PTX line %u: %s", r->line, text);
-        q->log_used = n < 0 ? 0 : (size_t)n < q->log_room ? (size_t)n : q->log_room - 1;
-    }
+    if (q->log && q->log_room) snprintf(q->log, q->log_room, "PTX line %u: %s", r->line, text);
     if (!q->code) q->code = 218; /* CUDA_ERROR_INVALID_PTX */
     longjmp(r->failed, 1);
 }
@@ -836,7 +833,6 @@ module *ptx_load(ptx_request *request)
     module *volatile m = calloc(1, sizeof *m);
     reader *volatile r = calloc(1, sizeof *r);
     request->code = 0;
-    request->log_used = 0;
     if (!m || !r) {
         free(m);
         free(r);

@@ -815,11 +815,14 @@ static void memory_has_a_limit(void)
     GOOD(cuMemGetInfo_v2(&unused, &total));
     CHECK(unused < 400001);
     GOOD(cuMemFree_v2(a));
-    for (unsigned i = 0; i < 5000; i++) { /* addresses come again only when all have been used */
+    bool again = false;
+    for (unsigned i = 0; i < 300; i++) { /* addresses come again only when all have been used */
         GOOD(cuMemAlloc_v2(&b, 600000));
-        CHECK(b != a || i > 100);
+        CHECK(b != a || i > 60);
+        again |= b == a;
         GOOD(cuMemFree_v2(b));
     }
+    CHECK(again);
     CHECK_EQ(cuMemAlloc_v2(&b, 0), 1);
     CLOSE();
     unsetenv("ADEAD_SOFTCUDA_MEMORY");
