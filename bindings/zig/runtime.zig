@@ -65,8 +65,8 @@ pub const Runtime = struct {
         return info;
     }
 
-    /// A row of what the backend's probe compared with the reference when the device was opened, by its index from 0, also of
-    /// a device that was refused; null past the end, and where the backend needs no probe.
+    /// A row of what the backend's probe compared with the reference when the device was opened, by its index from 0, also
+    /// of a device that was refused; null past the end, and where the backend needs no probe.
     pub fn probe(runtime: Runtime, index: u32) Error!?c.adead_probe_row {
         var row = std.mem.zeroes(c.adead_probe_row);
         row.size = @sizeOf(c.adead_probe_row);

@@ -141,43 +141,6 @@ static void backends(void)
     CHECK(first.memory[0] == 7 && first.memory[1] == 7, "what the caller does not have is not written");
 }
 
-/* What a runtime's first device told is kept: asking opens no other. */
-static void backend_of_a_runtime(void)
-{
-    adead_counting_host   counting;
-    adead_host            host = adead_counting_host_init(&counting, 0);
-    adead_runtime_options options = {.size = sizeof options, .allocate = host.allocate, .release = host.release,
-                                     .context = host.context, .backend = "cpu"};
-    adead_runtime     *runtime = NULL;
-    adead_instance    *instance = NULL;
-    adead_backend_info info = {.size = sizeof info};
-    adead_probe_row    row = {.size = sizeof row};
-    CHECK_EQ(adead_runtime_create(&options, &runtime), ADEAD_OK);
-    adead_program *program = assemble(runtime, "  halt\n");
-    CHECK_EQ(adead_instance_create(program, NULL, &instance), ADEAD_OK);
-    uint64_t calls = counting.calls;
-    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
-    CHECK(strcmp(info.name, "cpu") == 0 && info.available && info.attested && info.memory_budget == 0);
-    REFUSED(adead_runtime_probe(runtime, 0, &row), ADEAD_INVALID_ARGUMENT);
-    CHECK_STR(adead_last_error()->message, "there is no row 0: the probe of the backend cpu has 0");
-    CHECK_EQ(counting.calls, calls);
-    adead_instance_destroy(instance);
-    adead_program_destroy(program);
-    adead_runtime_destroy(runtime);
-    CHECK_EQ(counting.live_count, 0);
-    CHECK_EQ(adead_runtime_create(&options, &runtime), ADEAD_OK); /* and when nothing was opened yet, one is */
-    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
-    calls = counting.calls;
-    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
-    CHECK_EQ(counting.calls, calls);
-    REFUSED(adead_runtime_probe(NULL, 0, &row), ADEAD_INVALID_ARGUMENT);
-    REFUSED(adead_runtime_probe(runtime, 0, NULL), ADEAD_INVALID_ARGUMENT);
-    row.size = 8;
-    REFUSED(adead_runtime_probe(runtime, 0, &row), ADEAD_INVALID_ARGUMENT);
-    adead_runtime_destroy(runtime);
-    CHECK_EQ(counting.live_count, 0);
-}
-
 /* ---- Runtimes ---- */
 
 static int create_named(const char *backend)
@@ -1108,7 +1071,7 @@ static void selftest(void)
     adead_runtime_destroy(runtime);
 }
 
-TEST_MAIN("ffi", T(names) T(backends) T(backend_of_a_runtime) T(runtime_options) T(later_structs) T(environment) T(program_arguments)
+TEST_MAIN("ffi", T(names) T(backends) T(runtime_options) T(later_structs) T(environment) T(program_arguments)
           T(program_files) T(program_facts) T(refused_program) T(instance_arguments) T(run_and_outputs) T(traps)
           T(trace_and_profile) T(children_keep_parents) T(allocation_failures) T(threads_share_a_program)
           T(floating_point_environment) T(simple_states) T(simple_operations) T(simple_products) T(simple_memory)

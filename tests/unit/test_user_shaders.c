@@ -84,6 +84,44 @@ static bool is_sum(adead_instance *instance, float factor)
     return true;
 }
 
+/* What a runtime's first device told is kept: asking opens no other. */
+static void backend_of_a_runtime(void)
+{
+    adead_counting_host   counting;
+    adead_host            host = adead_counting_host_init(&counting, 0);
+    adead_runtime_options options = {.size = sizeof options, .allocate = host.allocate, .release = host.release,
+                                     .context = host.context, .backend = "cpu"};
+    adead_runtime     *runtime = NULL;
+    adead_program     *program = NULL;
+    adead_instance    *instance = NULL;
+    adead_backend_info info = {.size = sizeof info};
+    adead_probe_row    row = {.size = sizeof row};
+    CHECK_EQ(adead_runtime_create(&options, &runtime), ADEAD_OK);
+    CHECK_EQ(adead_program_assemble(runtime, "  halt\n", 7, &program), ADEAD_OK);
+    CHECK_EQ(adead_instance_create(program, NULL, &instance), ADEAD_OK);
+    uint64_t calls = counting.calls;
+    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
+    CHECK(strcmp(info.name, "cpu") == 0 && info.available && info.attested && info.memory_budget == 0);
+    CHECK_EQ(adead_runtime_probe(runtime, 0, &row), ADEAD_INVALID_ARGUMENT);
+    CHECK_STR(adead_last_error()->message, "there is no row 0: the probe of the backend cpu has 0");
+    CHECK_EQ(counting.calls, calls);
+    adead_instance_destroy(instance);
+    adead_program_destroy(program);
+    adead_runtime_destroy(runtime);
+    CHECK_EQ(counting.live_count, 0);
+    CHECK_EQ(adead_runtime_create(&options, &runtime), ADEAD_OK); /* and when nothing was opened yet, one is */
+    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
+    calls = counting.calls;
+    CHECK_EQ(adead_runtime_backend(runtime, &info), ADEAD_OK);
+    CHECK_EQ(counting.calls, calls);
+    CHECK_EQ(adead_runtime_probe(NULL, 0, &row), ADEAD_INVALID_ARGUMENT);
+    CHECK_EQ(adead_runtime_probe(runtime, 0, NULL), ADEAD_INVALID_ARGUMENT);
+    row.size = 8;
+    CHECK_EQ(adead_runtime_probe(runtime, 0, &row), ADEAD_INVALID_ARGUMENT);
+    adead_runtime_destroy(runtime);
+    CHECK_EQ(counting.live_count, 0);
+}
+
 static void the_probe_of_a_runtime(void)
 {
     OPEN(runtime);
@@ -429,6 +467,7 @@ static void simple_calls(void)
     }
 }
 
-TEST_MAIN("user_shaders", T(the_probe_of_a_runtime) T(a_program) T(many_dispatches) T(what_does_not_fit) T(a_published_program)
+TEST_MAIN("user_shaders", T(backend_of_a_runtime) T(the_probe_of_a_runtime)
+          T(a_program) T(many_dispatches) T(what_does_not_fit) T(a_published_program)
                               T(dispatches_on_arrays) T(every_layout) T(what_no_device_has) T(arguments) T(other_backends)
                                   T(host_memory_runs_out) T(simple_calls))

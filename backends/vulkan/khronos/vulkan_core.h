@@ -1,5 +1,5 @@
-/* Khronos's vulkan_core.h of version 1.3.239, cut: it has the core versions, VK_EXT_debug_utils, VK_EXT_memory_budget and
- * VK_EXT_robustness2, unchanged, and not the sections of the other extensions. Its licence is in LICENSE beside it.
+/* Khronos's vulkan_core.h 1.3.239 (licence beside it), unchanged, but cut to the core, VK_EXT_debug_utils,
+ * VK_EXT_memory_budget and VK_EXT_robustness2.
  */
 #ifndef VULKAN_CORE_H_
 #define VULKAN_CORE_H_ 1
