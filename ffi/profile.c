@@ -108,11 +108,9 @@ static adead_site *site_at(adead_profiler *p, const adead_task *task, const adea
     return &p->sites[*instruction];
 }
 
-/* What was submitted before belongs to others. */
-static void settle(const adead_profiler *p, const adead_machine *machine)
+static void wait_for_device(adead_profiler *p, adead_machine *machine)
 {
-    if (machine->backend->sync) machine->backend->sync(machine->device, NULL);
-    if (p->device_clock) machine->backend->last_duration(machine->device);
+    if (machine->backend->sync && !p->failed) p->failed = machine->backend->sync(machine->device, &machine->failure);
 }
 
 /* The short way of what is not timed this time. */
@@ -125,13 +123,16 @@ static bool wants_seen(adead_observer *observer, adead_task *task)
     if (!site->skip) return true;
     site->skip--;
     p->outside += site->mean;
-    p->since_fuel += site->extra;
+    p->since_fuel += 1 + site->extra;
     return false;
 }
 
 static void begin_seen(adead_observer *observer, adead_seen_call *call)
 {
-    settle(profiler_of(observer), call->task->machine);
+    adead_profiler *p = profiler_of(observer);
+    adead_machine  *machine = call->task->machine;
+    wait_for_device(p, machine); /* what was submitted before belongs to others */
+    if (p->device_clock) machine->backend->last_duration(machine->device);
     call->since = adead_clock_ns();
 }
 
@@ -184,12 +185,17 @@ static void account_work(adead_profiler *p, const adead_seen_call *call, const a
 static bool end_seen(adead_observer *observer, adead_seen_call *call)
 {
     adead_profiler      *p = profiler_of(observer);
-    const adead_machine *machine = call->task->machine;
+    adead_machine       *machine = call->task->machine;
     uint32_t             instruction;
     adead_site          *site = site_at(p, call->task, call->step, &instruction);
-    adead_event event = {.instruction = instruction, .task = call->task->number};
-    if (machine->backend->sync && call->exit == ADEAD_EXIT_NONE) machine->backend->sync(machine->device, NULL);
-    uint64_t now = adead_clock_ns(), ns = now - call->since;
+    adead_event          event = {.instruction = instruction, .task = call->task->number};
+    if (call->exit != ADEAD_EXIT_NONE) return true;
+    wait_for_device(p, machine);
+    if (p->failed) {
+        call->exit = adead_task_trap(call->task, p->failed);
+        return true;
+    }
+    uint64_t ns = adead_clock_ns() - call->since;
     ns -= ns > p->clock_cost ? p->clock_cost : ns;
     event.start = call->since - p->started;
     event.nanoseconds = ns;
@@ -197,16 +203,17 @@ static bool end_seen(adead_observer *observer, adead_seen_call *call)
     adead_instruction in = adead_instruction_at(call->task->analysis, instruction);
     account_work(p, call, &in, site, &event);
     event.stack = stack_of(p, call->task, instruction);
-    p->stacks[event.stack].nanoseconds += ns;
+    p->stacks[event.stack].nanoseconds += ns + site->skipped * site->mean;
     site->timed++;
     if (!observer->every) site->nanoseconds += ns;
     site->device_nanoseconds += event.device_nanoseconds;
     site->extra = fuel_used(call->task) - (call->position + call->step->run); /* of work: no instructions of the loop */
-    p->since_fuel += site->extra;
+    p->since_fuel += 1 + site->extra;
     add_event(p, &event);
     if (!observer->every) {
         site->mean = site->nanoseconds / site->timed;
         if (site->mean < TIMING_INTERVAL) site->skip = random_below(p, 2 * TIMING_INTERVAL / (site->mean + 1) + 1);
+        site->skipped = site->skip;
     }
     p->outside += adead_clock_ns() - call->since;
     return true;
@@ -322,12 +329,19 @@ uint64_t adead_site_nanoseconds(const adead_site *site)
     return adead_site_scaled(site, site->nanoseconds) + site->sampled_nanoseconds;
 }
 
+/* Behind the run of instructions that begins there. */
+static uint32_t run_end(const adead_analysis *an, uint32_t instruction)
+{
+    while (instruction + 1 < an->instruction_count && !(adead_ops[an->ops[instruction]].flags & OPF_CONTROL)) instruction++;
+    return instruction + 1;
+}
+
 uint32_t adead_site_length(const adead_profiler *p, uint32_t instruction)
 {
     const adead_analysis *an = analysis_of(p);
-    uint32_t              end = instruction;
-    while (end + 1 < an->instruction_count && !(adead_ops[an->ops[end]].flags & OPF_CONTROL)) end++;
-    return end - instruction + 1;
+    uint32_t              end = run_end(an, instruction), length = 0;
+    for (uint32_t i = instruction; i < end; i++) length += !adead_timed_alone((adead_op)an->ops[i]);
+    return length ? length : 1;
 }
 
 static void add_row(adead_profiler *p, adead_op op, uint64_t count, uint64_t ns, bool estimated)
@@ -342,11 +356,10 @@ static void spread_samples(adead_profiler *p, uint32_t instruction)
 {
     const adead_site     *site = &p->sites[instruction];
     const adead_analysis *an = analysis_of(p);
-    uint32_t              length = adead_site_length(p, instruction), inside = 0;
-    for (uint32_t i = 0; i < length; i++) inside += !adead_timed_alone((adead_op)an->ops[instruction + i]);
-    for (uint32_t i = 0; i < length && inside; i++) {
-        adead_op op = (adead_op)an->ops[instruction + i];
-        if (!adead_timed_alone(op)) add_row(p, op, site->sampled_fuel / length, site->sampled_nanoseconds / inside, true);
+    uint32_t              end = run_end(an, instruction), length = adead_site_length(p, instruction);
+    for (uint32_t i = instruction; i < end; i++) {
+        adead_op op = (adead_op)an->ops[i];
+        if (!adead_timed_alone(op)) add_row(p, op, site->sampled_fuel / length, site->sampled_nanoseconds / length, true);
     }
 }
 
@@ -402,6 +415,7 @@ void adead_profile_begin(adead_instance *instance)
     p->random = 1;
     p->left = p->observer.part_fuel = 1 + random_below(p, 2 * p->mean);
     p->running = UINT32_MAX;
+    p->failed = ADEAD_OK;
     const adead_machine *machine = instance->machine;
     p->device_clock = machine->backend->set_timed && machine->backend->set_timed(machine->device, true);
     p->clock_cost = clock_cost();

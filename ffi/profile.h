@@ -13,7 +13,8 @@ typedef struct adead_site {
     uint64_t count, timed, nanoseconds, device_nanoseconds;
     uint64_t flops, bytes, sent, fetched; /* of the timed ones; sent to and fetched from the memory of a device */
     uint64_t by_reference;                /* of the timed ones: the backend does not support the operation */
-    uint64_t skip, mean, extra;           /* executions until it is timed again; how long it takes, and its fuel for work */
+    uint64_t skip, skipped;               /* executions until it is timed again, of so many */
+    uint64_t mean, extra;                 /* how long one takes, and its fuel for work */
     /* Of the run of scalar instructions that begins here, by samples. */
     uint64_t samples, sampled_nanoseconds, sampled_fuel;
 } adead_site;
@@ -54,12 +55,13 @@ typedef struct adead_profiler {
     uint64_t         unnamed;             /* samples whose stack was deeper or newer than there was room for */
     uint64_t         random;
     bool             device_clock;        /* the device measures what runs on it */
+    adead_status     failed;              /* waiting for the device did */
     /* Samples of the interpreter. */
     uint64_t         since, since_fuel; /* the last one */
     uint64_t         outside;           /* time since then of instructions that are timed by themselves */
-    uint64_t         left, mean, samples;        /* fuel until the next one, and on average; how many there were */
+    uint64_t         left, mean, samples; /* fuel until the next one, and on average; how many there were */
     /* Where every instruction is timed. */
-    uint32_t         running;                    /* instruction, or UINT32_MAX */
+    uint32_t         running; /* instruction, or UINT32_MAX */
     uint64_t         running_since;
     uint32_t         row_count;
     adead_opcode_row rows[ADEAD_OP_COUNT];
@@ -69,7 +71,7 @@ typedef struct adead_profiler {
 uint64_t adead_site_nanoseconds(const adead_site *site);
 /* What was summed over the timed executions, for all of them. */
 uint64_t adead_site_scaled(const adead_site *site, uint64_t sum);
-/* How many instructions, from this one on, a sample at it stands for. */
+/* How many instructions a sample at this one stands for: those of its run that are not timed by themselves. */
 uint32_t adead_site_length(const adead_profiler *profiler, uint32_t instruction);
 /* Does the instruction work outside of the loop, so that it is timed by itself? */
 bool adead_timed_alone(adead_op op);

@@ -90,8 +90,25 @@ static void sampled(void)
         CHECK_EQ(named, p->samples);
         CHECK(p->stack_count == 3 && p->stacks[2].parent == 1 && p->stacks[1].parent == 0, "all, main, inner");
         CHECK(p->stacks[2].samples > p->stacks[1].samples, "inner has most of the instructions");
+        uint64_t alone = row_of(&b, "gpu.matmul")->nanoseconds + row_of(&b, "gpu.relu")->nanoseconds;
+        CHECK(p->stacks[1].nanoseconds > alone / 2, "main has the time of its operations, of those that are not timed, too");
         CHECK_EQ(adead_instance_reset(b.instance), ADEAD_OK);
     }
+    bench_close(&b);
+}
+
+/* Operations in the run of a sample are counted by themselves: those of the loop are not taken for more. */
+static void mixed_runs(void)
+{
+    static const char source[] = ".memory 4KiB\n  gpu.alloc 4, b0\n  i32.const r0, 0\nloop: gpu.relu b0, b0, 4\n"
+                                 "  gpu.sigmoid b0, b0, 4\n  i32.add_imm r0, r0, 1\n"
+                                 "  jump.i32.lt_s_imm r0, 200000, loop\n  halt\n";
+    bench b;
+    bench_open(&b, source, "cpu", ADEAD_PROFILE_SAMPLED);
+    CHECK_EQ(adead_instance_run(b.instance), ADEAD_OK);
+    CHECK_EQ(row_of(&b, "gpu.sigmoid")->count, 200000);
+    uint64_t count = row_of(&b, "i32.add_imm")->count; /* all but what follows the last sample */
+    CHECK(count > 140000 && count <= 200000, "about 200000: %d", (int)count);
     bench_close(&b);
 }
 
@@ -294,4 +311,4 @@ static void device_clock(void)
     bench_close(&b);
 }
 
-TEST_MAIN("profile", T(exact) T(sampled) T(nothing_changes) T(deep_stacks) T(reports) T(hostile_names) T(device_clock))
+TEST_MAIN("profile", T(exact) T(sampled) T(mixed_runs) T(nothing_changes) T(deep_stacks) T(reports) T(hostile_names) T(device_clock))
