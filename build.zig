@@ -1092,10 +1092,6 @@ pub const Tests = struct {
             run.addArg("check");
             if (t.command) |command| run.addArtifactArg(command);
         }
-        const shaders = "backends/vulkan/shaders/generate.py";
-        if (t.wanted("", "spirv")) run.addArgs(&.{ "suite:spirv", "python3", shaders, "--check" });
-        const kernels = "backends/cuda/kernels/generate.py";
-        if (t.wanted("", "ptx")) run.addArgs(&.{ "suite:ptx", "python3", kernels, "--check" });
-        if (t.wanted("", "ptxas")) run.addArgs(&.{ "suite:ptxas", "python3", kernels, "--assemble" });
+        devices.addCompiled(t, run);
     }
 };

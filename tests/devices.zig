@@ -105,3 +105,12 @@ fn softCudaSources(b: *Build) []const []const u8 {
     }
     return all.items;
 }
+
+/// What is compiled for devices and kept in the tree: compiled again and compared; PTX by NVIDIA's own assembler, too.
+pub fn addCompiled(t: *Tests, run: *Build.Step.Run) void {
+    const shaders = "backends/vulkan/shaders/generate.py";
+    if (t.wanted("", "spirv")) run.addArgs(&.{ "suite:spirv", "python3", shaders, "--check" });
+    const kernels = "backends/cuda/kernels/generate.py";
+    if (t.wanted("", "ptx")) run.addArgs(&.{ "suite:ptx", "python3", kernels, "--check" });
+    if (t.wanted("", "ptxas")) run.addArgs(&.{ "suite:ptxas", "python3", kernels, "--assemble" });
+}

@@ -651,8 +651,8 @@ typedef struct adead_cache_row {
     int64_t     modified; /* seconds since 1970 */
 } adead_cache_row;
 
-/* Calls `report` (may be NULL) for each file, and writes the folder's path to `folder`, of `size` bytes (0: not wanted): empty
- * where nothing is kept. */
+/* Calls `report` (may be NULL) for each file, and writes the folder's path to `folder`, of `size` bytes (0: not wanted):
+ * empty where nothing is kept. */
 ADEAD_API int adead_cache_files(void (*report)(void *context, const adead_cache_row *row), void *context, char *folder,
                                 size_t size);
 /* Removes all of them; *removed (may be NULL) is how many. Errors: CANNOT_WRITE (some could not be). */
