@@ -311,4 +311,5 @@ static void device_clock(void)
     bench_close(&b);
 }
 
-TEST_MAIN("profile", T(exact) T(sampled) T(mixed_runs) T(nothing_changes) T(deep_stacks) T(reports) T(hostile_names) T(device_clock))
+TEST_MAIN("profile", T(exact) T(sampled) T(mixed_runs) T(nothing_changes) T(deep_stacks) T(reports) T(hostile_names)
+                         T(device_clock))
