@@ -312,4 +312,4 @@ static void device_clock(void)
 }
 
 TEST_MAIN("profile", T(exact) T(sampled) T(mixed_runs) T(nothing_changes) T(deep_stacks) T(reports) T(hostile_names)
-                     T(device_clock))
+                         T(device_clock))
