@@ -1053,7 +1053,7 @@ pub const Tests = struct {
 
     /// A copy of the folder in which spirv.inc is what its shaders give.
     fn compiledShaders(b: *Build, folder: *Build.Step.WriteFile) LazyPath {
-        _ = folder.addCopyFile(b.path("vm/base/adn1.h"), "vm/base/adn1.h");
+        for ([_][]const u8{ "vm/base/adn1.h", "backends/pack.py" }) |path| _ = folder.addCopyFile(b.path(path), path);
         const script = "cp -r \"$0\"/. \"$1\" && chmod -R u+w \"$1\" && python3 \"$1/backends/vulkan/shaders/generate.py\"";
         const run = b.addSystemCommand(&.{ "sh", "-c", script });
         run.addDirectoryArg(folder.getDirectory());
