@@ -310,6 +310,12 @@ static void run_a_chain(void)
 
 static void a_chain_waits_once(void) { APART("", run_a_chain); }
 
+/* Seconds of interpreting, about which a sanitizer has nothing to say. */
+#if TEST_FORKS_ALONE
+#define LONG_TESTS
+#else
+#define LONG_TESTS T(more_matrices_than_a_grid_takes)
+
 /* A grid has up to 65535 matrices. */
 static void multiply_many(void)
 {
@@ -336,12 +342,6 @@ static void multiply_many(void)
 }
 
 static void more_matrices_than_a_grid_takes(void) { APART("", multiply_many); }
-
-/* Seconds of interpreting, about which a sanitizer has nothing to say. */
-#if TEST_FORKS_ALONE
-#define LONG_TESTS
-#else
-#define LONG_TESTS T(more_matrices_than_a_grid_takes)
 #endif
 
 /* The device's own clock, from the first operation since it was asked to the last. */

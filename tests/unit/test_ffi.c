@@ -135,10 +135,10 @@ static void backends(void)
     info.size = 12;
     REFUSED(adead_backend_get(0, &info), ADEAD_INVALID_ARGUMENT);
     CHECK(adead_backend_name(count) == NULL && adead_backend_name(UINT32_MAX) == NULL);
-    struct { uint64_t before[70]; uint64_t memory[2]; } first = {.memory = {7, 7}}; /* of a caller before memory_budget */
-    ((adead_backend_info *)&first)->size = offsetof(adead_backend_info, memory_budget);
-    CHECK_EQ(adead_backend_get(0, (adead_backend_info *)&first), ADEAD_OK);
-    CHECK(first.memory[0] == 7 && first.memory[1] == 7, "what the caller does not have is not written");
+    adead_backend_info first = {.memory_budget = 7, .memory_used = 7}; /* of a caller before memory_budget */
+    first.size = offsetof(adead_backend_info, memory_budget);
+    CHECK_EQ(adead_backend_get(0, &first), ADEAD_OK);
+    CHECK(first.memory_budget == 7 && first.memory_used == 7, "what the caller does not have is not written");
 }
 
 /* ---- Runtimes ---- */
