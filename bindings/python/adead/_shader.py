@@ -70,7 +70,7 @@ class Shader(Handle):
         out = ffi.new("adead_shader **")
         with runtime._using("runtime") as pointer:
             check(lib.adead_shader_load(pointer, data, size, name, out))
-        self._attach(3, int(ffi.cast("uintptr_t", out[0])))
+        self._attach(4, int(ffi.cast("uintptr_t", out[0])))
 
     @property
     def info(self) -> ShaderInfo:

@@ -41,7 +41,7 @@ static PyObject *attach(PyObject *self, PyObject *args)
     unsigned long long pointer;
     int                kind;
     if (!PyArg_ParseTuple(args, "iK", &kind, &pointer)) return NULL;
-    if (h->pointer || kind < 0 || kind > 3) {
+    if (h->pointer || kind < 0 || kind > 4) {
         PyErr_SetString(PyExc_ValueError, "a handle is attached once");
         return NULL;
     }

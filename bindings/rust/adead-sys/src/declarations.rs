@@ -340,6 +340,8 @@ pub type adead_report_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, operation: *const c_char, cases: u64, mismatches: u64)>;
 /// Called once per backend of [`adead_tune`] (the header has no name for this type).
 pub type adead_tune_fn = Option<unsafe extern "C" fn(context: *mut c_void, row: *const adead_tune_row)>;
+/// Called once per file of [`adead_cache_files`] (the header has no name for this type).
+pub type adead_cache_fn = Option<unsafe extern "C" fn(context: *mut c_void, row: *const adead_cache_row)>;
 /// Zeroed memory aligned to 16 bytes, or NULL (the header has no name for this type).
 pub type adead_allocate_fn = Option<unsafe extern "C" fn(context: *mut c_void, size: usize) -> *mut c_void>;
 /// Takes memory back, with the size it was asked for (the header has no name for this type).
@@ -618,6 +620,19 @@ records! {
         /// Nanoseconds it would take there once; below 0: nothing was measured.
         predicted: [f64; ADEAD_DECISION_BACKENDS],
     }
+    /// A file that is kept between runs.
+    adead_cache_row {
+        /// sizeof(adead_cache_row), by the library.
+        size: u32,
+        /// 0.
+        reserved: u32,
+        /// Until the call of the function returns.
+        name: *const c_char,
+        /// Of the file.
+        bytes: u64,
+        /// Seconds since 1970.
+        modified: i64,
+    }
     /// What a backend was found to do on this machine.
     adead_tune_row {
         /// sizeof(adead_tune_row), by the library.
@@ -787,6 +802,10 @@ functions! {
     fn adead_instance_decision(instance: *mut adead_instance, index: u32, row: *mut adead_decision_row) -> c_int;
     /// Measures what operations cost on each backend that the runtime chooses between.
     fn adead_tune(runtime: *mut adead_runtime, report: adead_tune_fn, context: *mut c_void) -> c_int;
+    /// Calls `report` for each file that is kept between runs, and writes the folder's path.
+    fn adead_cache_files(report: adead_cache_fn, context: *mut c_void, folder: *mut c_char, size: usize) -> c_int;
+    /// Removes all of them.
+    fn adead_cache_clear(removed: *mut u32) -> c_int;
     /// SHA-256 of bytes.
     fn adead_sha256_digest(data: *const c_void, size: usize, digest: *mut u8);
     /// Runs one tensor operation on the caller's arrays.

@@ -124,6 +124,7 @@ fn c_program() -> String {
          typedef void (*adead_trace_fn)(void *, uint64_t, uint32_t, const char *);\n\
          typedef void (*adead_report_fn)(void *, const char *, uint64_t, uint64_t);\n\
          typedef void (*adead_tune_fn)(void *, const adead_tune_row *);\n\
+         typedef void (*adead_cache_fn)(void *, const adead_cache_row *);\n\
          typedef void *(*adead_allocate_fn)(void *, size_t);\n\
          typedef void (*adead_release_fn)(void *, void *, size_t);\n\
          #define SAME(a, b) _Static_assert(__builtin_types_compatible_p(a, b), #a \" is not \" #b)\n",

@@ -389,6 +389,42 @@ pub fn cpu_text() -> String {
     unsafe { CStr::from_ptr(sys::adead_cpu_text()) }.to_string_lossy().into_owned()
 }
 
+/// A file of the folder in which backends keep what need not be found out again: a probe's outcome, what a driver compiled,
+/// what [`Runtime::tune`] measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheFile {
+    /// Says what it belongs to: backend, device, driver, version of the library.
+    pub name: String,
+    pub bytes: u64,
+    /// Seconds since 1970.
+    pub modified: i64,
+}
+
+/// The files that are kept between runs, in no order.
+pub fn cache_files() -> Vec<CacheFile> {
+    unsafe extern "C" fn call(context: *mut c_void, row: *const sys::adead_cache_row) {
+        // The context is the vector below, which nothing else touches during the call.
+        let (files, row) = unsafe { (&mut *context.cast::<Vec<CacheFile>>(), &*row) };
+        let name = unsafe { CStr::from_ptr(row.name) }.to_string_lossy().into_owned();
+        files.push(CacheFile { name, bytes: row.bytes, modified: row.modified });
+    }
+    let mut files: Vec<CacheFile> = Vec::new();
+    let context = (&mut files as *mut Vec<CacheFile>).cast();
+    // It fails on arguments alone, and these are good.
+    let _ = unsafe { sys::adead_cache_files(Some(call), context, std::ptr::null_mut(), 0) };
+    files
+}
+
+/// Removes them, and says how many.
+///
+/// # Errors
+/// `CANNOT_WRITE`: some could not be.
+pub fn cache_clear() -> Result<u32> {
+    let mut removed = 0;
+    check(unsafe { sys::adead_cache_clear(&mut removed) })?;
+    Ok(removed)
+}
+
 /// A text for C. `what` is for the error.
 pub(crate) fn c_text(text: &str, what: &str) -> Result<CString> {
     CString::new(text)
