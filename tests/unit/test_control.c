@@ -687,6 +687,7 @@ static void traps_of_the_rest(void)
     CHECK_OUTCOME(o, OUTPUT_REFUSED, at, "write r0, r1");
     seen[ADEAD_OUTPUT_REFUSED] = seen[ADEAD_MISSING_INPUT] = true; /* the latter: test_machine */
     seen[ADEAD_SHADER_MISSING] = seen[ADEAD_SHADER_MISMATCH] = true; /* test_shaders */
+    seen[ADEAD_STOPPED] = seen[ADEAD_RESULTS_DIFFER] = true; /* test_diff, test_cli */
     seen[ADEAD_FOREIGN_FAILED] = seen[ADEAD_REPLAY_MISMATCH] = true; /* test_foreign, test_foreign_api */
 #define STATUS(number, name, text) CHECK(number / 100 != 4 || seen[number], "nothing provokes %s", #name);
 #include "vm/base/status.def"

@@ -8,6 +8,7 @@
  *   lie:N           the system's own, whose devices compute the probe's primitive N (shaders/numbers.h) as inexact ones do
  */
 #include "backends/vulkan/khronos/vulkan_core.h"
+#include "backends/vulkan/shaders.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,9 +121,9 @@ static PFN_vkVoidFunction own_function(const char *name)
 
 /* ---- The system's ---- */
 
-static PFN_vkGetInstanceProcAddr    real_instance;
-static PFN_vkGetDeviceProcAddr      real_device;
-static PFN_vkCreateComputePipelines real_pipelines;
+static PFN_vkGetInstanceProcAddr real_instance;
+static PFN_vkGetDeviceProcAddr   real_device;
+static PFN_vkCmdPushConstants    real_push;
 
 static void find_real(void)
 {
@@ -139,41 +140,28 @@ static void find_real(void)
 #endif
 }
 
-/* The probe's shader has constants 4, what it computes, and 5, whether it is to lie. */
-static VKAPI_ATTR VkResult VKAPI_CALL lying_pipelines(VkDevice device, VkPipelineCache cache, uint32_t count,
-                                                      const VkComputePipelineCreateInfo *infos,
-                                                      const VkAllocationCallbacks *memory, VkPipeline *pipelines)
+/* The probe's shader is told by push constants: dims 0 how many cases, 1 what it computes, 2 whether it is to lie. */
+static VKAPI_ATTR void VKAPI_CALL lying_push(VkCommandBuffer commands, VkPipelineLayout layout, VkShaderStageFlags stages,
+                                             uint32_t offset, uint32_t size, const void *values)
 {
-    uint32_t wanted = (uint32_t)atoi(getenv("ADEAD_TEST_LOADER") + 4);
-    for (uint32_t i = 0; i < count; i++) {
-        VkComputePipelineCreateInfo info = infos[i];
-        const VkSpecializationInfo *given = info.stage.pSpecializationInfo;
-        VkSpecializationInfo        constants;
-        uint32_t                    words[64], what = 0, *lie = NULL;
-        if (given && given->dataSize <= sizeof words) {
-            constants = *given;
-            memcpy(words, given->pData, given->dataSize);
-            for (uint32_t e = 0; e < given->mapEntryCount; e++) {
-                uint32_t *at = &words[given->pMapEntries[e].offset / 4];
-                if (given->pMapEntries[e].constantID == 4) what = *at;
-                if (given->pMapEntries[e].constantID == 5) lie = at;
-            }
-            if (lie && what == wanted) *lie = 1;
-            constants.pData = words;
-            info.stage.pSpecializationInfo = &constants;
-        }
-        VkResult result = real_pipelines(device, cache, 1, &info, memory, &pipelines[i]);
-        if (result != VK_SUCCESS) return result;
+    enum { CASES = 8192 };
+    uint32_t      wanted = (uint32_t)atoi(getenv("ADEAD_TEST_LOADER") + 4);
+    adead_vk_push push;
+    if (offset != 0 || size != sizeof push) {
+        real_push(commands, layout, stages, offset, size, values);
+        return;
     }
-    return VK_SUCCESS;
+    memcpy(&push, values, sizeof push);
+    if (push.dims[0] == CASES && push.dims[1] == wanted) push.dims[2] = 1;
+    real_push(commands, layout, stages, offset, size, &push);
 }
 
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL lying_device_function(VkDevice device, const char *name)
 {
     PFN_vkVoidFunction real = real_device(device, name);
-    if (strcmp(name, "vkCreateComputePipelines") != 0) return real;
-    real_pipelines = (PFN_vkCreateComputePipelines)real;
-    return (PFN_vkVoidFunction)lying_pipelines;
+    if (strcmp(name, "vkCmdPushConstants") != 0) return real;
+    real_push = (PFN_vkCmdPushConstants)real;
+    return (PFN_vkVoidFunction)lying_push;
 }
 
 PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance, const char *name)

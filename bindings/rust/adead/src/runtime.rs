@@ -395,6 +395,7 @@ pub fn cpu_text() -> String {
 pub struct CacheFile {
     /// Says what it belongs to: backend, device, driver, version of the library.
     pub name: String,
+    /// Its size.
     pub bytes: u64,
     /// Seconds since 1970.
     pub modified: i64,
