@@ -71,6 +71,13 @@ static double rate(uint64_t amount, uint64_t nanoseconds)
     return nanoseconds ? (double)amount / (double)nanoseconds : 0;
 }
 
+/* Of what the device could do at most in that time, by its own clock if it has one; 0: nothing is known. */
+static double of_peak(const adead_site *site, uint64_t amount, double peak)
+{
+    uint64_t time = site->device_nanoseconds ? site->device_nanoseconds : site->nanoseconds;
+    return peak > 0 ? rate(amount, time) / peak : 0;
+}
+
 static uint64_t site_count(const report *r, const adead_site *site, uint32_t instruction)
 {
     return site->count ? site->count : site->sampled_fuel / adead_site_length(r->p, instruction);
@@ -143,8 +150,14 @@ static void text_report(report *r, const ranked *sites, uint32_t count)
         site_text(r, sites[i].instruction, text, sizeof text);
         text_row(r, sites[i].nanoseconds, site_count(r, site, sites[i].instruction), !site->count,
                  adead_site_scaled(site, site->flops), adead_site_scaled(site, site->bytes));
-        adead_out_format(&r->out, "%-7s 0x%04llX  %s\n", place_name(r, site, op),
+        adead_out_format(&r->out, "%-7s 0x%04llX  %s", place_name(r, site, op),
                          (unsigned long long)r->analysis->offsets[sites[i].instruction], text);
+        double flops = of_peak(site, site->flops, r->facts.peak_flops);
+        double bytes = of_peak(site, site->bytes, r->facts.peak_bytes);
+        if (flops > 0 || bytes > 0)
+            adead_out_format(&r->out, "  (%.1f %% of the device's f32, %.1f %% of its memory's rate)", 100 * flops,
+                             100 * bytes);
+        adead_out_text(&r->out, "\n");
     }
     if (count > TEXT_SITES) adead_out_format(&r->out, "%u more are in the other reports\n", (unsigned)(count - TEXT_SITES));
     if (sent || fetched)
@@ -199,6 +212,10 @@ static void json_sites(report *r, const ranked *sites, uint32_t count)
         json_number(r, "bytes", adead_site_scaled(site, site->bytes));
         json_number(r, "sent", adead_site_scaled(site, site->sent));
         json_number(r, "fetched", adead_site_scaled(site, site->fetched));
+        if (r->facts.peak_flops > 0)
+            adead_out_format(&r->out, "\"flops_of_peak\":%.6f,", of_peak(site, site->flops, r->facts.peak_flops));
+        if (r->facts.peak_bytes > 0)
+            adead_out_format(&r->out, "\"bytes_of_peak\":%.6f,", of_peak(site, site->bytes, r->facts.peak_bytes));
         json_number(r, "by_reference", adead_site_scaled(site, site->by_reference));
         adead_out_format(&r->out, "\"timed\":%llu,\"samples\":%llu}", (unsigned long long)site->timed,
                          (unsigned long long)site->samples);
@@ -226,6 +243,8 @@ static void json_report(report *r, const ranked *sites, uint32_t count)
     json_string(r, "device", r->facts.device);
     json_string(r, "kind", p->observer.every ? "exact" : "sampled");
     json_string(r, "device_clock", p->device_clock ? "device" : "host");
+    if (r->facts.peak_flops > 0) adead_out_format(&r->out, "\"peak_flops\":%.3f,", r->facts.peak_flops * 1e9);
+    if (r->facts.peak_bytes > 0) adead_out_format(&r->out, "\"peak_bytes\":%.3f,", r->facts.peak_bytes * 1e9);
     json_number(r, "nanoseconds", p->total);
     json_number(r, "samples", p->samples);
     json_number(r, "events_dropped", p->dropped);

@@ -99,6 +99,9 @@ typedef struct adead_backend_facts {
     /* Of `describe`: bytes that the device's memory may hold for this process before the driver overcommits, and what it
      * holds of them; 0: it does not say. */
     uint64_t memory_budget, memory_used;
+    /* Of `describe`: what the device can do at most by its clocks: f32 operations, and bytes of its memory, a nanosecond; 0:
+     * it does not say. */
+    double peak_flops, peak_bytes;
 } adead_backend_facts;
 
 /* What a backend that chooses between others did with operations of one kind and size. Names live as long as the library.

@@ -18,6 +18,8 @@ static void fill_facts(const adead_cu_physical *p, uint32_t count, adead_backend
     facts->available = true;
     int used = snprintf(facts->device, sizeof facts->device, "%.60s, compute capability %u.%u, %llu MiB", p->name,
                         (unsigned)p->capability / 10, (unsigned)p->capability % 10, (unsigned long long)p->bytes >> 20);
+    facts->peak_flops = count * p->peak_flops;
+    facts->peak_bytes = count * p->peak_bytes;
     if (count > 1)
         snprintf(facts->device + used, sizeof facts->device - (size_t)used, ", and %u more", (unsigned)count - 1);
 }

@@ -61,6 +61,23 @@ static bool software_allowed(void)
     return text && strcmp(text, "1") == 0;
 }
 
+/* What a driver does not say, a profile does not compare with. */
+static double attribute_of(const adead_cu_driver *d, int attribute, int device)
+{
+    int value = 0;
+    return d->cuDeviceGetAttribute(&value, attribute, device) == 0 && value > 0 ? value : 0;
+}
+
+/* Multiprocessors have 128 units for fused multiply-adds of f32, but those of 7.5 and 8.0 have 64; memory has two transfers
+ * a clock. */
+static void find_peaks(const adead_cu_driver *d, adead_cu_physical *p)
+{
+    double units = p->capability <= 80 ? 64 : 128, clock = attribute_of(d, ADEAD_CU_CLOCK, p->handle);
+    double bits = attribute_of(d, ADEAD_CU_MEMORY_BITS, p->handle);
+    p->peak_flops = 2 * units * p->multiprocessors * clock * 1e-6;
+    p->peak_bytes = 2 * bits / 8 * attribute_of(d, ADEAD_CU_MEMORY_CLOCK, p->handle) * 1e-6;
+}
+
 static adead_cu_result describe(const adead_cu_driver *d, int number, adead_cu_physical *p)
 {
     int    major = 0, minor = 0, multiprocessors = 0, mode = 0;
@@ -77,6 +94,7 @@ static adead_cu_result describe(const adead_cu_driver *d, int number, adead_cu_p
     p->name[sizeof p->name - 1] = '\0';
     p->capability = (uint32_t)(10 * major + minor);
     p->multiprocessors = (uint32_t)(multiprocessors > 0 ? multiprocessors : 1);
+    find_peaks(d, p);
     p->bytes = bytes;
     if (p->capability < ADEAD_CU_CAPABILITY_LEAST)
         snprintf(p->lacking, sizeof p->lacking, "compute capability 7.5, having %d.%d", major, minor);

@@ -32,8 +32,11 @@ enum {
 };
 
 enum {
-    ADEAD_CU_MULTIPROCESSORS = 16, /* attributes of devices */
+    ADEAD_CU_CLOCK = 13, /* attributes of devices; clocks in kHz */
+    ADEAD_CU_MULTIPROCESSORS = 16,
     ADEAD_CU_COMPUTE_MODE = 20,
+    ADEAD_CU_MEMORY_CLOCK = 36,
+    ADEAD_CU_MEMORY_BITS = 37, /* of its bus */
     ADEAD_CU_CAPABILITY_MAJOR = 75,
     ADEAD_CU_CAPABILITY_MINOR = 76,
     ADEAD_CU_MODE_PROHIBITED = 2,
@@ -90,6 +93,7 @@ typedef struct adead_cu_physical {
     uint32_t      capability; /* 86 is 8.6 */
     uint32_t      multiprocessors;
     uint64_t      bytes;      /* of its memory */
+    double        peak_flops, peak_bytes; /* as adead_backend_facts has them */
     char          name[128];
     char          lacking[160]; /* what it would need to be used; empty: nothing */
 } adead_cu_physical;
