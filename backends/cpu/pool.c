@@ -101,7 +101,8 @@ static void forget_threads(void)
     pthread_mutex_init(&pool.mutex, NULL);
     pthread_cond_init(&pool.work, NULL);
     pthread_cond_init(&pool.done, NULL);
-    pool.workers = pool.places = pool.joined = pool.running = 0;
+    pool.workers = pool.places = pool.joined = 0;
+    pool.running = 0;
     pool.taken = pool.stopping = false;
 }
 
@@ -202,7 +203,8 @@ static bool announce(uint32_t threads, uint64_t count, adead_pool_part *part, vo
     pool.context = context;
     pool.count = count;
     pool.places = (uint32_t)adead_min_u64(threads, pool.workers + 1u) - 1;
-    pool.joined = pool.running = 0;
+    pool.joined = 0;
+    pool.running = 0;
     pool.jobs++;
     atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
     if (pool.places) wake(&pool.work);

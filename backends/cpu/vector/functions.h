@@ -215,7 +215,8 @@ VEC_INLINE vf v_gelu(vf x)
     static const float c[8][4] = {ADN1_GELU_P0, ADN1_GELU_P1, ADN1_GELU_P2, ADN1_GELU_P3,
                                   ADN1_GELU_P4, ADN1_GELU_P5, ADN1_GELU_P6, ADN1_GELU_P7};
     static const float centers[4] = {0.0f, ADN1_GELU_CENTER1, ADN1_GELU_CENTER2, 0.0f};
-    _Static_assert(ADN1_GELU_LIMIT2 + GELU_SHIFT == 2.0f, "the pieces are octaves");
+    enum { OCTAVES = ADN1_GELU_LIMIT2 + GELU_SHIFT == 2.0f }; /* clang 14 takes no floats in an assertion itself */
+    _Static_assert(OCTAVES, "the pieces are octaves");
     vf t = v_clamped(x, ADN1_GELU_HIGH), h = v_mul(t, t), l = v_fma(t, t, v_negated(h));
     v_decayed d = v_decay(h, l, 0.5f);
     vm near = v_lt(t, v_splat(ADN1_GELU_LIMIT3));
