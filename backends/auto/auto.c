@@ -10,6 +10,7 @@
  */
 #include "auto.h"
 
+#include "backends/operands.h"
 #include "vm/base/base.h"
 #include "vm/base/clock.h"
 
@@ -118,29 +119,11 @@ static void auto_describe(adead_device *opaque, adead_backend_facts *facts)
 
 /* ---- Choice ---- */
 
-static uint32_t operands_of(adead_tensor_kind kind)
-{
-    static const uint8_t counts[ADEAD_TENSOR_COUNT] = {
-#define IN(type, extent) +1
-#define SAME(type, extent) +1
-#define BIAS(type, extent) +1
-#define OUT(type, extent) +1
-#define TENSOR(name, dims, scalars, work, flops, formula, operands) 0 operands,
-#include "vm/tensor.def"
-#undef TENSOR
-#undef OUT
-#undef BIAS
-#undef SAME
-#undef IN
-    };
-    return counts[kind];
-}
-
 /* Where everything is at hand on the processor, and small: what the operation writes. Else NULL. */
 static const adead_slice *small_result(const adead_auto *device, const adead_tensor_op *op)
 {
     uint64_t           small = device->small[op->kind];
-    const adead_slice *end = op->operands + operands_of(op->kind);
+    const adead_slice *end = op->operands + adead_operands_of(op->kind);
     for (const adead_slice *slice = op->operands; slice < end; slice++)
         if (slice->memory && (!slice->memory->host || slice->bytes >= small)) return NULL;
     return end - 1;
@@ -173,7 +156,7 @@ static bool cheapest(const adead_auto *device, const adead_tensor_op *op, uint32
     double least = -1;
     if (device->place_count == 1) return false;
     for (uint32_t p = 0; p < device->place_count; p++) {
-        double time = device->places[p].lost ? -1 : adead_auto_predict(device, p, op, operands_of(op->kind));
+        double time = device->places[p].lost ? -1 : adead_auto_predict(device, p, op);
         if (time < 0 && !device->places[p].lost) return false;
         if (time >= 0 && (least < 0 || time < least)) least = time, *place = p;
     }
@@ -225,7 +208,7 @@ static adead_status run_at(adead_auto *device, uint32_t place, const adead_tenso
     adead_tensor_op         op = *given;
     adead_auto_memory      *written = NULL;
     adead_status            status = ADEAD_OK;
-    uint32_t                count = operands_of(op.kind);
+    uint32_t                count = adead_operands_of(op.kind);
     if (p->backend->supports && !p->backend->supports(p->device, given))
         return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "the backend %s has not this operation",
                           p->backend->name);
@@ -233,8 +216,8 @@ static adead_status run_at(adead_auto *device, uint32_t place, const adead_tenso
         adead_slice       *slice = &op.operands[i];
         adead_auto_memory *memory = slice->memory ? adead_auto_memory_of(device, slice->memory) : NULL;
         if (!memory) continue;
-        bool whole = slice->offset == 0 && slice->bytes == memory->memory.bytes && op.kind != ADEAD_TENSOR_MATMUL_STRIDED;
-        status = adead_auto_bring(device, memory, place, i + 1 < count || !whole, failure);
+        bool whole = slice->offset == 0 && slice->bytes == memory->memory.bytes;
+        status = adead_auto_bring(device, memory, place, !whole || adead_operand_read(&op, i), failure);
         slice->memory = memory->copies[place];
         if (i + 1 == count) written = memory;
     }
@@ -298,7 +281,7 @@ static adead_status run_explained(adead_auto *device, const adead_tensor_op *op,
     const char  *chosen = "", *why = "";
     double       predicted[ADEAD_AUTO_PLACES] = {-1, -1, -1, -1};
     for (uint32_t p = 0; p < device->place_count; p++)
-        predicted[p] = adead_auto_predict(device, p, op, operands_of(op->kind));
+        predicted[p] = adead_auto_predict(device, p, op);
     uint64_t     since = adead_clock_ns();
     adead_status status = run_somewhere(device, op, &chosen, &why, failure);
     if (!status) status = sync_place(device, device->last, failure);

@@ -103,8 +103,8 @@ void adead_auto_written(adead_auto_memory *memory, uint32_t place);
 
 /* Takes what an earlier process measured, if it was on this processor and these devices. */
 void adead_auto_load_costs(adead_auto *device);
-/* The time of an operation of so many operands at a place, copies included; below 0: not known. */
-double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op, uint32_t operands);
+/* The time of an operation at a place, copies included; below 0: not known. */
+double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op);
 /* Measures all places, for some seconds, tells of each, and keeps it. */
 adead_status adead_auto_tune(adead_auto *device, adead_tune_report *report, void *context, adead_failure *failure);
 

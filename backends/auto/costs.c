@@ -6,6 +6,7 @@
 #include "auto.h"
 
 #include "backends/device_cache.h"
+#include "backends/operands.h"
 
 #include "vm/base/base.h"
 #include "vm/base/clock.h"
@@ -64,8 +65,9 @@ static double work_of(const adead_tensor_op *op)
 #undef P4
 }
 
-double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op, uint32_t operands)
+double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op)
 {
+    uint32_t                operands = adead_operands_of(op->kind);
     const adead_auto_costs *costs = &device->costs[place];
     if (!costs->known) return -1;
     double time = costs->start + costs->step[class_of(op->kind)] * work_of(op);

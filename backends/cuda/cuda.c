@@ -6,6 +6,7 @@
 #include "device.h"
 #include "split.h"
 
+#include "backends/operands.h"
 #include "vm/base/base.h"
 
 #include <stdio.h>
@@ -135,28 +136,22 @@ static adead_status cuda_download(adead_device *opaque, adead_memory *memory, ui
 
 /* ---- Operations ---- */
 
-static bool same_place(const adead_slice *a, const adead_slice *b)
-{
-    return a->memory == b->memory && a->offset == b->offset && a->bytes == b->bytes;
-}
-
-/* Replaces operands in the host's memory by copies on the device; the one that is written keeps its bytes, some of which
- * the operation may leave alone. */
-static adead_status bring(adead_cu *device, adead_tensor_op *op, uint32_t count, const adead_slice *given,
+/* Replaces operands in the host's memory by copies on the device. */
+static adead_status bring(adead_cu *device, adead_tensor_op *op, uint32_t count, const adead_tensor_op *given,
                           adead_failure *failure)
 {
     adead_status status = ADEAD_OK;
     for (uint32_t i = 0; i < count && !status; i++) {
-        if (!given[i].memory || !given[i].memory->host) continue;
-        uint32_t same = 0; /* an operand that lies in the same place: they share the copy */
-        while (!same_place(&given[same], &given[i])) same++;
-        if (same < i) {
+        const adead_slice *slice = &given->operands[i];
+        if (!slice->memory || !slice->memory->host) continue;
+        uint32_t same = adead_operand_like(given, i);
+        if (same < i) { /* they share the copy */
             op->operands[i] = op->operands[same];
             continue;
         }
-        status = adead_cu_scratch(device, given[i].bytes, &op->operands[i], failure);
-        if (!status && given[i].bytes)
-            status = adead_cu_write(device, op->operands[i], adead_slice_host(&given[i]), failure);
+        status = adead_cu_scratch(device, slice->bytes, &op->operands[i], failure);
+        if (!status && slice->bytes && adead_operand_read(given, i))
+            status = adead_cu_write(device, op->operands[i], adead_slice_host(slice), failure);
     }
     return status;
 }
@@ -165,7 +160,7 @@ static adead_status run_entered(adead_cu *device, const adead_tensor_op *given, 
 {
     adead_tensor_op    op = *given;
     const adead_slice *result = &given->operands[count - 1];
-    adead_status       status = bring(device, &op, count, given->operands, failure);
+    adead_status       status = bring(device, &op, count, given, failure);
     if (!status) status = adead_cu_time_begin(device, failure);
     if (!status) ((adead_cu_memory *)op.operands[count - 1].memory)->version = ++device->versions;
     if (!status) status = adead_cu_split_operate(device, &op, failure);
@@ -179,7 +174,7 @@ static adead_status run_entered(adead_cu *device, const adead_tensor_op *given, 
 static adead_status cuda_run(adead_device *opaque, const adead_tensor_op *op, adead_failure *failure)
 {
     adead_cu *device = (adead_cu *)opaque;
-    uint32_t  count = adead_cu_operands(op->kind);
+    uint32_t  count = adead_operands_of(op->kind);
     if (count == 0)
         return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "there is no tensor operation %d",
                           (int)op->kind);

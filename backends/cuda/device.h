@@ -148,9 +148,7 @@ adead_status adead_cu_wait(adead_cu *device, adead_failure *failure);
 adead_status adead_cu_time_begin(adead_cu *device, adead_failure *failure);
 adead_status adead_cu_time_end(adead_cu *device, adead_failure *failure);
 
-/* operations.c: how many operands an operation has, the last of which is written; 0 for what is no operation. */
-uint32_t     adead_cu_operands(adead_tensor_kind kind);
-/* Gives the device one operation, whose operands all lie in its memory. */
+/* operations.c: gives the device one operation, whose operands all lie in its memory. */
 adead_status adead_cu_operate(adead_cu *device, const adead_tensor_op *op, adead_failure *failure);
 
 #endif

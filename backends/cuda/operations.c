@@ -3,6 +3,7 @@
  */
 #include "device.h"
 
+#include "backends/operands.h"
 #include "vm/base/base.h"
 #include "vm/base/dtype.h"
 
@@ -504,14 +505,12 @@ static adead_status run_operation(const work *w)
 }
 
 /* The types of an operation's operands, in order. */
-typedef struct operands { uint8_t count, types[ADEAD_TENSOR_OPERANDS]; } operands;
-
 #define IN(type, extent) ADEAD_DTYPE_##type,
 #define SAME(type, extent) ADEAD_DTYPE_##type,
 #define BIAS(type, extent) ADEAD_DTYPE_##type,
 #define OUT(type, extent) ADEAD_DTYPE_##type,
-#define TENSOR(name, dims, scalars, work, flops, formula, list) {sizeof((uint8_t[]){list}), {list}},
-static const operands table[ADEAD_TENSOR_COUNT] = {
+#define TENSOR(name, dims, scalars, work, flops, formula, list) {list},
+static const uint8_t types[ADEAD_TENSOR_COUNT][ADEAD_TENSOR_OPERANDS] = {
 #include "vm/tensor.def"
 };
 #undef TENSOR
@@ -520,23 +519,21 @@ static const operands table[ADEAD_TENSOR_COUNT] = {
 #undef SAME
 #undef IN
 
-uint32_t adead_cu_operands(adead_tensor_kind kind) { return kind < ADEAD_TENSOR_COUNT ? table[kind].count : 0; }
-
 adead_status adead_cu_operate(adead_cu *device, const adead_tensor_op *op, adead_failure *failure)
 {
     work         w = {.device = device, .op = op, .failure = failure};
-    int          written = table[op->kind].count - 1;
+    int          written = (int)adead_operands_of(op->kind) - 1;
     adead_status status = ADEAD_OK;
     if (op->kind == ADEAD_TENSOR_COPY) return adead_cu_copy(device, op->operands[1], op->operands[0], failure);
     if (op->kind == ADEAD_TENSOR_FILL) return adead_cu_fill(device, op->operands[0], (uint8_t)op->scalar, failure);
     for (int i = 0; i <= written && !status; i++) {
         const adead_slice *slice = &op->operands[i];
         w.operands[i] = *slice;
-        bool apart = slice->offset % adead_dtype_size(table[op->kind].types[i]) != 0;
+        bool apart = slice->offset % adead_dtype_size(types[op->kind][i]) != 0;
         if (!slice->memory || slice->bytes == 0 || !apart) continue;
         status = adead_cu_scratch(device, slice->bytes, &w.operands[i], failure);
-        bool kept = i == written && op->kind == ADEAD_TENSOR_MATMUL_STRIDED; /* what is between its rows stays */
-        if (!status && (i < written || kept)) status = adead_cu_copy(device, w.operands[i], *slice, failure);
+        if (!status && adead_operand_read(op, (uint32_t)i))
+            status = adead_cu_copy(device, w.operands[i], *slice, failure);
     }
     if (!status) status = run_operation(&w);
     if (status || w.operands[written].memory == op->operands[written].memory) return status;

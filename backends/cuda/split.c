@@ -3,6 +3,7 @@
  */
 #include "split.h"
 
+#include "backends/operands.h"
 #include "vm/base/base.h"
 
 #include <stdlib.h>
@@ -159,7 +160,7 @@ static adead_tensor_op share_of(const adead_tensor_op *op, uint64_t first, uint6
 static adead_status give(adead_cu *device, other *o, const adead_tensor_op *share, adead_slice *result,
                          adead_failure *failure)
 {
-    uint32_t        count = adead_cu_operands(share->kind);
+    uint32_t        count = adead_operands_of(share->kind);
     adead_tensor_op op = *share;
     adead_status    status = ADEAD_OK;
     for (uint32_t i = 0; i < count && !status; i++) {
@@ -202,7 +203,7 @@ adead_status adead_cu_split_operate(adead_cu *device, const adead_tensor_op *op,
     if (!s || !is_divisible(op) || !is_worth_it(s, op)) return adead_cu_operate(device, op, failure);
     adead_slice     results[ADEAD_CU_PHYSICAL_MAX];
     adead_tensor_op shares[ADEAD_CU_PHYSICAL_MAX];
-    uint32_t        last = adead_cu_operands(op->kind) - 1;
+    uint32_t        last = adead_operands_of(op->kind) - 1;
     uint64_t        rows = op->dims[0], each = rows / (s->count + 1), own;
     if (each >= ROW_STEP) each -= each % ROW_STEP;
     own = rows - each * s->count;

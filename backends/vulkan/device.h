@@ -55,9 +55,7 @@ adead_status adead_vk_read(adead_vk *device, adead_vk_range from, void *to, adea
 /* Copies bytes from the host, in order with what is recorded. */
 adead_status adead_vk_write(adead_vk *device, adead_vk_range to, const void *from, adead_failure *failure);
 
-/* operations.c: how many operands an operation has, the last of which is written; 0 for what is no operation. */
-uint32_t     adead_vk_operands(adead_tensor_kind kind);
-/* Records one operation, whose operands all lie in the device's memory. */
+/* operations.c: records one operation, whose operands all lie in the device's memory. */
 adead_status adead_vk_operate(adead_vk *device, const adead_tensor_op *op, adead_failure *failure);
 
 #endif

@@ -7,6 +7,7 @@
 #include "device.h"
 #include "shaders/numbers.h"
 
+#include "backends/operands.h"
 #include "vm/base/base.h"
 
 #include <math.h> /* sqrtf alone, which is exact */
@@ -534,28 +535,10 @@ static adead_status run_operation(const work *w)
     }
 }
 
-uint32_t adead_vk_operands(adead_tensor_kind kind)
-{
-    static const uint8_t counts[ADEAD_TENSOR_COUNT] = {
-#define IN(type, extent) +1
-#define SAME(type, extent) +1
-#define BIAS(type, extent) +1
-#define OUT(type, extent) +1
-#define TENSOR(name, dims, scalars, work, flops, formula, operands) 0 operands,
-#include "vm/tensor.def"
-#undef TENSOR
-#undef OUT
-#undef BIAS
-#undef SAME
-#undef IN
-    };
-    return kind < ADEAD_TENSOR_COUNT ? counts[kind] : 0;
-}
-
 adead_status adead_vk_operate(adead_vk *device, const adead_tensor_op *op, adead_failure *failure)
 {
     work         w = {.device = device, .op = op, .failure = failure};
-    int          written = (int)adead_vk_operands(op->kind) - 1; /* -1: there is no such operation */
+    int          written = (int)adead_operands_of(op->kind) - 1; /* -1: there is no such operation */
     adead_status status = ADEAD_OK;
     if (op->kind == ADEAD_TENSOR_COPY) return adead_vk_copy(device, op->operands[1], op->operands[0], failure);
     if (op->kind == ADEAD_TENSOR_FILL) return run_fill(&w);
@@ -567,8 +550,7 @@ adead_status adead_vk_operate(adead_vk *device, const adead_tensor_op *op, adead
         status = take_scratch(&w, slice->bytes, &w.operands[i]);
         adead_vk_range part = w.operands[i];
         part.bytes = slice->bytes;
-        bool kept = i == written && op->kind == ADEAD_TENSOR_MATMUL_STRIDED; /* what is between its rows stays */
-        if (!status && (i < written || kept)) status = adead_vk_copy(device, part, *slice, failure);
+        if (!status && adead_operand_read(op, (uint32_t)i)) status = adead_vk_copy(device, part, *slice, failure);
     }
     if (!status) status = run_operation(&w);
     if (status || written < 0 || w.operands[written].memory == op->operands[written].memory) return status;

@@ -5,6 +5,7 @@
  */
 #include "user_shaders.h"
 
+#include "backends/operands.h"
 #include "vm/base/base.h"
 
 #include <stdio.h>
@@ -93,29 +94,22 @@ static adead_status vulkan_download(adead_device *device, adead_memory *memory, 
 
 /* ---- Operations ---- */
 
-static bool same_place(const adead_slice *a, const adead_slice *b)
-{
-    return a->memory == b->memory && a->offset == b->offset && a->bytes == b->bytes;
-}
-
-/* Replaces operands in the host's memory by copies on the device. Of the one that is written the bytes are needed only where
- * the operation leaves some of them alone: between the rows of a strided product. */
-static adead_status bring(adead_vk *device, adead_tensor_op *op, uint32_t count, const adead_slice *given,
+/* Replaces operands in the host's memory by copies on the device. */
+static adead_status bring(adead_vk *device, adead_tensor_op *op, uint32_t count, const adead_tensor_op *given,
                           adead_failure *failure)
 {
     adead_status status = ADEAD_OK;
     for (uint32_t i = 0; i < count && !status; i++) {
-        if (!given[i].memory || !given[i].memory->host) continue;
-        uint32_t same = 0; /* an operand that lies in the same place: they share the copy */
-        while (!same_place(&given[same], &given[i])) same++;
-        if (same < i) {
+        const adead_slice *slice = &given->operands[i];
+        if (!slice->memory || !slice->memory->host) continue;
+        uint32_t same = adead_operand_like(given, i);
+        if (same < i) { /* they share the copy */
             op->operands[i] = op->operands[same];
             continue;
         }
-        bool needed = given[i].bytes && (i < count - 1 || op->kind == ADEAD_TENSOR_MATMUL_STRIDED);
-        status = adead_vk_scratch(device, given[i].bytes, &op->operands[i], failure);
-        if (!status && needed)
-            status = adead_vk_write(device, op->operands[i], adead_slice_host(&given[i]), failure);
+        status = adead_vk_scratch(device, slice->bytes, &op->operands[i], failure);
+        if (!status && slice->bytes && adead_operand_read(given, i))
+            status = adead_vk_write(device, op->operands[i], adead_slice_host(slice), failure);
     }
     return status;
 }
@@ -124,11 +118,11 @@ static adead_status vulkan_run(adead_device *opaque, const adead_tensor_op *give
 {
     adead_vk          *device = (adead_vk *)opaque;
     adead_tensor_op    op = *given;
-    uint32_t           count = adead_vk_operands(op.kind);
+    uint32_t           count = adead_operands_of(op.kind);
     if (count == 0) return adead_vk_operate(device, &op, failure); /* which says that there is no such operation */
     const adead_slice *result = &given->operands[count - 1];
     if (result->bytes == 0) return ADEAD_OK;
-    adead_status status = bring(device, &op, count, given->operands, failure);
+    adead_status status = bring(device, &op, count, given, failure);
     if (!status) status = adead_vk_operate(device, &op, failure);
     if (!status && result->memory->host)
         status = adead_vk_read(device, op.operands[count - 1], adead_slice_host(result), failure);

@@ -366,8 +366,8 @@ static void costs_decide(void)
         for (int k = 0; k < ADEAD_AUTO_CLASSES; k++) device->costs[p].step[k] = p ? 0.01 : 0.2;
     }
     adead_tensor_op relu = {.kind = ADEAD_TENSOR_RELU, .dims = {LARGE}, .operands = {{a, 0, 4 * LARGE}, {b, 0, 4 * LARGE}}};
-    CHECK(adead_auto_predict(device, 0, &relu, 2) == 10 + 0.2 * LARGE);
-    CHECK(adead_auto_predict(device, 1, &relu, 2) == 1000 + 0.01 * LARGE + 0.1 * (4.0 * LARGE));
+    CHECK(adead_auto_predict(device, 0, &relu) == 10 + 0.2 * LARGE);
+    CHECK(adead_auto_predict(device, 1, &relu) == 1000 + 0.01 * LARGE + 0.1 * (4.0 * LARGE));
     CHECK_EQ(run(device, ADEAD_TENSOR_RELU, LARGE, a, b, NULL), ADEAD_OK); /* copying it takes longer than doing it */
     CHECK_EQ(mock.calls, 0);
     device->costs[1].upload = 0.01;
@@ -375,8 +375,8 @@ static void costs_decide(void)
     CHECK_EQ(mock.runs, 1);
     relu.operands[0].memory = b; /* which is on the accelerator alone now */
     relu.operands[1].memory = a;
-    CHECK(adead_auto_predict(device, 0, &relu, 2) == 10 + 0.2 * LARGE + 0.2 * (4.0 * LARGE));
-    CHECK(adead_auto_predict(device, 1, &relu, 2) == 1000 + 0.01 * LARGE);
+    CHECK(adead_auto_predict(device, 0, &relu) == 10 + 0.2 * LARGE + 0.2 * (4.0 * LARGE));
+    CHECK(adead_auto_predict(device, 1, &relu) == 1000 + 0.01 * LARGE);
     device->costs[1].download = 0; /* so that it is worth while to have it back for a few elements */
     CHECK_EQ(run(device, ADEAD_TENSOR_RELU, 64, b, a, NULL), ADEAD_OK);
     CHECK_EQ(mock.runs, 1);
@@ -384,7 +384,7 @@ static void costs_decide(void)
     device->costs[1].known = 0; /* without all of them the rule holds */
     CHECK_EQ(run(device, ADEAD_TENSOR_RELU, LARGE, a, b, NULL), ADEAD_OK);
     CHECK_EQ(mock.runs, 2);
-    CHECK(adead_auto_predict(device, 1, &relu, 2) < 0);
+    CHECK(adead_auto_predict(device, 1, &relu) < 0);
     chooser()->free((adead_device *)device, a);
     chooser()->free((adead_device *)device, b);
     close_auto(device);
