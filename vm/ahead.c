@@ -53,7 +53,7 @@ static uint32_t run_ahead(adead_machine *machine, uint32_t first, uint32_t end)
         most = adead_max_u64(most, task->spent);
         ahead->tasks[count++] = task;
     }
-    if (work - most >= WORTH) {
+    if (work - most >= ahead->worth) {
         for (uint32_t t = 0; t < count; t++) adead_turn_begin(ahead->tasks[t]);
         ahead->run(ahead->threads, count, run_early, ahead);
     }
@@ -85,5 +85,6 @@ void adead_machine_enable_ahead(adead_machine *machine, adead_parts *run, uint32
     machine->ahead->run = run;
     machine->ahead->threads = threads;
     machine->ahead->overdraft = overdraft(machine);
+    machine->ahead->worth = WORTH;
     machine->run_ahead = run_ahead;
 }

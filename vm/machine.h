@@ -103,6 +103,7 @@ typedef struct adead_ahead {
     adead_parts *run;
     uint32_t     threads;
     uint64_t     overdraft; /* what a turn may use beyond its allowance, at most */
+    uint64_t     worth;     /* fuel that turns must have had to share, for the next ones to run early */
     adead_task  *tasks[ADEAD_AHEAD_TASKS]; /* whose turns run now */
 } adead_ahead;
 
