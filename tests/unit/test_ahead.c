@@ -11,7 +11,7 @@ enum { SLOW = 1 }; /* a task's 8 MiB of registers are then really cleared */
 #else
 enum { SLOW = TEST_UNDER_TSAN };
 #endif
-enum { PROGRAMS = SLOW ? 12 : 150, LIMITS = SLOW ? 4 : 8, REGISTERS = 24, LONG = 2500 };
+enum { PROGRAMS = SLOW ? 12 : 80, LIMITS = SLOW ? 4 : 8, REGISTERS = 24, LONG = 2500 };
 
 static stream   s;
 static uint64_t seed, early, later; /* turns that ran early, and of those the ones that had to stop before their end */
@@ -49,21 +49,52 @@ static const struct { const char *name; adead_parts *run; uint32_t threads; } wa
     {"on 3 threads", adead_pool_run, 3},     {"on 8 threads", adead_pool_run, 8},
 };
 
+/* The host is called by the thread that runs the machine, and by no other. */
+static _Thread_local bool runs_machines;
+static _Atomic uint32_t   strangers;
+
+static void *allocate(void *context, size_t size)
+{
+    strangers += !runs_machines;
+    return adead_host_default.allocate(context, size);
+}
+
+static void release(void *context, void *memory, size_t size)
+{
+    strangers += !runs_machines;
+    adead_host_default.release(context, memory, size);
+}
+
+static adead_status alloc_buffer(adead_device *device, uint64_t bytes, adead_memory **memory, adead_failure *failure)
+{
+    strangers += !runs_machines;
+    return adead_backend_ref.alloc(device, bytes, memory, failure);
+}
+
 /* The outcome in every way, which must be one; false where it is not. */
 static bool agree(const adead_machine_limits *limits, outcome *first)
 {
-    adead_image image = image_of(&s);
+    adead_image   image = image_of(&s);
+    adead_backend backend = adead_backend_ref;
+    backend.alloc = alloc_buffer;
     image.memory_initial = 8192;
     image.memory_maximum = 1 << 18;
+    runs_machines = true;
     for (unsigned w = 0; w < ADEAD_COUNT(ways); w++) {
         bench b;
         if (bench_open(&b, &image, limits)) {
             test_report(__FILE__, __LINE__, "program %" PRIu64 ": %s", seed, b.failure.message);
             return false;
         }
+        b.machine->host = (adead_host){allocate, release, NULL};
+        b.machine->backend = &backend;
         if (ways[w].run) bench_set_ahead(&b, ways[w].run, ways[w].threads);
         outcome o = bench_run(&b);
         bench_close(&b);
+        if (strangers) {
+            test_report(__FILE__, __LINE__, "program %" PRIu64 ", %s: another thread called the host", seed, ways[w].name);
+            return false;
+        }
         if (w == 0) *first = o;
         if (same_outcome(first, &o)) continue;
         test_report(__FILE__, __LINE__,
@@ -144,7 +175,11 @@ static void something(uint32_t me, uint32_t functions)
         EMIT(&s, JOIN, 9, 8);
         EMIT(&s, I64_XOR, 2, 2, 9);
         break;
-    case 11: EMIT(&s, CHANNEL, 7); break;
+    case 11: /* and shows which number it got */
+        EMIT(&s, CHANNEL, 7);
+        EMIT(&s, STORE, 7, 14, 0);
+        EMIT(&s, WRITE, 14, 15);
+        break;
     case 12:
     case 13:
     case 14:
@@ -202,12 +237,99 @@ static void random_program(void)
     for (uint32_t i = 0; i < spawn_count; i++) stream_patch(&s, spawns[i], 1, offsets[targets[i]]);
 }
 
+/* What one task makes, another one may use in the same round, if its place comes later. */
+static void channels_of_this_round(void)
+{
+    for (int use = 0; use < 3; use++) {
+        outcome o;
+        s = (stream){0};
+        FUNCTION(&s, 0, 0, REGISTERS, 0);
+        EMIT(&s, CHANNEL, 5);
+        uint32_t first = EMIT(&s, SPAWN, 1, 0, 4), second = EMIT(&s, SPAWN, 2, 0, 4);
+        EMIT(&s, JOIN, 3, 1);
+        EMIT(&s, JOIN, 3, 2);
+        EMIT(&s, HALT);
+        stream_patch(&s, first, 1, FUNCTION(&s, 0, 0, REGISTERS, 0));
+        EMIT(&s, YIELD);
+        EMIT(&s, YIELD);
+        EMIT(&s, CHANNEL, 0); /* number 1, in round 4 */
+        EMIT(&s, YIELD);
+        EMIT(&s, SEND, 0, 0);
+        EMIT(&s, RETURN);
+        stream_patch(&s, second, 1, FUNCTION(&s, 0, 0, REGISTERS, 0));
+        CONST64(&s, 0, 1);
+        CONST64(&s, 2, 8);
+        EMIT(&s, SEND, 3, 0); /* to number 0: there is room for more then */
+        EMIT(&s, YIELD);
+        if (use == 0) EMIT(&s, SEND, 0, 0);
+        else if (use == 1) EMIT(&s, RECEIVE, 1, 0);
+        else EMIT(&s, CHANNEL, 1);
+        EMIT(&s, STORE, 1, 3, 0);
+        EMIT(&s, WRITE, 3, 2);
+        EMIT(&s, RETURN);
+        if (!agree(&test_limits, &o)) return;
+        CHECK_DONE(o);
+    }
+}
+
+/* Values wait up to the limit, which some turn reaches: the same one. */
+static void limit_of_messages(void)
+{
+    adead_machine_limits limits = test_limits;
+    uint32_t             at[3];
+    outcome              o;
+    limits.fuel = UINT64_MAX;
+    s = (stream){0};
+    FUNCTION(&s, 0, 0, REGISTERS, 0);
+    EMIT(&s, CHANNEL, 4);
+    for (int i = 0; i < 3; i++) at[i] = EMIT(&s, SPAWN, 1, 0, 4);
+    EMIT(&s, JOIN, 3, 1);
+    EMIT(&s, HALT);
+    uint32_t sender = FUNCTION(&s, 1, 0, REGISTERS, 0), top = s.size;
+    for (int i = 0; i < 7; i++) EMIT(&s, SEND, 0, 1);
+    EMIT(&s, JUMP, top);
+    for (int i = 0; i < 3; i++) stream_patch(&s, at[i], 1, sender);
+    if (!agree(&limits, &o)) return;
+    CHECK(o.status == ADEAD_TASK_LIMIT, "%s", o.failure.message);
+}
+
+/* A turn that uses far more than its allowance, so that the one after it has too little: with every limit around there. */
+static void overdrawn_turns(void)
+{
+    adead_machine_limits limits = test_limits;
+    outcome              o;
+    s = (stream){0};
+    FUNCTION(&s, 0, 0, REGISTERS, 0);
+    uint32_t first = EMIT(&s, SPAWN, 1, 0, 4), second = EMIT(&s, SPAWN, 2, 0, 4);
+    EMIT(&s, JOIN, 3, 1);
+    EMIT(&s, JOIN, 3, 2);
+    EMIT(&s, HALT);
+    stream_patch(&s, first, 1, FUNCTION(&s, 0, 0, REGISTERS, 0));
+    EMIT(&s, YIELD);
+    CONST64(&s, 9, 8192);
+    for (int i = 0; i < 1000; i++) EMIT(&s, MEMORY_FILL, 14, 14, 9); /* 33 each */
+    EMIT(&s, RETURN);
+    stream_patch(&s, second, 1, FUNCTION(&s, 0, 0, REGISTERS, 0));
+    CONST64(&s, 10, 5000);
+    uint32_t top = s.size;
+    EMIT(&s, I64_ADD_IMM, 10, 10, LOW(-1));
+    EMIT(&s, JUMP_I64_NE_IMM, 10, 0, top);
+    EMIT(&s, RETURN);
+    limits.fuel = UINT64_MAX;
+    if (!agree(&limits, &o)) return;
+    CHECK_DONE(o);
+    for (uint64_t full = o.fuel, step = SLOW ? 4001 : 211, fuel = 0; fuel < full + 20000; fuel += step) {
+        limits.fuel = fuel;
+        if (!agree(&limits, &o)) return;
+        CHECK(o.status == (fuel < full ? ADEAD_OUT_OF_FUEL : ADEAD_OK), "%s", o.failure.message);
+    }
+}
+
 static void programs_of_tasks(void)
 {
     adead_machine_limits limits = test_limits;
     uint64_t             ended = 0, trapped = 0;
     limits.tasks = 12;
-    adead_pool_retain();
     for (uint64_t p = 0; p < PROGRAMS && !test_state.bad; p++) {
         outcome o;
         seed = p << 32;
@@ -221,10 +343,9 @@ static void programs_of_tasks(void)
             if (!agree(&limits, &o)) break;
         }
     }
-    adead_pool_release();
     CHECK(test_state.bad || (ended > PROGRAMS / 8 && trapped > PROGRAMS / 8), "%d ended, %d trapped", (int)ended, (int)trapped);
     CHECK(test_state.bad || (early > 10 * PROGRAMS && later > PROGRAMS), "%d early, %d later", (int)early, (int)later);
-    printf("%d ended, %d trapped; %d turns early, %d of them in part\n", (int)ended, (int)trapped, (int)early, (int)later);
 }
 
-TEST_MAIN("ahead", T(programs_of_tasks))
+TEST_MAIN("ahead", adead_pool_retain(); T(channels_of_this_round) T(limit_of_messages) T(overdrawn_turns) T(programs_of_tasks)
+                       adead_pool_release();)
