@@ -20,13 +20,32 @@
  * the next ones will too. */
 enum { WORTH = 3000 };
 
+/* Turns that all tasks together run before the scheduler sees to them again, about; least fuel of one that used its
+ * allowance up. */
+enum { TURNS_IN_ALL = 32, BUSY = ADEAD_QUANTUM / 4 * 3 };
+
+/* May the task, which is ahead, go on to its next turn? Only where it has used the one before or given it up. */
+static bool is_open(const adead_task *task)
+{
+    return (task->ahead == ADEAD_EXIT_TURN || task->ahead == ADEAD_EXIT_YIELD) && task->pc->run != 0;
+}
+
 static void run_early(void *context, uint64_t part, uint32_t thread)
 {
-    adead_task *task = ((adead_ahead *)context)->tasks[part];
+    const adead_ahead *ahead = context;
+    adead_task        *task = ahead->tasks[part];
     (void)thread;
-    task->early = true;
-    task->ahead = adead_interpret(task);
-    task->early = false;
+    for (uint32_t turn = 0; turn < ahead->turns && task->turns < ADEAD_AHEAD_TURNS; turn++) {
+        task->early = ADEAD_EARLY_TURN;
+        if (task->ahead) {
+            if (!is_open(task)) break;
+            task->used[task->turns++] = task->spent - (uint64_t)task->fuel;
+            adead_turn_begin(task);
+            task->early = ADEAD_EARLY_ROUND;
+        }
+        task->ahead = adead_interpret(task);
+    }
+    task->early = ADEAD_EARLY_NOT;
 }
 
 /* What the turns of the tasks together may take of the two limits; false: more than there is. */
@@ -36,28 +55,61 @@ static bool fits(const adead_machine *machine, uint64_t fuel, uint64_t values)
     return machine->waiting + values <= ADEAD_MESSAGE_LIMIT && (!limited || fuel <= machine->fuel_left);
 }
 
-static uint32_t run_ahead(adead_machine *machine, uint32_t first, uint32_t end)
+/* The tasks from `first` on whose turns of this round may run early, at most `most` of them; gives the first not looked at.
+ */
+static uint32_t collect(adead_machine *machine, uint32_t first, uint32_t end, uint32_t most, uint32_t *count)
 {
     adead_ahead *ahead = machine->ahead;
-    uint32_t     count = 0, i = first;
-    uint64_t     fuel = 0, values = 0, work = 0, most = 0; /* work: of the tasks' turns before this one */
-    if (machine->observer || machine->trace) return end;
-    for (; i < end && count < ADEAD_AHEAD_TASKS; i++) {
+    uint64_t     fuel = 0, values = 0;
+    uint32_t     i = first;
+    for (*count = 0; i < end && *count < most; i++) {
         adead_task *task = machine->tasks[i];
-        if (!adead_turn_due(task)) continue;
+        if (task->ahead || !adead_turn_due(task)) continue;
         uint64_t turn = adead_max_u64(ADEAD_QUANTUM, task->pc->run), all;
         values += turn;
         if (!adead_add_u64(turn, ahead->overdraft, &all) || !adead_add_u64(fuel, all, &fuel)) fuel = UINT64_MAX;
         if (!fits(machine, fuel, values)) break;
-        work += task->spent;
-        most = adead_max_u64(most, task->spent);
-        ahead->tasks[count++] = task;
+        ahead->tasks[(*count)++] = task;
     }
-    if (work - most >= ahead->worth) {
-        for (uint32_t t = 0; t < count; t++) adead_turn_begin(ahead->tasks[t]);
+    return i;
+}
+
+/* How many turns each of the tasks shall run: several, where fuel has no limit and all of them have lately used their turns
+ * up. Not with the main task, which may not be ahead; and the fewer, the more tasks there are, because what was done is lost
+ * when the run ends. */
+static uint32_t turns_of(const adead_machine *machine, uint32_t count)
+{
+    const adead_ahead *ahead = machine->ahead;
+    if (machine->limits.fuel < ADEAD_UNLIMITED_FUEL || count == 0) return 1;
+    for (uint32_t t = 0; t < count; t++)
+        if (ahead->tasks[t]->number == 0 || ahead->tasks[t]->spent < ahead->busy) return 1;
+    return (uint32_t)adead_min_u64(ADEAD_AHEAD_TURNS / 2, TURNS_IN_ALL / count + 1);
+}
+
+static uint32_t run_ahead(adead_machine *machine, uint32_t first, uint32_t end)
+{
+    adead_ahead *ahead = machine->ahead;
+    uint32_t     count, next = collect(machine, first, end, ADEAD_AHEAD_TASKS, &count);
+    uint64_t     work = 0, most = 0; /* of the tasks' turns before these */
+    if (machine->observer || machine->trace) return end;
+    ahead->turns = turns_of(machine, count);
+    uint32_t begun = count;
+    if (ahead->turns > 1) { /* so many that every thread has the same number of them */
+        if (count > ahead->threads) next = collect(machine, first, end, count - count % ahead->threads, &count);
+        begun = count;
+        for (uint32_t i = 1; i < end && count % ahead->threads; i++)
+            if (is_open(machine->tasks[i]) && machine->tasks[i]->turns + ahead->turns <= ADEAD_AHEAD_TURNS)
+                ahead->tasks[count++] = machine->tasks[i];
+    }
+    for (uint32_t t = 0; t < count; t++) {
+        work += ahead->tasks[t]->spent;
+        most = adead_max_u64(most, ahead->tasks[t]->spent);
+    }
+    if (count && work - most >= ahead->worth) {
+        for (uint32_t t = 0; t < begun; t++) adead_turn_begin(ahead->tasks[t]);
         ahead->run(ahead->threads, count, run_early, ahead);
     }
-    return i > first ? i : first + 1;
+    return next > first ? next : first + 1;
 }
 
 /* A turn that has used up its allowance goes on to the end of its run. What it may use until there: for each instruction
@@ -86,5 +138,6 @@ void adead_machine_enable_ahead(adead_machine *machine, adead_parts *run, uint32
     machine->ahead->threads = threads;
     machine->ahead->overdraft = overdraft(machine);
     machine->ahead->worth = WORTH;
+    machine->ahead->busy = BUSY;
     machine->run_ahead = run_ahead;
 }
