@@ -112,6 +112,7 @@ typedef struct adead_ahead {
     uint64_t     worth;     /* fuel that turns must have had to share, for the next ones to run early */
     uint64_t     busy;      /* fuel that each turn must have used, for several of the next ones to run early */
     uint32_t     turns;     /* that each task runs now */
+    uint64_t     pause;     /* no turn runs early before this round */
     adead_task  *tasks[ADEAD_AHEAD_TASKS]; /* whose turns run now */
 } adead_ahead;
 
