@@ -331,6 +331,50 @@ static void overdrawn_turns(void)
     }
 }
 
+static void nothing(void) {}
+
+/* One task computes through some rounds and then needs what another did in the last of them; a third one counts rounds. */
+static void news_of_rounds_between(void)
+{
+    adead_machine_limits limits = test_limits;
+    limits.fuel = UINT64_MAX;
+    for (int joins = 0; joins < 2; joins++) {
+        uint32_t at[3];
+        outcome  o;
+        s = (stream){0};
+        FUNCTION(&s, 0, 0, REGISTERS, 0);
+        EMIT(&s, CHANNEL, 4);
+        EMIT(&s, SEND, 4, 4);
+        for (uint32_t i = 0; i < 3; i++) at[i] = EMIT(&s, SPAWN, 1, 0, 4);
+        EMIT(&s, JOIN, 2, 1);
+        EMIT(&s, HALT);
+        stream_patch(&s, at[0], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+        EMIT(&s, RECEIVE, 1, 0);
+        CONST64(&s, 3, 2);
+        CONST64(&s, 15, 8);
+        loop(3 * ADEAD_QUANTUM, nothing); /* from round 2 to 8 */
+        if (joins) EMIT(&s, JOIN, 1, 3);
+        else EMIT(&s, RECEIVE, 1, 0);
+        EMIT(&s, WRITE, 14, 15);
+        EMIT(&s, RETURN);
+        stream_patch(&s, at[1], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+        loop(2 * ADEAD_QUANTUM, nothing); /* from round 3 to 7 */
+        EMIT(&s, SEND, 0, 10);
+        EMIT(&s, RETURN);
+        stream_patch(&s, at[2], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+        CONST64(&s, 10, 12);
+        CONST64(&s, 15, 8);
+        uint32_t top = EMIT(&s, STORE, 10, 14, 0);
+        EMIT(&s, WRITE, 14, 15);
+        EMIT(&s, YIELD);
+        EMIT(&s, I64_ADD_IMM, 10, 10, LOW(-1));
+        EMIT(&s, JUMP_I64_NE_IMM, 10, 0, top);
+        EMIT(&s, RETURN);
+        if (!agree(&limits, &o)) return;
+        CHECK_DONE(o);
+    }
+}
+
 static void programs_of_tasks(void)
 {
     adead_machine_limits limits = test_limits;
@@ -356,4 +400,4 @@ static void programs_of_tasks(void)
 }
 
 TEST_MAIN("ahead", adead_pool_retain(); T(channels_of_this_round) T(limit_of_messages) T(overdrawn_turns)
-                       T(programs_of_tasks) adead_pool_release();)
+                       T(news_of_rounds_between) T(programs_of_tasks) adead_pool_release();)
