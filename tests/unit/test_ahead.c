@@ -4,7 +4,14 @@
  * tested by all suites that run programs with tasks (tests/harness/machine.h).
  */
 #include "backends/cpu/pool.h"
+#include "ffi/internal.h"
 #include "tests/harness/machine.h"
+#include "vm/base/cpu.h"
+
+#if !defined(_WIN32)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { SLOW = 1 }; /* a task's 8 MiB of registers are then really cleared */
@@ -399,5 +406,69 @@ static void programs_of_tasks(void)
           "%d early, %d later, %d rounds", (int)early, (int)later, (int)rounds);
 }
 
+/* ---- Instances ---- */
+
+typedef struct result { uint8_t digest[32]; uint64_t fuel; } result;
+
+static bool run_instance(adead_instance *instance, result *r)
+{
+    if (adead_instance_reset(instance) || adead_instance_run(instance)) return false;
+    r->fuel = adead_instance_fuel_used(instance);
+    return adead_instance_digest(instance, NULL, r->digest) == ADEAD_OK;
+}
+
+/* In a child, which has none of the threads that its parent had. */
+static bool run_in_child(adead_instance *instance, const result *expected)
+{
+#if !defined(_WIN32)
+    int    status = 1;
+    result r;
+    if (TEST_FORKS_ALONE) return true; /* a sanitized process may not fork while other threads are inside */
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20); /* ends a child that waits for a thread it does not have */
+        memset(&r, 0, sizeof r);
+        _exit(!run_instance(instance, &r) || memcmp(&r, expected, sizeof r) != 0);
+    }
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+#else
+    (void)instance, (void)expected;
+    return true;
+#endif
+}
+
+/* Through the public interface: a pipeline whose stages have enough to do. */
+static void instances_on_threads(void)
+{
+    static const uint32_t threads[] = {1, 2, 0};
+    const int64_t         numbers = 60, steps = 1000;
+    result                results[3] = {0};
+    static char           text[8192];
+    FILE                 *file = fopen("tests/bench/tasks/stages.asm", "rb");
+    CHECK(file != NULL);
+    size_t size = fread(text, 1, sizeof text, file);
+    fclose(file);
+    for (unsigned i = 0; i < ADEAD_COUNT(threads); i++) {
+        adead_runtime_options options = {.size = sizeof options, .threads = threads[i], .backend = "ref"};
+        adead_runtime        *runtime;
+        adead_program        *program;
+        adead_instance       *instance;
+        CHECK(adead_runtime_create(&options, &runtime) == ADEAD_OK);
+        CHECK(adead_program_assemble(runtime, text, size, &program) == ADEAD_OK, "%s", adead_last_error()->message);
+        CHECK(adead_instance_create(program, NULL, &instance) == ADEAD_OK);
+        CHECK(adead_instance_set_input(instance, "numbers", ADEAD_I64, 0, NULL, &numbers) == ADEAD_OK);
+        CHECK(adead_instance_set_input(instance, "steps", ADEAD_I64, 0, NULL, &steps) == ADEAD_OK);
+        CHECK_EQ(instance->machine->ahead != NULL, threads[i] != 1 && adead_cpu_cores() > 1);
+        CHECK(run_instance(instance, &results[i]), "%s", adead_last_error()->message);
+        CHECK(memcmp(&results[i], &results[0], sizeof results[0]) == 0, "with %u threads", (unsigned)threads[i]);
+        CHECK(run_in_child(instance, &results[0]), "with %u threads", (unsigned)threads[i]);
+        adead_instance_destroy(instance);
+        adead_program_destroy(program);
+        adead_runtime_destroy(runtime);
+    }
+}
+
 TEST_MAIN("ahead", adead_pool_retain(); T(channels_of_this_round) T(limit_of_messages) T(overdrawn_turns)
-                       T(news_of_rounds_between) T(programs_of_tasks) adead_pool_release();)
+                       T(news_of_rounds_between) T(programs_of_tasks) adead_pool_release();
+                           T(instances_on_threads))
