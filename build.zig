@@ -948,6 +948,7 @@ pub const Tests = struct {
         const sources = [_][]const u8{
             "tests/conformance/test_sharing.c",
             "tests/conformance/test_threads.c",
+            "tests/unit/test_ahead.c",
             "tests/unit/test_pool.c",
             "tests/unit/test_tasks.c",
         };
