@@ -38,8 +38,10 @@ static adead_status open_machine(adead_instance *instance, const adead_code *cod
     if (status != ADEAD_OK) return status;
     status = adead_machine_create(code, limits, runtime->backend, instance->device, runtime->reference,
                                   instance->reference_device, &runtime->host, &instance->machine, failure);
-    if (status == ADEAD_OK) adead_machine_enable_shaders(instance->machine);
-    return status;
+    if (status != ADEAD_OK) return status;
+    adead_machine_enable_shaders(instance->machine);
+    adead_machine_set_fusion(instance->machine, true);
+    return ADEAD_OK;
 }
 
 int adead_instance_create(adead_program *program, const adead_limits *limits, adead_instance **out)
