@@ -121,10 +121,7 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
     if (bytes == 0) return ADEAD_OK;
     adead_status status = adead_buffer_make_own(task, buffer, failure);
     if (status) return status;
-    if (machine->backend->upload)
-        return machine->backend->upload(machine->device, buffer->memory, offset, data, bytes, failure);
-    memcpy((uint8_t *)buffer->memory->host + offset, data, bytes);
-    return ADEAD_OK;
+    return adead_memory_put(machine->backend, machine->device, buffer->memory, offset, data, bytes, failure);
 }
 
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
@@ -132,10 +129,7 @@ adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer,
 {
     adead_machine *machine = task->machine;
     if (bytes == 0) return ADEAD_OK;
-    if (machine->backend->download)
-        return machine->backend->download(machine->device, buffer->memory, offset, data, bytes, failure);
-    memcpy(data, (const uint8_t *)buffer->memory->host + offset, bytes);
-    return ADEAD_OK;
+    return adead_memory_get(machine->backend, machine->device, buffer->memory, offset, data, bytes, failure);
 }
 
 adead_buffer *adead_buffer_find(adead_task *task, uint32_t number, adead_failure *failure)

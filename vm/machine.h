@@ -222,8 +222,13 @@ void         adead_channels_release(adead_machine *machine);
 
 /* observe.c: before each instruction of a PLAIN translation; false: the run stops there, with STOPPED. */
 bool adead_observe(adead_task *task);
-/* Fuel used by the run up to the instruction at which the task stands: it names the instruction among all that are executed,
- * the same on every backend. */
-uint64_t adead_task_position(const adead_task *task);
+/* Fuel that the run has used: up to the instruction at which the task stands, and with what is paid for ahead, the rest of
+ * the run of instructions that it is in. */
+static inline uint64_t adead_task_fuel_used(const adead_task *task)
+{
+    return task->machine->limits.fuel - (uint64_t)((int64_t)task->machine->fuel_left + task->fuel);
+}
+/* Without what is paid for ahead: it names the instruction among all that are executed, the same on every backend. */
+static inline uint64_t adead_task_position(const adead_task *task) { return adead_task_fuel_used(task) - task->pc->run; }
 
 #endif
