@@ -177,7 +177,6 @@ static group *begin_group(adead_task *task)
         p->slots[slot].pc = task->pc;
         g = p->slots[slot].group;
         if (!g && another_follows(task)) g = p->once = p->once ? p->once : new_group(machine);
-        if (g) g->known = 0;
     }
     if (g && g->changes != task->buffer_changes) g->known = 0;
     if (g) g->changes = task->buffer_changes;

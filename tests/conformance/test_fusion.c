@@ -133,8 +133,8 @@ static void add_operation(program *p)
 static void add_other(program *p)
 {
     stream *s = &p->stream;
-    switch (below(p, 8)) {
-    case 0: EMIT(s, NOP); break;
+    switch (below(p, 9)) {
+    case 0: EMIT(s, I64_MUL, 12, 5, 5); break;
     case 1: EMIT(s, I64_ADD_IMM, 5, 5, 3); break;
     case 2: EMIT(s, F32_MUL, 6, 5, 6); break;
     case 3: EMIT(s, GPU_BARRIER); break;
@@ -145,7 +145,11 @@ static void add_other(program *p)
         break;
     case 5: EMIT(s, GPU_COPY_D2H, (uint32_t)below(p, BUFFERS), ARRAYS, 64); break;
     case 6: EMIT(s, GPU_COPY_H2D, ARRAYS, (uint32_t)below(p, BUFFERS + 1), 64); break;
-    default: EMIT(s, GPU_MEMSET, (uint32_t)below(p, BUFFERS + 1), 61, 128); break;
+    case 7: EMIT(s, GPU_MEMSET, (uint32_t)below(p, BUFFERS + 1), 61, 128); break;
+    default: /* a division, which may be by zero */
+        EMIT(s, I32_CONST, 10, !(p->may_trap && one_in(p, 8)));
+        EMIT(s, I32_DIV_U, 11, 5, 10);
+        break;
     }
 }
 
@@ -312,12 +316,326 @@ static void random_programs(void)
     CHECK(starved > programs / 10, "%" PRIu64 " of %" PRIu64 " programs are out of fuel", starved, programs);
 }
 
+/* ---- What runs together ---- */
+
+/* The processor, counted: operations by themselves, groups, operations in those; `fails` is the number of the one that
+ * fails, from 1. */
+static struct { uint32_t alone, groups, grouped, fails, seen; adead_tensor_op ops[64]; } counted;
+static adead_backend counting;
+
+static bool fails(const adead_tensor_op *op, adead_failure *failure)
+{
+    if (counted.seen < 64) counted.ops[counted.seen] = *op;
+    if (++counted.seen != counted.fails) return false;
+    adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "told to");
+    return true;
+}
+
+static adead_status count_run(adead_device *device, const adead_tensor_op *op, adead_failure *failure)
+{
+    counted.alone++;
+    return fails(op, failure) ? ADEAD_BACKEND_FAILED : adead_backend_cpu.run(device, op, failure);
+}
+
+static adead_status count_run_many(adead_device *device, const adead_tensor_op *ops, uint32_t count, uint32_t *done,
+                                   adead_failure *failure)
+{
+    adead_status status = ADEAD_OK;
+    counted.groups++;
+    counted.grouped += count;
+    for (*done = 0; *done < count && !status; *done += !status)
+        status = fails(&ops[*done], failure) ? ADEAD_BACKEND_FAILED : adead_backend_cpu.run(device, &ops[*done], failure);
+    return status;
+}
+
+static subject counting_subject(void)
+{
+    adead_device_options options = {.host = adead_host_default, .threads = 1};
+    subject              s = {.backend = &counting, .name = "the processor, counted", .threads = 1};
+    counting = adead_backend_cpu;
+    counting.run = count_run;
+    counting.run_many = count_run_many;
+    if (counting.open(&options, &s.device, NULL) != ADEAD_OK) abort();
+    memset(&counted, 0, sizeof counted);
+    return s;
+}
+
+/* A program whose buffers are filled and whose instructions are to follow. */
+static void begin_program(program *p)
+{
+    make_program(p, 2);
+    p->rows = p->columns = 8;
+    p->stream.size = p->stream.count = 0;
+    for (uint32_t i = 0; i < BUFFERS; i++) {
+        EMIT(&p->stream, GPU_ALLOC, BUFFER_BYTES, i);
+        EMIT(&p->stream, GPU_COPY_H2D, i * BUFFER_BYTES, i, BUFFER_BYTES);
+    }
+}
+
+/* Runs it fused, counted, and compares that with one after the other on the reference. */
+static bool agrees(program *p)
+{
+    panel  *b = &bench_of_backends;
+    subject s = counting_subject();
+    result  want = run_program(p, &b->reference, &b->reference, false, UINT64_MAX);
+    result  got = run_program(p, &s, &b->reference, true, UINT64_MAX);
+    bool    same = same_runs(p, &s, 0, &want, &got);
+    for (unsigned i = 0; i < b->count && same; i++) {
+        result other = run_program(p, &b->list[i], &b->reference, true, UINT64_MAX);
+        same = same_runs(p, &b->list[i], 0, &want, &other);
+        free_result(&other);
+    }
+    free_result(&want);
+    free_result(&got);
+    close_subject(&s);
+    return same;
+}
+
+/* A product takes in what follows it in place, and nothing else; operations that are left go to the device at once. */
+static void products(void)
+{
+    static program p;
+    stream        *s = &p.stream;
+    begin_program(&p);
+    EMIT(s, GPU_MATMUL, 0, 1, 3, 1, 16, 8);
+    EMIT(s, GPU_ADD, 2, 3, 3, 64);
+    EMIT(s, GPU_GELU, 3, 3, 64);
+    EMIT(s, GPU_RELU, 3, 3, 64);
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+    CHECK_EQ(counted.groups, 1);
+    CHECK_EQ(counted.grouped, 2);
+    CHECK_EQ(counted.alone, 0);
+    CHECK(counted.ops[0].kind == ADEAD_TENSOR_MATMUL_EX && counted.ops[0].activation == ADEAD_ACTIVATION_GELU);
+    CHECK(counted.ops[0].flags == ADEAD_BIAS && counted.ops[1].kind == ADEAD_TENSOR_RELU);
+
+    begin_program(&p);
+    EMIT(s, GPU_MATMUL, 0, 1, 3, 2, 16, 8); /* two rows: what is added is no bias */
+    EMIT(s, GPU_ADD, 3, 2, 3, 128);
+    EMIT(s, GPU_MATMUL, 0, 1, 4, 1, 16, 8); /* with itself */
+    EMIT(s, GPU_ADD, 4, 4, 4, 64);
+    EMIT(s, GPU_MATMUL, 0, 1, 5, 1, 16, 8); /* elsewhere */
+    EMIT(s, GPU_ADD, 5, 2, 0, 64);
+    EMIT(s, GPU_MATMUL, 0, 1, 5, 1, 16, 8);
+    EMIT(s, GPU_RELU, 5, 4, 64);
+    EMIT(s, GPU_MATMUL, 0, 1, 5, 2, 16, 8); /* the first row only */
+    EMIT(s, GPU_RELU, 5, 5, 64);
+    EMIT(s, GPU_MATMUL, 0, 1, 5, 1, 16, 8);
+    EMIT(s, GPU_RELU, 5, 5, 64);
+    EMIT(s, GPU_ADD, 5, 2, 5, 64); /* after the activation */
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+    CHECK_EQ(counted.groups, 1);
+    CHECK_EQ(counted.grouped, 12);
+}
+
+/* What looks at memory, or leads elsewhere, ends a group; work with registers does not. More than fit are more groups. */
+static void groups(void)
+{
+    static program p;
+    stream        *s = &p.stream;
+    begin_program(&p);
+    EMIT(s, GPU_GELU, 0, 3, 64);
+    CONST64(s, 8, 17);
+    EMIT(s, GPU_GELU, 3, 3, 64);
+    EMIT(s, GPU_COPY_D2H, 3, ARRAYS, 64);
+    EMIT(s, GPU_GELU, 3, 3, 64);
+    CONST64(s, 8, ARRAYS);
+    EMIT(s, LOAD, 9, 8, 0);
+    EMIT(s, GPU_GELU, 3, 3, 64);
+    EMIT(s, GPU_GELU, 3, 3, 64);
+    EMIT(s, GPU_GELU, 3, 3, 0); /* nothing */
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+    CHECK(counted.groups == 2 && counted.grouped == 4 && counted.alone == 1, "%u groups of %u, and %u", counted.groups,
+          counted.grouped, counted.alone);
+
+    begin_program(&p);
+    for (int i = 0; i < ADEAD_RUN_MAX + 2; i++) EMIT(s, GPU_TANH, 0, 0, 64);
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+    CHECK(counted.groups == 2 && counted.grouped == ADEAD_RUN_MAX + 2 && counted.alone == 0);
+}
+
+/* A group that is met again in a loop, with other numbers in its registers and other buffers behind its numbers. */
+static void known_groups(void)
+{
+    static program p;
+    stream        *s = &p.stream;
+    begin_program(&p);
+    CONST64(s, 8, ((uint64_t)1 << 40));
+    CONST64(s, 9, ((uint64_t)2 << 40));
+    CONST64(s, 10, 16);
+    uint32_t begin = s->size;
+    EMIT(s, GPU_ADD, 2, 3, 2, 256);
+    EMIT(s, TENSOR_TANH, 8, 9, 10);
+    EMIT(s, I64_ADD_IMM, 10, 10, 7);
+    EMIT(s, GPU_MUL, 4, 2, 4, 256);
+    EMIT(s, I64_ADD_IMM, 8, 8, 4);
+    EMIT(s, GPU_FREE, 3);
+    EMIT(s, GPU_ALLOC, BUFFER_BYTES, 3);
+    EMIT(s, GPU_COPY_H2D, 0, 3, 256);
+    EMIT(s, I64_ADD_IMM, LOOP, LOOP, 1);
+    EMIT(s, JUMP_I64_LT_S_IMM, LOOP, 9, begin);
+    EMIT(s, GPU_FREE, 3); /* a known group whose buffer is gone: the jump below leads back to it once */
+    EMIT(s, JUMP_I64_LT_S_IMM, LOOP, 10, begin);
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+    CHECK_EQ(counted.groups, 9);
+
+    /* Nothing changes but a register, of the second operation. */
+    begin_program(&p);
+    CONST64(s, 8, ((uint64_t)1 << 40));
+    CONST64(s, 9, ((uint64_t)2 << 40));
+    CONST64(s, 10, 16);
+    begin = s->size;
+    EMIT(s, GPU_ADD, 2, 3, 2, 256);
+    EMIT(s, TENSOR_TANH, 8, 9, 10);
+    EMIT(s, GPU_MUL, 4, 2, 4, 256);
+    EMIT(s, I64_ADD_IMM, 10, 10, 7);
+    EMIT(s, I64_ADD_IMM, LOOP, LOOP, 1);
+    EMIT(s, JUMP_I64_LT_S_IMM, LOOP, 9, begin);
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+    CHECK_EQ(counted.groups, 9);
+
+    /* The program writes into a buffer that was lent: what read it before reads the new one. */
+    begin_program(&p);
+    begin = s->size;
+    EMIT(s, GPU_TANH, LENT, 0, 256);
+    EMIT(s, GPU_ADD, 0, 1, 2, 256);
+    EMIT(s, I64_ADD_IMM, LOOP, LOOP, 1);
+    EMIT(s, JUMP_I64_LT_S_IMM, LOOP, 5, begin);
+    EMIT(s, GPU_MEMSET, LENT, 61, 100);
+    EMIT(s, JUMP_I64_LT_S_IMM, LOOP, 8, begin);
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+    CHECK_EQ(counted.groups, 8);
+}
+
+/* Fuel that ends at any place of a known group, each operation of which costs much. */
+static void fuel(void)
+{
+    static program p;
+    stream        *s = &p.stream;
+    panel         *b = &bench_of_backends;
+    SKIP_ABSENT(b->count);
+    const subject *one = &b->list[0];
+    begin_program(&p);
+    uint32_t begin = s->size;
+    EMIT(s, GPU_MATMUL, 0, 1, 3, 16, 16, 16);
+    EMIT(s, GPU_TANH, 3, 3, 1024);
+    EMIT(s, GPU_ADD, 3, 2, 4, 4096);
+    EMIT(s, GPU_RELU, 4, 0, 4096);
+    EMIT(s, I64_ADD_IMM, LOOP, LOOP, 1);
+    EMIT(s, JUMP_I64_LT_S_IMM, LOOP, 4, begin);
+    EMIT(s, HALT);
+    result all = run_program(&p, &b->reference, &b->reference, false, UINT64_MAX);
+    CHECK_EQ(all.outcome.status, ADEAD_OK);
+    for (uint64_t left = 0; left < 4 * 40; left++) {
+        result want = run_program(&p, &b->reference, &b->reference, false, all.outcome.fuel - left);
+        result got = run_program(&p, one, &b->reference, true, all.outcome.fuel - left);
+        CHECK(same_runs(&p, one, left, &want, &got));
+        CHECK_EQ(want.outcome.status, left ? ADEAD_OUT_OF_FUEL : ADEAD_OK);
+        free_result(&want);
+        free_result(&got);
+    }
+    free_result(&all);
+}
+
+/* One place used in two ways: as a number for each row, then as the numbers that every row is multiplied by. */
+static void divisions(void)
+{
+    static program p;
+    stream        *s = &p.stream;
+    begin_program(&p);
+    for (uint32_t i = 0; i < 5; i++) CONST64(s, 8 + i, (uint64_t)(i + 1) << 40);
+    CONST64(s, 14, 64);
+    EMIT(s, F32_CONST, 15, adead_f32_bits(1e-5f));
+    EMIT(s, TENSOR_SUM, 8, 9, 14, 14);
+    EMIT(s, TENSOR_LAYERNORM, 8, 9, 10, 11, 14, 14, 15);
+    EMIT(s, TENSOR_SOFTMAX, 11, 12, 14, 14);
+    EMIT(s, HALT);
+    CHECK(agrees(&p));
+}
+
+/* An operation that fails as it runs leaves the task where it would have been, whichever it is. */
+static void failures(void)
+{
+    static program p;
+    stream        *s = &p.stream;
+    panel         *b = &bench_of_backends;
+    begin_program(&p);
+    EMIT(s, GPU_MATMUL, 0, 1, 3, 64, 64, 64); /* with work, and so with fuel of its own */
+    EMIT(s, GPU_RELU, 3, 3, 16384);           /* part of it */
+    EMIT(s, GPU_TANH, 3, 4, 4096);
+    EMIT(s, I64_ADD_IMM, 5, 5, 1);
+    EMIT(s, GPU_MATMUL, 4, 1, 3, 64, 64, 16);
+    EMIT(s, GPU_SOFTMAX, 3, 4, 16, 64);
+    EMIT(s, HALT);
+    for (uint32_t which = 1; which <= 4; which++) {
+        subject one = counting_subject();
+        counted.fails = which + (which > 1); /* the activation is no operation of the fused program */
+        result want = run_program(&p, &one, &b->reference, false, UINT64_MAX);
+        CHECK_EQ(want.outcome.status, ADEAD_BACKEND_FAILED);
+        counted.seen = 0;
+        counted.fails = which;
+        result got = run_program(&p, &one, &b->reference, true, UINT64_MAX);
+        CHECK(same_runs(&p, &one, which, &want, &got));
+        CHECK(counted.groups == 1);
+        free_result(&want);
+        free_result(&got);
+        close_subject(&one);
+    }
+}
+
+/* Arrays so large that results are stored past the caches, and rows that several threads share. */
+static void large_arrays(void)
+{
+    enum { COLUMNS = 4000, ROWS = 1100, N = ROWS * COLUMNS, ARRAYS_COUNT = 4 };
+    panel           *b = &bench_of_backends;
+    adead_failure    failure = {0};
+    uint64_t         seed = 5;
+    uint32_t         done;
+    adead_tensor_op  ops[6] = {{.kind = ADEAD_TENSOR_MUL, .dims = {N}}, {.kind = ADEAD_TENSOR_SCALE, .dims = {N}},
+                               {.kind = ADEAD_TENSOR_SOFTMAX, .dims = {ROWS, COLUMNS}},
+                               {.kind = ADEAD_TENSOR_ADD, .dims = {N}}, {.kind = ADEAD_TENSOR_RELU, .dims = {N}},
+                               {.kind = ADEAD_TENSOR_SUM, .dims = {ROWS, COLUMNS}}};
+    static const int operands[6][3] = {{0, 1, 2}, {2, 2}, {2, 2}, {2, 0, 3}, {3, 2}, {2, 1}};
+    if (only_subject()) SKIP("has nothing of a device's");
+    float *initial = malloc(4 * N);
+    random_floats(&seed, NORMAL, initial, N);
+    ops[1].scalar = adead_f32_bits(3.0f);
+    for (unsigned at = 0; at < b->count; at++) {
+        subject      *s = &b->list[at];
+        adead_memory *memory[2][ARRAYS_COUNT];
+        if (!s->backend->run_many || s->backend->upload || s->slow) continue;
+        for (int fused = 0; fused < 2; fused++) {
+            for (int i = 0; i < ARRAYS_COUNT; i++) {
+                CHECK(s->backend->alloc(s->device, 4 * N, &memory[fused][i], &failure) == ADEAD_OK);
+                memcpy(memory[fused][i]->host, initial, 4 * N);
+            }
+            for (int o = 0; o < 6; o++)
+                for (int i = 0; i < 3 && shapes[ops[o].kind].operands[i].role; i++)
+                    ops[o].operands[i] =
+                        (adead_slice){memory[fused][operands[o][i]], 0, o == 5 && i == 1 ? 4 * ROWS : 4 * N};
+            for (int o = 0; o < 6 && !fused; o++) CHECK(s->backend->run(s->device, &ops[o], &failure) == ADEAD_OK);
+            if (fused) CHECK(s->backend->run_many(s->device, ops, 6, &done, &failure) == ADEAD_OK);
+        }
+        for (int i = 0; i < ARRAYS_COUNT; i++) {
+            CHECK(memcmp(memory[0][i]->host, memory[1][i]->host, 4 * N) == 0, "array %d of %s", i, s->name);
+            for (int fused = 0; fused < 2; fused++) s->backend->free(s->device, memory[fused][i]);
+        }
+    }
+    free(initial);
+}
+
 int main(int argc, char **argv)
 {
     test_state.suite = "fusion";
     test_state.only = argc > 1 ? argv[1] : NULL;
     open_backends();
-    T(random_programs)
+    T(random_programs) T(products) T(groups) T(known_groups) T(fuel) T(divisions) T(failures) T(large_arrays)
     panel_close(&bench_of_backends);
     printf("fusion: %d passed, %d failed, %d skipped\n", test_state.passed, test_state.failed, test_state.skipped);
     return test_state.failed != 0 || test_state.passed + test_state.skipped == 0;
