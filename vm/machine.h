@@ -94,9 +94,10 @@ typedef struct adead_task {
     bool               memory_open;
     uint64_t           static_bytes; /* linear memory from 0 up to here is never freed */
     adead_buffer      *buffers;      /* limits.buffers of them, NULL until the first is used */
-    uint64_t           buffer_bytes;
+    uint64_t           buffer_bytes, buffer_changes; /* changes: how often one was made, freed, or got other memory */
     uint64_t           globals[ADEAD_GLOBALS];
     adead_bindings     bindings;
+    struct adead_pending *pending; /* of fusion.c: operations that still have to run, and were known; or NULL */
 } adead_task;
 
 /* Values sent stay with the sender until the round ends, then move to `ready`: a growing array, read from `head`. */
@@ -192,6 +193,10 @@ struct adead_machine {
     adead_exit             (*run_shaders)(adead_task *task);
     void                   (*release_shaders)(struct adead_machine *machine);
 
+    /* Of fusion.c; NULL: nobody called adead_machine_set_fusion. */
+    adead_exit             (*run_tensor)(adead_task *task);
+    void                   (*release_pending)(adead_task *task);
+
     adead_machine_trace      trace;
     void                    *trace_context;
     adead_observer          *observer; /* NULL: nobody watches; the owner of the machine sets it between runs */
@@ -239,6 +244,10 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
                                  adead_failure *failure);
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                    adead_failure *failure);
+
+/* A tensor instruction: `prepare` is all of it but the operation, which it checks and pays for; `one` is all of it. */
+adead_status adead_tensor_prepare(adead_task *task, adead_tensor_op *op);
+adead_exit   adead_tensor_one(adead_task *task);
 
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);
