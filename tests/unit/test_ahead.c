@@ -60,6 +60,8 @@ static const struct { const char *name; adead_parts *run; uint32_t threads; } wa
     {"on 3 threads", adead_pool_run, 3},     {"on 8 threads", adead_pool_run, 8},
 };
 
+static unsigned way_count = ADEAD_COUNT(ways); /* of those, the first */
+
 /* The host is called by the thread that runs the machine, and by no other. */
 static _Thread_local bool runs_machines;
 static _Atomic uint32_t   strangers;
@@ -91,7 +93,7 @@ static bool agree(const adead_machine_limits *limits, outcome *first)
     image.memory_initial = 8192;
     image.memory_maximum = 1 << 18;
     runs_machines = true;
-    for (unsigned w = 0; w < ADEAD_COUNT(ways); w++) {
+    for (unsigned w = 0; w < way_count; w++) {
         bench b;
         if (bench_open(&b, &image, limits)) {
             test_report(__FILE__, __LINE__, "program %" PRIu64 ": %s", seed, b.failure.message);
@@ -302,7 +304,10 @@ static void limit_of_messages(void)
     for (int i = 0; i < 7; i++) EMIT(&s, SEND, 0, 1);
     EMIT(&s, JUMP, top);
     for (int i = 0; i < 3; i++) stream_patch(&s, at[i], 1, sender);
-    if (!agree(&limits, &o)) return;
+    way_count = 4; /* a million values each time */
+    bool good = agree(&limits, &o);
+    way_count = ADEAD_COUNT(ways);
+    if (!good) return;
     CHECK(o.status == ADEAD_TASK_LIMIT, "%s", o.failure.message);
 }
 
