@@ -252,7 +252,6 @@ adead_exit   adead_tensor_one(adead_task *task);
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);
 void         adead_channels_release(adead_machine *machine);
-void         adead_sent_release(adead_task *task);
 /* Does the task have a turn in this round? */
 bool adead_turn_due(const adead_task *task);
 /* Readies the task for a turn, whose fuel (task->spent) the caller takes from the machine's; false when that has not enough

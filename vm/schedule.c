@@ -59,11 +59,6 @@ void adead_channels_release(adead_machine *machine)
     machine->channel_capacity = machine->waiting = 0;
 }
 
-void adead_sent_release(adead_task *task)
-{
-    release(task->machine, task->sent, task->sent_capacity, sizeof *task->sent);
-}
-
 /* ---- Instructions. A turn that runs early may read what turns do not change before their place has come. ---- */
 
 static adead_exit fail(adead_task *task, adead_status code, const char *what, uint64_t value)
