@@ -65,11 +65,13 @@ static uint32_t collect(adead_machine *machine, uint32_t first, uint32_t end, ui
     uint32_t     i = first;
     for (*count = 0; i < end && *count < most; i++) {
         adead_task *task = machine->tasks[i];
-        if (task->ahead || !adead_turn_due(task)) continue;
-        uint64_t turn = adead_max_u64(ADEAD_QUANTUM, task->pc->run), all;
-        values += turn;
+        bool        is_ahead = task->ahead != ADEAD_EXIT_NONE;
+        if (!is_ahead && !adead_turn_due(task)) continue;
+        uint64_t turn = is_ahead ? task->spent : adead_max_u64(ADEAD_QUANTUM, task->pc->run), all;
+        values += turn; /* also of those ahead, which may send when their turn comes to its end, in between */
         if (!adead_add_u64(turn, ahead->overdraft, &all) || !adead_add_u64(fuel, all, &fuel)) fuel = UINT64_MAX;
         if (!fits(machine, fuel, values)) break;
+        if (is_ahead) continue;
         ahead->tasks[(*count)++] = task;
     }
     return i;

@@ -252,6 +252,8 @@ static void random_program(void)
     for (uint32_t i = 0; i < spawn_count; i++) stream_patch(&s, spawns[i], 1, offsets[targets[i]]);
 }
 
+static void nothing(void) {}
+
 /* What one task makes, another one may use in the same round, if its place comes later. */
 static void channels_of_this_round(void)
 {
@@ -287,8 +289,9 @@ static void channels_of_this_round(void)
     }
 }
 
-/* Values wait up to the limit, which some turn reaches: the same one. */
-static void limit_of_messages(void)
+/* Values wait up to the limit, which some turn reaches: the same one. Three tasks send; the first computes for so many rounds
+ * before, into which it then runs ahead. */
+static bool meets_limit_of_messages(uint32_t rounds_before, uint32_t first_values, unsigned first_ways)
 {
     adead_machine_limits limits = test_limits;
     uint32_t             at[3];
@@ -297,18 +300,31 @@ static void limit_of_messages(void)
     s = (stream){0};
     FUNCTION(&s, 0, 0, REGISTERS, 0);
     EMIT(&s, CHANNEL, 4);
+    EMIT(&s, MOVE, 8, 4);
+    loop(1 + first_values, send_one);
     for (int i = 0; i < 3; i++) at[i] = EMIT(&s, SPAWN, 1, 0, 4);
     EMIT(&s, JOIN, 3, 1);
     EMIT(&s, HALT);
-    uint32_t sender = FUNCTION(&s, 1, 0, REGISTERS, 0), top = s.size;
-    for (int i = 0; i < 7; i++) EMIT(&s, SEND, 0, 1);
-    EMIT(&s, JUMP, top);
-    for (int i = 0; i < 3; i++) stream_patch(&s, at[i], 1, sender);
-    way_count = 4; /* a million values each time */
+    stream_patch(&s, at[0], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+    loop(1 + rounds_before * ADEAD_QUANTUM / 2, nothing);
+    uint32_t sender = s.size;
+    for (int i = 0; i < 2; i++) {
+        if (i) sender = FUNCTION(&s, 1, 0, REGISTERS, 0);
+        uint32_t top = s.size;
+        for (int k = 0; k < 7; k++) EMIT(&s, SEND, 0, 1);
+        EMIT(&s, JUMP, top);
+    }
+    for (int i = 1; i < 3; i++) stream_patch(&s, at[i], 1, sender);
+    way_count = first_ways;
     bool good = agree(&limits, &o);
     way_count = ADEAD_COUNT(ways);
-    if (!good) return;
-    CHECK(o.status == ADEAD_TASK_LIMIT, "%s", o.failure.message);
+    return good && o.status == ADEAD_TASK_LIMIT;
+}
+
+static void limit_of_messages(void)
+{
+    CHECK(meets_limit_of_messages(0, 0, 4));
+    CHECK(meets_limit_of_messages(7, 8000, 2));
 }
 
 /* A turn that uses far more than its allowance, so that the one after it has too little: with every limit around there. */
@@ -343,9 +359,7 @@ static void overdrawn_turns(void)
     }
 }
 
-static void nothing(void) {}
-
-/* One task computes through some rounds and then needs what another did in the last of them; a third one counts rounds. */
+/* One task computes through some rounds and then needs what another did in the last of them; a third counts rounds. */
 static void news_of_rounds_between(void)
 {
     adead_machine_limits limits = test_limits;
