@@ -289,8 +289,8 @@ static void channels_of_this_round(void)
     }
 }
 
-/* Values wait up to the limit, which some turn reaches: the same one. Three tasks send; the first computes for so many rounds
- * before, into which it then runs ahead. */
+/* Values wait up to the limit, which some turn reaches: the same one. Three tasks send; the first computes for so many
+ * rounds before, into which it then runs ahead. */
 static bool meets_limit_of_messages(uint32_t rounds_before, uint32_t first_values, unsigned first_ways)
 {
     adead_machine_limits limits = test_limits;
