@@ -99,7 +99,8 @@ TASKS = """\
 Programs whose tasks run at the same time on two threads ([machine](../machine.md#tasks)), and one after the other on one:
 [workers](../../tests/bench/tasks/workers.asm) that meet nobody until they end, and the
 [stages](../../tests/bench/tasks/stages.asm) of a pipeline, which send a number on after so many instructions. Results and
-fuel are the same. Two threads that have nothing to do with each other would be 2.00x.
+fuel are the same. What the machine gives two threads at that time is in the first row: instances without anything to do
+with each other.
 """
 
 CPU = """\

@@ -1,8 +1,12 @@
-"""Programs of tasks on one thread and on two, in one process, in turn. Results and fuel must be the same."""
+"""Programs of tasks on one thread and on two, in one process, in turn. Results and fuel must be the same.
+
+The first row is what the machine gives: two instances without tasks, one after the other and on a thread each.
+"""
 
 import os
 import statistics
 import struct
+import threading
 import time
 
 import adead
@@ -24,9 +28,45 @@ CASES = [  # title, program, output, inputs
 ]
 
 
+def timed(call):
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def row(title, times):
+    return {
+        "title": title,
+        "median_ms": {threads: statistics.median(series) * 1e3 for threads, series in times.items()},
+        "faster": statistics.median(one / two for one, two in zip(times[1], times[2])),
+        "fastest": min(times[1]) / min(times[2]),
+    }
+
+
+def side_by_side(library, runtime, rounds):
+    with open(os.path.join(HERE, "tasks", "workers.asm"), "rb") as file:
+        text = file.read()
+    pair = [library.instance(runtime, text, {"tasks": i64(1), "steps": i64(10_000_000)}) for _ in range(2)]
+    times = {1: [], 2: []}
+
+    def both():
+        other = threading.Thread(target=library.run, args=(pair[1],))
+        other.start()
+        library.run(pair[0])
+        other.join()
+
+    for number in range(rounds):
+        for threads, call in ((1, lambda: [library.run(one) for one in pair]), (2, both))[:: 1 - number % 2 * 2]:
+            for one in pair:
+                library.reset(one)
+            times[threads].append(timed(call))
+    return row("two instances side by side", times)
+
+
 def measure(library, rounds, progress):
     runtimes = {threads: library.runtime(threads=threads) for threads in (1, 2)}
-    rows = []
+    progress("tasks: two instances")
+    rows = [side_by_side(library, runtimes[1], rounds)]
     for title, name, output, inputs in CASES:
         with open(os.path.join(HERE, "tasks", name + ".asm"), "rb") as file:
             text = file.read()
@@ -36,20 +76,11 @@ def measure(library, rounds, progress):
             progress(f"tasks: {title}, round {number} of {rounds}")
             for threads, instance in sorted(instances.items(), reverse=number % 2 == 1):
                 library.reset(instance)
-                begin = time.perf_counter()
-                library.run(instance)
-                elapsed = time.perf_counter() - begin
+                elapsed = timed(lambda: library.run(instance))
                 if number:  # the first one is not counted
                     times[threads].append(elapsed)
                 results.add((library.output(instance, output), library.c.adead_instance_fuel_used(instance)))
         if len(results) != 1:
             raise RuntimeError(f"{title}: the results differ")
-        rows.append(
-            {
-                "title": title,
-                "median_ms": {threads: statistics.median(series) * 1e3 for threads, series in times.items()},
-                "faster": statistics.median(one / two for one, two in zip(times[1], times[2])),
-                "fastest": min(times[1]) / min(times[2]),
-            }
-        )
+        rows.append(row(title, times))
     return rows
