@@ -30,7 +30,7 @@ typedef struct adead_buffer {
 /* A shader that the host loaded into the machine. */
 typedef struct adead_loaded_shader {
     char                 name[ADEAD_SHADER_NAME_MAX + 1];
-    adead_device_shader *shader;
+    adead_device_shader *shader; /* NULL: only named, by a restored run that needs it */
     adead_shader_facts   facts;
 } adead_loaded_shader;
 
@@ -122,6 +122,7 @@ typedef struct adead_observer {
 typedef enum adead_machine_state {
     ADEAD_MACHINE_READY,
     ADEAD_MACHINE_RUNNING, /* what is called from within a run may not disturb it */
+    ADEAD_MACHINE_STOPPED, /* the host stopped the run before an instruction; it can be saved, and go on */
     ADEAD_MACHINE_DONE,
     ADEAD_MACHINE_FAILED
 } adead_machine_state;
@@ -138,6 +139,8 @@ struct adead_machine {
     adead_task             **tasks;     /* room for limits.tasks */
     uint32_t                 task_count;
     uint64_t                 round;     /* from 1 */
+    uint32_t                 round_tasks, turn; /* how many tasks get a turn in this round, and whose it is */
+    bool                     interrupted; /* that turn is to be gone on with: task->fuel is what is left of it, not paid */
     adead_channel           *channels;
     uint32_t                 channel_count;
     uint64_t                 channel_capacity;
@@ -145,6 +148,7 @@ struct adead_machine {
     uint64_t                 pending_count, pending_capacity, waiting; /* waiting: in all queues and pending */
     uint64_t                 fuel_left; /* beyond the running turn */
     uint64_t                 fuel_used;
+    uint64_t                 stream_bytes; /* written so far */
 
     adead_sink               sink;
     void                    *sink_context;
@@ -206,6 +210,13 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
                                  adead_failure *failure);
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                    adead_failure *failure);
+
+/* Puts every task on the translation that the run needs now, which is made if need be. Errors: NO_MEMORY. */
+adead_status adead_machine_translate(adead_machine *machine, adead_failure *failure);
+/* IMPORT_MISSING if nothing provides what the program imports. */
+adead_status adead_machine_check_imports(const adead_machine *machine, adead_failure *failure);
+/* Runs the tasks from where they stand to the end, from the state RUNNING on. */
+adead_status adead_machine_go(adead_machine *machine, adead_failure *failure);
 
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);

@@ -180,11 +180,18 @@ static adead_status describe(adead_task *task, adead_failure *failure)
     return task->trap;
 }
 
-/* Pays for the run at pc from the machine's fuel and sets the turn's; false when there is not enough left. */
+/* Pays for the run at pc from the machine's fuel and sets the turn's; false when there is not enough left. An interrupted
+ * turn has what it had. */
 static bool begin_turn(adead_task *task)
 {
     adead_machine *machine = task->machine;
     uint64_t       cost = task->pc->run, slice = adead_max_u64(ADEAD_QUANTUM, cost);
+    if (machine->interrupted) {
+        machine->interrupted = false;
+        machine->fuel_left -= (uint64_t)task->fuel;
+        task->fuel -= (int64_t)cost;
+        return true;
+    }
     if (machine->fuel_left < cost) return false;
     slice = adead_min_u64(slice, machine->fuel_left);
     machine->fuel_left -= slice;
@@ -291,18 +298,25 @@ static adead_status deadlock(adead_machine *machine, adead_failure *failure)
 
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure)
 {
-    for (machine->round = 1; machine->tasks[0]->state != ADEAD_TASK_ENDED; machine->round++) {
-        uint32_t tasks = machine->task_count;
-        bool     moved = false;
-        for (uint32_t i = 0; i < tasks && machine->tasks[0]->state != ADEAD_TASK_ENDED; i++) {
-            if (!can_run(machine, machine->tasks[i])) continue;
+    bool moved = machine->interrupted; /* then it goes on within a round */
+    if (!moved) machine->round = 0;
+    while (machine->tasks[0]->state != ADEAD_TASK_ENDED) {
+        if (!moved) {
+            machine->round++;
+            machine->turn = 0;
+            machine->round_tasks = machine->task_count;
+        }
+        for (; machine->turn < machine->round_tasks && machine->tasks[0]->state != ADEAD_TASK_ENDED; machine->turn++) {
+            adead_task *task = machine->tasks[machine->turn];
+            if (!can_run(machine, task)) continue;
             moved = true;
-            adead_status status = run_turn(machine->tasks[i], failure);
+            adead_status status = run_turn(task, failure);
             if (status) return status;
         }
         adead_status status = deliver(machine, failure);
         if (status) return status;
         if (!moved) return deadlock(machine, failure);
+        moved = false;
     }
     return ADEAD_OK;
 }
