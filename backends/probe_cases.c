@@ -2,6 +2,7 @@
 #include "probe_cases.h"
 
 #include "vm/base/base.h"
+#include "vm/base/random.h"
 #include "vm/base/sha256.h"
 #include "vm/base/softfloat.h"
 
@@ -51,14 +52,6 @@ const char *adead_probe_name(uint32_t what)
 
 /* ---- Inputs and what is expected ---- */
 
-static uint64_t random_next(uint64_t *seed) /* splitmix64 */
-{
-    uint64_t z = *seed += 0x9E3779B97F4A7C15u;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
 /* Zeros, subnormals, next to 1, the largest, infinities, NaNs, ties, limits of functions. */
 static const uint32_t specials[SPECIALS] = {
     0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007FFFFF, 0x807FFFFF, 0x00800000, 0x80800000,
@@ -69,7 +62,7 @@ static const uint32_t specials[SPECIALS] = {
 /* Subnormals, neighbours of 1, integers that tie, few bits, exponents far apart. */
 static uint32_t hard_bits(uint64_t *seed)
 {
-    uint64_t z = random_next(seed);
+    uint64_t z = adead_random(seed);
     uint32_t sign = (uint32_t)(z >> 8) << 31, mantissa = (uint32_t)(z >> 40) & 0x7FFFFF, byte = (uint32_t)(z >> 16) & 255;
     switch (z % 8) {
     case 0: return sign | mantissa;
@@ -87,7 +80,7 @@ static uint32_t hard_bits(uint64_t *seed)
 static uint32_t fitting_addend(uint32_t a, uint32_t b, uint32_t c, uint32_t number, uint64_t *seed)
 {
     uint32_t product = adead_f32_bits(adead_bits_f32(a) * adead_bits_f32(b)), exponent = product >> 23 & 255;
-    uint32_t shift = (uint32_t)(random_next(seed) % 50);
+    uint32_t shift = (uint32_t)(adead_random(seed) % 50);
     if (number % 4 == 1) return product ^ 0x80000000u ^ (number >> 3 & 1);
     if (number % 4 == 3 && exponent > 1 && exponent + shift < 254)
         return (product & 0x80000000u) ^ (number << 28 & 0x80000000u) ^ ((exponent + shift) << 23 | (product & 7));
@@ -108,7 +101,7 @@ void adead_probe_inputs(uint32_t what, uint32_t *a, uint32_t *b, uint32_t *c)
         } else if (what == ADEAD_PROBE_FMA) {
             c[i] = fitting_addend(a[i], b[i], c[i], i, &seed);
         } else if (what == ADEAD_PROBE_TO_INT) { /* in range */
-            a[i] = adead_f32_bits((float)(int32_t)(random_next(&seed) >> 33) * (i % 2 ? 0x1p-14f : -0x1p-1f));
+            a[i] = adead_f32_bits((float)(int32_t)(adead_random(&seed) >> 33) * (i % 2 ? 0x1p-14f : -0x1p-1f));
         }
         if (what == ADEAD_PROBE_TO_INT && i < SPECIALS * SPECIALS) a[i] = adead_f32_bits((float)((int)i - 200) * 0.75f);
     }

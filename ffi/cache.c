@@ -1,4 +1,4 @@
-/* The folder in which backends keep what need not be found out again: adead_cache_list, adead_cache_clear. */
+/* The folder in which backends keep what need not be found out again: adead_cache_files, adead_cache_clear. */
 #include "internal.h"
 
 #include "backends/device_cache.h"

@@ -74,6 +74,7 @@ struct adead_instance {
     adead_device  *device;
     adead_device  *reference_device; /* the same as `device` when the backend is the reference */
     adead_machine *machine;
+    bool           pooled; /* it holds the pool of threads */
     adead_write_fn write;
     void          *write_context;
     adead_foreign *foreign; /* NULL until a program imports, records or replays something */
@@ -99,6 +100,13 @@ int adead_error_null(const char *function, const char *argument);
 bool adead_struct_take(void *to, uint32_t known, uint32_t first_version, const void *from);
 /* Growing structs, out: how many bytes of the struct the caller has, 0 when that is less than the first version. */
 uint32_t adead_struct_room(const void *caller, uint32_t known, uint32_t first_version);
+
+/* Do two arrays of the caller's share a byte? */
+static inline bool adead_arrays_overlap(const void *a, uint64_t a_bytes, const void *b, uint64_t b_bytes)
+{
+    uintptr_t a0 = (uintptr_t)a, b0 = (uintptr_t)b;
+    return a_bytes != 0 && b_bytes != 0 && (a0 < b0 ? b0 - a0 < a_bytes : a0 - b0 < b_bytes);
+}
 
 /* ---- runtime.c ---- */
 

@@ -123,9 +123,7 @@ static adead_status keep(adead_pipeline *p, const float *data, uint64_t floats, 
         return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for weights of more than 2^64 bytes");
     adead_status status = backend->alloc(p->device, bytes, memory, failure);
     if (status) return status;
-    if (backend->upload) return backend->upload(p->device, *memory, 0, data, bytes, failure);
-    memcpy((*memory)->host, data, (size_t)bytes);
-    return ADEAD_OK;
+    return adead_memory_put(backend, p->device, *memory, 0, data, bytes, failure);
 }
 
 int adead_pipeline_matmul(adead_pipeline *p, const float *weights, uint64_t columns, const float *bias, uint32_t flags)
@@ -263,11 +261,6 @@ static adead_status run_steps(adead_pipeline *p, uint64_t rows, adead_memory *x,
     return status;
 }
 
-static bool overlap(uintptr_t a, uint64_t a_bytes, uintptr_t b, uint64_t b_bytes)
-{
-    return a < b ? b - a < a_bytes : a - b < b_bytes;
-}
-
 int adead_pipeline_run(adead_pipeline *p, const float *x, uint64_t rows, float *y)
 {
     if (!p) return adead_error_null("adead_pipeline_run", "pipeline");
@@ -279,7 +272,7 @@ int adead_pipeline_run(adead_pipeline *p, const float *x, uint64_t rows, float *
     if (rows > UINTPTR_MAX / 4 / widest)
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "%llu rows are more than memory has", (unsigned long long)rows);
     uint64_t x_bytes = 4 * rows * p->first, y_bytes = 4 * rows * p->columns;
-    if (overlap((uintptr_t)x, x_bytes, (uintptr_t)y, y_bytes))
+    if (adead_arrays_overlap(x, x_bytes, y, y_bytes))
         return adead_error_make(ADEAD_OVERLAP, "the rows that go in and those that come out share memory");
     if (p->count == 0) {
         memcpy(y, x, (size_t)x_bytes);

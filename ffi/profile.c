@@ -8,6 +8,7 @@
 #include "profile.h"
 
 #include "vm/base/clock.h"
+#include "vm/base/random.h"
 #include "vm/tensor.h"
 
 #include <stdlib.h>
@@ -22,24 +23,12 @@ static adead_profiler *profiler_of(adead_observer *observer) { return (adead_pro
 /* A number below `limit`, which is not 0. Only how often something is looked at depends on it. */
 static uint64_t random_below(adead_profiler *p, uint64_t limit)
 {
-    p->random = p->random * 6364136223846793005u + 1442695040888963407u;
-    return (p->random >> 33) % limit;
+    return adead_random(&p->random) % limit;
 }
 
 static const adead_analysis *analysis_of(const adead_profiler *p) { return &p->instance->machine->code->analysis; }
 
 /* ---- Call stacks ---- */
-
-uint32_t adead_function_of(const adead_analysis *analysis, uint32_t instruction)
-{
-    uint32_t low = 0, high = analysis->function_count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (analysis->functions[middle].first <= instruction) low = middle;
-        else high = middle;
-    }
-    return low;
-}
 
 static uint32_t child_of(adead_profiler *p, uint32_t parent, uint32_t function)
 {
@@ -96,21 +85,16 @@ static void add_event(adead_profiler *p, const adead_event *event)
 
 /* ---- Instructions that are timed by themselves ---- */
 
-static uint64_t fuel_used(const adead_task *task)
-{
-    const adead_machine *machine = task->machine;
-    return machine->limits.fuel - (uint64_t)((int64_t)machine->fuel_left + task->fuel);
-}
-
 static adead_site *site_at(adead_profiler *p, const adead_task *task, const adead_step *step, uint32_t *instruction)
 {
     *instruction = task->translation->instructions[step - task->translation->steps];
     return &p->sites[*instruction];
 }
 
-static void wait_for_device(adead_profiler *p, adead_machine *machine)
+static void wait_for_device(adead_profiler *p, adead_task *task)
 {
-    if (machine->backend->sync && !p->failed) p->failed = machine->backend->sync(machine->device, &machine->failure);
+    const adead_machine *machine = task->machine;
+    if (machine->backend->sync && !p->failed) p->failed = machine->backend->sync(machine->device, &task->failure);
 }
 
 /* The short way of what is not timed this time. */
@@ -131,7 +115,7 @@ static void begin_seen(adead_observer *observer, adead_seen_call *call)
 {
     adead_profiler *p = profiler_of(observer);
     adead_machine  *machine = call->task->machine;
-    wait_for_device(p, machine); /* what was submitted before belongs to others */
+    wait_for_device(p, call->task); /* what was submitted before belongs to others */
     if (p->device_clock) machine->backend->last_duration(machine->device);
     call->since = adead_clock_ns();
 }
@@ -190,7 +174,7 @@ static bool end_seen(adead_observer *observer, adead_seen_call *call)
     adead_site          *site = site_at(p, call->task, call->step, &instruction);
     adead_event          event = {.instruction = instruction, .task = call->task->number};
     if (call->exit != ADEAD_EXIT_NONE) return true;
-    wait_for_device(p, machine);
+    wait_for_device(p, call->task);
     if (p->failed) {
         call->exit = adead_task_trap(call->task, p->failed);
         return true;
@@ -207,7 +191,8 @@ static bool end_seen(adead_observer *observer, adead_seen_call *call)
     site->timed++;
     if (!observer->every) site->nanoseconds += ns;
     site->device_nanoseconds += event.device_nanoseconds;
-    site->extra = fuel_used(call->task) - (call->position + call->step->run); /* of work: no instructions of the loop */
+    /* Of work: no instructions of the loop. */
+    site->extra = adead_task_fuel_used(call->task) - (call->position + call->step->run);
     p->since_fuel += 1 + site->extra;
     add_event(p, &event);
     if (!observer->every) {
@@ -260,7 +245,7 @@ static void take_sample(adead_profiler *p, const adead_task *task, uint32_t inst
 static void part(adead_observer *observer, adead_task *task, adead_exit why)
 {
     adead_profiler *p = profiler_of(observer);
-    uint64_t        now = fuel_used(task), used = now - p->since_fuel;
+    uint64_t        now = adead_task_fuel_used(task), used = now - p->since_fuel;
     /* Where a turn ends but by its fuel is no matter of chance; it says something where there are few samples. */
     bool few = p->samples < SAMPLES_OF_A_MEAN, told = why != ADEAD_EXIT_TURN && few;
     if (used < p->left && !told) {

@@ -75,9 +75,6 @@ uint64_t adead_site_scaled(const adead_site *site, uint64_t sum);
 uint32_t adead_site_length(const adead_profiler *profiler, uint32_t instruction);
 /* Does the instruction work outside of the loop, so that it is timed by itself? */
 bool adead_timed_alone(adead_op op);
-/* Index of the function in which an instruction is. */
-uint32_t adead_function_of(const adead_analysis *analysis, uint32_t instruction);
-
 /* report_page.c: what stands before and behind the JSON document in an HTML report. */
 extern const char adead_report_head[], adead_report_tail[];
 

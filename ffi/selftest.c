@@ -4,6 +4,7 @@
  */
 #include "internal.h"
 
+#include "vm/base/random.h"
 #include "vm/base/sha256.h"
 #include "vm/tensor.h"
 
@@ -22,14 +23,6 @@ static const uint32_t shapes[][3] = {
 };
 
 /* ---- Values ---- */
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 /* Zeros, subnormals, the edges of the range, infinities, NaN with payloads, ties, arguments where functions change form. */
 static const uint32_t hard[] = {
@@ -55,7 +48,7 @@ static uint32_t float_value(uint64_t random, unsigned fill)
 static void fill_operand(uint8_t *bytes, uint64_t size, uint8_t dtype, unsigned fill, uint64_t vocabulary, uint64_t *seed)
 {
     for (uint64_t i = 0; i < size; i += 4) {
-        uint64_t random = next_random(seed);
+        uint64_t random = adead_random(seed);
         uint32_t value = (uint32_t)(random >> 16);
         if (dtype == ADEAD_DTYPE_F32) value = float_value(random, fill);
         if (dtype == ADEAD_DTYPE_I32) value = vocabulary ? value % (uint32_t)vocabulary : 0;

@@ -104,17 +104,12 @@ int adead_shader_get_info(adead_shader *shader, adead_shader_info *info)
 
 /* ---- Dispatches ---- */
 
-static bool overlap(const adead_array *a, const adead_array *b)
-{
-    uintptr_t a0 = (uintptr_t)a->data, b0 = (uintptr_t)b->data;
-    return a->bytes != 0 && b->bytes != 0 && (a0 < b0 ? b0 - a0 < a->bytes : a0 - b0 < b->bytes);
-}
-
 static adead_status check_overlap(const adead_shader_facts *facts, const adead_array *arrays, adead_failure *failure)
 {
     for (uint32_t i = 0; i < ADEAD_SHADER_BINDINGS; i++)
         for (uint32_t j = 0; j < ADEAD_SHADER_BINDINGS; j++)
-            if (i != j && (facts->used >> j & 1) && (facts->written >> i & 1) && overlap(&arrays[i], &arrays[j]))
+            if (i != j && (facts->used >> j & 1) && (facts->written >> i & 1) &&
+                adead_arrays_overlap(arrays[i].data, arrays[i].bytes, arrays[j].data, arrays[j].bytes))
                 return adead_fail(failure, ADEAD_OVERLAP, ADEAD_NO_OFFSET,
                                   "the array at binding %u, which the shader may write, overlaps the one at binding %u", i,
                                   j);
@@ -132,9 +127,7 @@ static adead_status bring(adead_shader *shader, const adead_array *arrays, adead
         slice->memory = NULL;
         status = backend->alloc(shader->device, slice->bytes ? slice->bytes : 1, &slice->memory, failure);
         if (status != ADEAD_OK || !slice->bytes) continue;
-        if (backend->upload)
-            status = backend->upload(shader->device, slice->memory, 0, arrays[i].data, slice->bytes, failure);
-        else memcpy(slice->memory->host, arrays[i].data, (size_t)slice->bytes);
+        status = adead_memory_put(backend, shader->device, slice->memory, 0, arrays[i].data, slice->bytes, failure);
     }
     return status;
 }
@@ -147,9 +140,7 @@ static adead_status take_back(adead_shader *shader, const adead_array *arrays, c
     for (uint32_t i = 0; i < ADEAD_SHADER_BINDINGS && status == ADEAD_OK; i++) {
         const adead_slice *slice = &d->bindings[i];
         if (!(shader->facts.written >> i & 1) || !slice->bytes) continue;
-        if (backend->download)
-            status = backend->download(shader->device, slice->memory, 0, arrays[i].data, slice->bytes, failure);
-        else memcpy(arrays[i].data, slice->memory->host, (size_t)slice->bytes);
+        status = adead_memory_get(backend, shader->device, slice->memory, 0, arrays[i].data, slice->bytes, failure);
     }
     return status;
 }

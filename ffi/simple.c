@@ -192,12 +192,6 @@ static bool wrap(adead_memory *memory, const float *array, uint64_t count)
     return count <= PTRDIFF_MAX / sizeof(float) && (array || count == 0);
 }
 
-static bool overlap(const adead_memory *a, const adead_memory *b)
-{
-    uintptr_t a0 = (uintptr_t)a->host, b0 = (uintptr_t)b->host;
-    return a->bytes != 0 && b->bytes != 0 && (a0 < b0 ? b0 - a0 < a->bytes : a0 - b0 < b->bytes);
-}
-
 static adead_slice whole(adead_memory *memory)
 {
     return (adead_slice){memory, 0, memory->bytes};
@@ -223,7 +217,8 @@ int adead_matmul(const float *a, const float *b, float *c, uint32_t m, uint32_t 
     adead_memory ma, mb, mc;
     if (!wrap(&ma, a, (uint64_t)m * k) || !wrap(&mb, b, (uint64_t)k * n) || !wrap(&mc, c, (uint64_t)m * n))
         return bad_array("adead_matmul");
-    if (overlap(&ma, &mc) || overlap(&mb, &mc)) return adead_error_make(ADEAD_OVERLAP, "adead_matmul: c overlaps a or b");
+    if (adead_arrays_overlap(a, ma.bytes, c, mc.bytes) || adead_arrays_overlap(b, mb.bytes, c, mc.bytes))
+        return adead_error_make(ADEAD_OVERLAP, "adead_matmul: c overlaps a or b");
     if (run_small(a, b, c, m, n, k)) return ADEAD_OK;
     adead_tensor_op op = {.kind = ADEAD_TENSOR_MATMUL, .dims = {m, n, k}, .operands = {whole(&ma), whole(&mb), whole(&mc)}};
     return run_operation("adead_matmul", &op);
@@ -234,7 +229,7 @@ static int run_unary(const char *function, adead_tensor_op *op, const float *in,
 {
     adead_memory min, mout;
     if (!wrap(&min, in, count) || !wrap(&mout, out, count)) return bad_array(function);
-    if (in != out && overlap(&min, &mout))
+    if (in != out && adead_arrays_overlap(in, min.bytes, out, mout.bytes))
         return adead_error_make(ADEAD_OVERLAP, "%s: out overlaps in but is not the same", function);
     op->operands[0] = whole(&min);
     op->operands[1] = whole(in == out ? &min : &mout);

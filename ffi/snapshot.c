@@ -60,7 +60,7 @@ static void part(adead_observer *observer, adead_task *task, adead_exit why)
 {
     adead_machine *machine = task->machine;
     if (observer->every || why == ADEAD_EXIT_TRAP) return;
-    observer->part_fuel = distance(stopper_of(observer), machine->limits.fuel - machine->fuel_left - (uint64_t)task->fuel);
+    observer->part_fuel = distance(stopper_of(observer), adead_task_fuel_used(task));
     if (observer->part_fuel) return;
     observer->every = true;
     adead_machine_translate(machine, NULL); /* cannot fail: the PLAIN translation was made before the run */

@@ -79,7 +79,7 @@ static void tell_slice(adead_watcher *w, adead_task *task, adead_result *result,
         w->room_bytes = w->room ? slice->bytes : 0;
     }
     if (!w->room || machine->backend->download(machine->device, slice->memory, slice->offset, w->room, slice->bytes, NULL)) {
-        adead_fail(&task->machine->failure, ADEAD_STOPPED, ADEAD_NO_OFFSET, "what it wrote could not be read back");
+        adead_fail(&task->failure, ADEAD_STOPPED, ADEAD_NO_OFFSET, "what it wrote could not be read back");
         w->stopped = true;
         return;
     }
@@ -259,15 +259,13 @@ static void part(adead_observer *observer, adead_task *task, adead_exit why)
     if (observer->every || why != ADEAD_EXIT_TURN || index >= task->translation->step_count) return;
     if ((int64_t)task->machine->fuel_left + task->fuel < (int64_t)task->pc->run) return; /* it is the run's end */
     const adead_analysis *an = task->analysis;
-    uint32_t              f = 0, instruction = task->translation->instructions[index];
-    while (f + 1 < an->function_count && instruction >= an->functions[f].end) f++;
-    adead_instruction in = adead_instruction_at(an, instruction);
-    adead_result      result = begin_result(task, &in, 0);
-    result.position = task->machine->limits.fuel - (uint64_t)((int64_t)task->machine->fuel_left + task->fuel);
+    uint32_t              instruction = task->translation->instructions[index];
+    adead_instruction     in = adead_instruction_at(an, instruction);
+    adead_result          result = begin_result(task, &in, adead_task_fuel_used(task));
     result.place = ADEAD_RESULT_FRAME;
     result.dtype = ADEAD_I64;
     result.data = task->r;
-    result.bytes = 8 * (uint64_t)an->functions[f].registers;
+    result.bytes = 8 * (uint64_t)an->functions[adead_function_of(an, instruction)].registers;
     tell(w, &result);
 }
 

@@ -18,6 +18,7 @@
 #include "vm/base/status.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 enum { ADEAD_BACKEND_INTERFACE = 1 };
 
@@ -220,6 +221,23 @@ typedef struct adead_backend {
 static inline void *adead_slice_host(const adead_slice *slice)
 {
     return (char *)slice->memory->host + slice->offset;
+}
+
+/* Bytes into and out of a device's memory, whether the host can address it or not. Ranges are checked by the caller. */
+static inline adead_status adead_memory_put(const adead_backend *backend, adead_device *device, adead_memory *memory,
+                                            uint64_t offset, const void *data, uint64_t bytes, adead_failure *failure)
+{
+    if (backend->upload) return backend->upload(device, memory, offset, data, bytes, failure);
+    memcpy((char *)memory->host + offset, data, (size_t)bytes);
+    return ADEAD_OK;
+}
+
+static inline adead_status adead_memory_get(const adead_backend *backend, adead_device *device, adead_memory *memory,
+                                            uint64_t offset, void *data, uint64_t bytes, adead_failure *failure)
+{
+    if (backend->download) return backend->download(device, memory, offset, data, bytes, failure);
+    memcpy(data, (const char *)memory->host + offset, (size_t)bytes);
+    return ADEAD_OK;
 }
 
 /* Every backend of this build, in registry order: backends/registry.c. `ref` is always the first. */

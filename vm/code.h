@@ -44,6 +44,17 @@ adead_status adead_analyse(adead_analysis *analysis, const adead_image *image, c
 uint32_t adead_find_instruction(const adead_analysis *analysis, uint32_t first, uint32_t end, uint64_t offset);
 /* Index of the function whose FUNC instruction (or implicit start) is at `offset`, or UINT32_MAX. */
 uint32_t adead_find_function(const adead_analysis *analysis, uint64_t offset);
+/* Index of the function in which an instruction is. */
+static inline uint32_t adead_function_of(const adead_analysis *analysis, uint32_t instruction)
+{
+    uint32_t low = 0, high = analysis->function_count;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (analysis->functions[middle].first <= instruction) low = middle;
+        else high = middle;
+    }
+    return low;
+}
 /* The instruction of that index, decoded again from the stream. */
 adead_instruction adead_instruction_at(const adead_analysis *analysis, uint32_t index);
 

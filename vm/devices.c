@@ -118,10 +118,7 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
     if (bytes == 0) return ADEAD_OK;
     adead_status status = adead_buffer_make_own(task, buffer, failure);
     if (status) return status;
-    if (machine->backend->upload)
-        return machine->backend->upload(machine->device, buffer->memory, offset, data, bytes, failure);
-    memcpy((uint8_t *)buffer->memory->host + offset, data, bytes);
-    return ADEAD_OK;
+    return adead_memory_put(machine->backend, machine->device, buffer->memory, offset, data, bytes, failure);
 }
 
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
@@ -129,10 +126,7 @@ adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer,
 {
     adead_machine *machine = task->machine;
     if (bytes == 0) return ADEAD_OK;
-    if (machine->backend->download)
-        return machine->backend->download(machine->device, buffer->memory, offset, data, bytes, failure);
-    memcpy(data, (const uint8_t *)buffer->memory->host + offset, bytes);
-    return ADEAD_OK;
+    return adead_memory_get(machine->backend, machine->device, buffer->memory, offset, data, bytes, failure);
 }
 
 adead_buffer *adead_buffer_find(adead_task *task, uint32_t number, adead_failure *failure)
@@ -185,19 +179,20 @@ static adead_status slice_of_address(void *context, uint64_t address, adead_slic
 
 adead_exit adead_do_tensor(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     adead_machine            *machine = task->machine;
     adead_instruction         in = adead_task_instruction(task);
     const adead_tensor_source source = {task, slice_of_buffer, slice_of_address};
     adead_tensor_op           op;
-    adead_status              status = adead_tensor_collect(&in, task->r, &source, &op, &machine->failure);
-    if (!status) status = adead_tensor_check(&op, &machine->failure);
+    adead_status              status = adead_tensor_collect(&in, task->r, &source, &op, &task->failure);
+    if (!status) status = adead_tensor_check(&op, &task->failure);
     if (status) return adead_task_trap(task, status);
     if (!adead_task_charge(task, adead_tensor_work(&op))) return ADEAD_EXIT_TRAP;
-    status = make_result_own(task, &op, &machine->failure);
+    status = make_result_own(task, &op, &task->failure);
     if (status) return adead_task_trap(task, status);
     if (machine->observer && machine->observer->wants_op) machine->observer->op = op;
     status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op,
-                                      &machine->failure);
+                                      &task->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 
@@ -215,15 +210,16 @@ static adead_status new_buffer(adead_task *task, uint32_t number, uint64_t bytes
 
 adead_exit adead_do_buffer_alloc(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     adead_instruction in = adead_task_instruction(task);
-    adead_status      status = new_buffer(task, adead_word(&in, 0), task->r[adead_word(&in, 1)], &task->machine->failure);
+    adead_status      status = new_buffer(task, adead_word(&in, 0), task->r[adead_word(&in, 1)], &task->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 
 adead_exit adead_do_buffer_size(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
-    adead_buffer     *buffer = adead_buffer_find(task, adead_word(&in, 1), &task->machine->failure);
+    adead_buffer     *buffer = adead_buffer_find(task, adead_word(&in, 1), &task->failure);
     if (!buffer) return adead_task_trap(task, ADEAD_BUFFER_STATE);
     task->r[adead_word(&in, 0)] = buffer->bytes;
     return ADEAD_EXIT_NONE;
@@ -233,7 +229,7 @@ adead_exit adead_do_buffer_address(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
     uint32_t          number = adead_word(&in, 1);
-    if (!adead_buffer_find(task, number, &task->machine->failure)) return adead_task_trap(task, ADEAD_BUFFER_STATE);
+    if (!adead_buffer_find(task, number, &task->failure)) return adead_task_trap(task, ADEAD_BUFFER_STATE);
     task->r[adead_word(&in, 0)] = ((uint64_t)number + 1) << 40;
     return ADEAD_EXIT_NONE;
 }
@@ -289,8 +285,9 @@ static adead_status free_buffer(adead_task *task, uint32_t number, adead_failure
 
 adead_exit adead_do_device(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     adead_machine    *machine = task->machine;
-    adead_failure    *failure = &machine->failure;
+    adead_failure    *failure = &task->failure;
     adead_instruction in = adead_task_instruction(task);
     uint32_t          w[3] = {0};
     for (uint32_t i = 0; i < in.count && i < 3; i++) w[i] = adead_word(&in, i);

@@ -3,12 +3,6 @@
  */
 #include "vm/machine.h"
 
-uint64_t adead_task_position(const adead_task *task)
-{
-    const adead_machine *machine = task->machine;
-    return machine->limits.fuel - (uint64_t)((int64_t)machine->fuel_left + task->fuel + task->pc->run);
-}
-
 bool adead_observe(adead_task *task)
 {
     adead_machine           *machine = task->machine;

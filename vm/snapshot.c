@@ -10,18 +10,6 @@ static const uint8_t magic[6] = {'A', 'D', 'S', 'N', 'A', 'P'};
 
 /* ---- Places in the program ---- */
 
-/* Index of the function in which an instruction is. */
-static uint32_t function_with(const adead_analysis *an, uint32_t instruction)
-{
-    uint32_t low = 0, high = an->function_count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (an->functions[middle].first <= instruction) low = middle;
-        else high = middle;
-    }
-    return low;
-}
-
 static uint32_t instruction_of(const adead_task *task, const adead_step *step)
 {
     return task->translation->instructions[step - task->translation->steps];
@@ -119,10 +107,14 @@ static void put_queues(writer *w, const adead_machine *machine)
         put(w, 4, queue->count - queue->head);
         put_words(w, queue->values + (queue->values ? queue->head : 0), queue->count - queue->head);
     }
-    put(w, 4, machine->pending_count);
-    for (uint64_t i = 0; i < machine->pending_count; i++) {
-        put(w, 4, machine->pending[i].channel);
-        put(w, 8, machine->pending[i].value);
+    uint64_t sent = 0;
+    for (uint32_t i = 0; i < machine->task_count; i++) sent += machine->tasks[i]->sent_count;
+    put(w, 4, sent);
+    for (uint32_t i = 0; i < machine->task_count; i++) {
+        for (uint64_t m = 0; m < machine->tasks[i]->sent_count; m++) {
+            put(w, 4, machine->tasks[i]->sent[m].channel);
+            put(w, 8, machine->tasks[i]->sent[m].value);
+        }
     }
 }
 
@@ -131,11 +123,11 @@ static void put_frames(writer *w, const adead_task *task)
 {
     const adead_analysis *an = task->analysis;
     uint32_t              here = instruction_of(task, task->pc), depth = (uint32_t)(task->sp - task->stack_base) - 1;
-    uint32_t              function = function_with(an, here);
+    uint32_t              function = adead_function_of(an, here);
     put(w, 4, depth);
     for (uint32_t i = 0; i < depth; i++) {
         uint32_t call = instruction_of(task, task->stack_base[i + 1]);
-        uint32_t next = i + 1 < depth ? function_with(an, instruction_of(task, task->stack_base[i + 2])) : function;
+        uint32_t next = i + 1 < depth ? adead_function_of(an, instruction_of(task, task->stack_base[i + 2])) : function;
         put(w, 4, an->offsets[call]);
         put(w, 4, an->functions[next].offset);
     }
@@ -379,7 +371,7 @@ static bool get_row(reader *r, uint64_t *end, uint64_t size, const uint8_t **byt
 
 static void read_limits(reader *r, adead_machine_limits *limits)
 {
-    limits->fuel = get_between(r, 8, 1, (uint64_t)1 << 62, "the limit on fuel");
+    limits->fuel = get_between(r, 8, 1, ADEAD_UNLIMITED_FUEL, "the limit on fuel");
     limits->memory = get_between(r, 8, 1, UINT64_MAX, "the limit on memory");
     limits->buffers = (uint32_t)get_between(r, 4, 1, ADEAD_BUFFERS_MAX, "the limit on buffers");
     limits->call_depth = (uint32_t)get_between(r, 4, 1, UINT32_MAX, "the limit on the depth of calls");
@@ -446,16 +438,17 @@ static void read_queues(reader *r)
         get_words(r, channel->ready.values, values);
         machine->waiting += values;
     }
-    uint64_t sent = get_between(r, 4, 0, ADEAD_MESSAGE_LIMIT - machine->waiting, "the number of sent values");
+    /* Values sent in this round: which task did does not matter, as long as their order is kept. */
+    adead_task *task = machine->tasks[0];
+    uint64_t    sent = get_between(r, 4, 0, count ? ADEAD_MESSAGE_LIMIT - machine->waiting : 0, "the number of sent values");
     if (sent > (r->size - r->at) / 12) take(r, UINT64_MAX);
-    if (sent && !r->status) machine->pending = allocate(r, sent * sizeof *machine->pending);
+    if (sent && !r->status) task->sent = allocate(r, sent * sizeof *task->sent);
     if (r->status || !sent) return;
-    machine->pending_capacity = machine->pending_count = sent;
+    task->sent_capacity = task->sent_count = sent;
     machine->waiting += sent;
     for (uint64_t i = 0; i < sent; i++) {
-        if (count == 0) REFUSE(r, BAD_FIELD, r->at, "a value was sent, but there is no channel");
-        machine->pending[i].channel = (uint32_t)get_between(r, 4, 0, count - 1, "a channel");
-        machine->pending[i].value = get(r, 8);
+        task->sent[i].channel = (uint32_t)get_between(r, 4, 0, count - 1, "a channel");
+        task->sent[i].value = get(r, 8);
     }
 }
 
@@ -763,8 +756,11 @@ adead_status adead_machine_resume(adead_machine *machine, adead_failure *failure
         adead_hint(failure, "load it: --shader '%s=FILE'", machine->shaders[i].name);
         return ADEAD_SHADER_MISSING;
     }
-    machine->failure = (adead_failure){0};
-    machine->interrupted = true;
+    adead_task *task = machine->tasks[machine->turn];
+    task->failure = (adead_failure){0};
+    task->spent = (uint64_t)task->fuel; /* it goes on as a turn does that ran ahead up to here */
+    task->fuel -= task->pc->run;
+    task->ahead = ADEAD_EXIT_LATER;
     machine->state = ADEAD_MACHINE_RUNNING;
     return adead_machine_go(machine, failure);
 }

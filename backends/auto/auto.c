@@ -13,6 +13,7 @@
 #include "backends/operands.h"
 #include "vm/base/base.h"
 #include "vm/base/clock.h"
+#include "vm/base/random.h"
 
 #include <stdio.h>
 
@@ -129,15 +130,6 @@ static const adead_slice *small_result(const adead_auto *device, const adead_ten
     return end - 1;
 }
 
-/* A sequence that looks random, one number an operation. */
-static uint32_t next_random(adead_auto *device, uint32_t below)
-{
-    uint64_t x = device->random += 0x9E3779B97F4A7C15u;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-    return (uint32_t)((x ^ x >> 31) % below);
-}
-
 /* Where an operand is that the processor has not. */
 static uint32_t elsewhere(const adead_auto *device, const adead_tensor_op *op)
 {
@@ -171,9 +163,9 @@ static adead_status choose(adead_auto *device, const adead_tensor_op *op, uint32
     *must = false;
     *place = ADEAD_AUTO_PROCESSOR;
     if (forced != ADEAD_AUTO_ANYWHERE || device->rules.random) {
-        if (forced == ADEAD_AUTO_ANYWHERE) *why = "at random, as asked for";
-        else *why = "asked for by name";
-        *place = forced != ADEAD_AUTO_ANYWHERE ? forced : next_random(device, device->place_count);
+        *why = forced == ADEAD_AUTO_ANYWHERE ? "at random, as asked for" : "asked for by name";
+        if (forced == ADEAD_AUTO_ANYWHERE) forced = (uint32_t)(adead_random(&device->random) % device->place_count);
+        *place = forced;
         *must = true;
         if (!device->places[*place].lost) return ADEAD_OK;
         return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "the backend %s failed before",

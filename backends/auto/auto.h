@@ -70,7 +70,7 @@ typedef struct adead_auto {
     bool             looked;    /* for accelerators, where none was named */
     bool             plain;     /* no rule but size */
     bool             quick;     /* and nobody asks */
-    uint64_t         random;
+    uint64_t         random; /* state of the sequence that random places come from */
     uint32_t         last;      /* where the last operation ran */
     adead_decision  *decisions; /* NULL: nobody asked */
     uint32_t         decision_count;

@@ -50,20 +50,18 @@ void adead_auto_memory_free(adead_auto *device, adead_memory *given)
 }
 
 /* Bytes to and from a place's copy. */
-static adead_status put(const adead_auto_place *p, adead_memory *copy, uint64_t offset, const void *data, uint64_t bytes,
-                        adead_failure *failure)
+static adead_status put(const adead_auto *device, const adead_auto_memory *memory, uint32_t place, uint64_t offset,
+                        const void *data, uint64_t bytes, adead_failure *failure)
 {
-    if (p->backend->upload) return p->backend->upload(p->device, copy, offset, data, bytes, failure);
-    memcpy((char *)copy->host + offset, data, (size_t)bytes);
-    return ADEAD_OK;
+    const adead_auto_place *p = &device->places[place];
+    return adead_memory_put(p->backend, p->device, memory->copies[place], offset, data, bytes, failure);
 }
 
-static adead_status get(const adead_auto_place *p, adead_memory *copy, uint64_t offset, void *data, uint64_t bytes,
-                        adead_failure *failure)
+static adead_status get(const adead_auto *device, const adead_auto_memory *memory, uint32_t place, uint64_t offset,
+                        void *data, uint64_t bytes, adead_failure *failure)
 {
-    if (p->backend->download) return p->backend->download(p->device, copy, offset, data, bytes, failure);
-    memcpy(data, (const char *)copy->host + offset, (size_t)bytes);
-    return ADEAD_OK;
+    const adead_auto_place *p = &device->places[place];
+    return adead_memory_get(p->backend, p->device, memory->copies[place], offset, data, bytes, failure);
 }
 
 /* The first place that has the value. */
@@ -79,8 +77,8 @@ static adead_status bring_home(adead_auto *device, adead_auto_memory *memory, ad
 {
     if (memory->valid & HOST) return ADEAD_OK;
     uint32_t     from = home_of(memory);
-    adead_status status = get(&device->places[from], memory->copies[from], 0, memory->copies[ADEAD_AUTO_PROCESSOR]->host,
-                              memory->memory.bytes, failure);
+    adead_status status = get(device, memory, from, 0, memory->copies[ADEAD_AUTO_PROCESSOR]->host, memory->memory.bytes,
+                              failure);
     if (!status) set_valid(memory, memory->valid | HOST);
     return status;
 }
@@ -92,7 +90,7 @@ adead_status adead_auto_bring(adead_auto *device, adead_auto_memory *memory, uin
     if (status || !value || memory->valid & 1u << place) return status;
     status = bring_home(device, memory, failure);
     if (status || place == ADEAD_AUTO_PROCESSOR) return status;
-    status = put(&device->places[place], memory->copies[place], 0, memory->memory.host, memory->memory.bytes, failure);
+    status = put(device, memory, place, 0, memory->memory.host, memory->memory.bytes, failure);
     if (!status) set_valid(memory, memory->valid | 1u << place);
     return status;
 }
@@ -110,7 +108,7 @@ adead_status adead_auto_write(adead_auto *device, adead_memory *given, uint64_t 
         return ADEAD_OK;
     }
     uint32_t     home = home_of(memory);
-    adead_status status = put(&device->places[home], memory->copies[home], offset, data, bytes, failure);
+    adead_status status = put(device, memory, home, offset, data, bytes, failure);
     if (!status) set_valid(memory, 1u << home);
     return status;
 }
@@ -122,7 +120,7 @@ adead_status adead_auto_read(adead_auto *device, adead_memory *given, uint64_t o
     adead_auto_memory *memory = (adead_auto_memory *)given;
     if (!(memory->valid & HOST) && bytes < given->bytes / 2) {
         uint32_t home = home_of(memory);
-        return get(&device->places[home], memory->copies[home], offset, data, bytes, failure);
+        return get(device, memory, home, offset, data, bytes, failure);
     }
     adead_status status = bring_home(device, memory, failure);
     if (!status) memcpy(data, (const char *)given->host + offset, (size_t)bytes);

@@ -29,6 +29,7 @@ const runtimes = @import("runtime.zig");
 const programs = @import("program.zig");
 const operations = @import("operations.zig");
 const foreign = @import("foreign.zig");
+const cache = @import("cache.zig");
 
 pub const Error = opcodes.Error;
 pub const Status = opcodes.Status;
@@ -49,6 +50,11 @@ pub const backend_count = runtimes.backend_count;
 pub const backend_get = runtimes.backend_get;
 pub const backend_name = runtimes.backend_name;
 pub const cpu_text = runtimes.cpu_text;
+
+pub const CacheFile = cache.CacheFile;
+pub const cache_files = cache.cache_files;
+pub const cache_folder = cache.cache_folder;
+pub const cache_clear = cache.cache_clear;
 
 pub const Activation = operations.Activation;
 pub const Flags = operations.Flags;

@@ -289,6 +289,38 @@ public:
         return done(adead_instance_load_shader(get(), name, spirv.data(), spirv.size(), entry));
     }
     std::uint64_t fuel_used() const noexcept { return adead_instance_fuel_used(get()); }
+    // What instructions of later runs wrote, told while they run; `what` is one of ADEAD_WATCH_.... False ends the run,
+    // which then fails with STOPPED. The function must not throw, nor use the instance; an empty one: nobody watches any
+    // more.
+    Result<void> on_result(int what, std::function<bool(const adead_result &)> watch)
+    {
+        if (!watch) what = ADEAD_WATCH_NOTHING;
+        auto           fresh = std::make_unique<std::function<bool(const adead_result &)>>(std::move(watch));
+        adead_watch_fn call = [](void *context, const adead_result *result) noexcept {
+            return (*static_cast<std::function<bool(const adead_result &)> *>(context))(*result) ? 0 : 1;
+        };
+        int status = adead_instance_set_watch(get(), what, what ? call : nullptr, fresh.get());
+        if (status == ADEAD_OK) watch_ = std::move(fresh);
+        return done(status);
+    }
+    // Profiles of later runs (docs/profile.md): `how` is one of ADEAD_PROFILE_..., `report` one of ADEAD_REPORT_....
+    Result<void> set_profile(int how) { return done(adead_instance_set_profile(get(), how)); }
+    Result<std::vector<adead_profile_row>> profile()
+    {
+        std::vector<adead_profile_row> rows;
+        adead_profile_row              row = {};
+        std::uint32_t                  index = 0;
+        row.size = sizeof row;
+        while (adead_instance_profile(get(), index++, &row) == ADEAD_OK) rows.push_back(row);
+        return rows;
+    }
+    Result<std::string> profile_report(int report)
+    {
+        std::string text;
+        if (adead_instance_profile_report(get(), report, detail::append<std::string>, &text) != ADEAD_OK)
+            return failure<std::string>();
+        return text;
+    }
     // What the backend `auto` decides in later runs, and why (docs/placement.md); they wait for each operation then.
     Result<void> set_explain(bool on) { return done(adead_instance_set_explain(get(), on)); }
     Result<std::vector<adead_decision_row>> decisions()
@@ -316,7 +348,8 @@ private:
         return wrong<void>(ADEAD_SHAPE_MISMATCH, "the dimensions make " + std::to_string(wanted) + " elements, but " +
                                                      std::to_string(given) + " are given");
     }
-    std::unique_ptr<std::function<bool(View<const std::uint8_t>)>> sink_; // outlives raw_
+    std::unique_ptr<std::function<bool(View<const std::uint8_t>)>> sink_; // these outlive raw_
+    std::unique_ptr<std::function<bool(const adead_result &)>>     watch_;
     detail::Handle<adead_instance, adead_instance_destroy>         raw_;
 };
 
@@ -732,6 +765,41 @@ private:
     }
     detail::Handle<adead_runtime, adead_runtime_destroy> raw_;
 };
+
+// ---- What is kept between runs (docs/vulkan.md) -----------------------------------------------------------------------
+
+// A file in the folder where backends keep what need not be found out again; `modified` is in seconds since 1970.
+struct CacheFile {
+    std::string   name;
+    std::uint64_t bytes;
+    std::int64_t  modified;
+};
+
+// The files, in no order.
+inline Result<std::vector<CacheFile>> cache_files()
+{
+    using Files = std::vector<CacheFile>;
+    Files files;
+    auto keep = [](void *context, const adead_cache_row *row) noexcept {
+        static_cast<Files *>(context)->push_back({row->name, row->bytes, row->modified});
+    };
+    if (adead_cache_files(keep, &files, nullptr, 0) != ADEAD_OK) return failure<Files>();
+    return files;
+}
+// The path of that folder; empty: nothing is kept.
+inline Result<std::string> cache_folder()
+{
+    char path[4096];
+    if (adead_cache_files(nullptr, nullptr, path, sizeof path) != ADEAD_OK) return failure<std::string>();
+    return std::string(path);
+}
+// Removes the files, and says how many.
+inline Result<std::uint32_t> cache_clear()
+{
+    std::uint32_t removed = 0;
+    if (adead_cache_clear(&removed) != ADEAD_OK) return failure<std::uint32_t>();
+    return removed;
+}
 
 } // namespace throwing or expecting
 } // namespace adead

@@ -43,5 +43,7 @@ int run_expected_checks(void (*check)(bool good, const char *name))
     check(instance->decisions()->empty(), "expected_decisions");
     auto no_costs = runtime->tune();
     check(!no_costs && no_costs.error().code == ADEAD_BACKEND_UNSUPPORTED, "expected_tune");
+    check(!instance->profile_report(ADEAD_REPORT_TEXT) && instance->profile()->empty(), "expected_profile");
+    check(adead::cache_files() && adead::cache_folder(), "expected_cache");
     return 0;
 }

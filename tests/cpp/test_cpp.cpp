@@ -333,6 +333,57 @@ static void mistakes(const adead::Runtime &runtime)
     check(true, "children_keep_parents");
 }
 
+// What instructions wrote, and where the time went.
+static void watching(const adead::Runtime &runtime)
+{
+    const float        x[4] = {-1, 2, -3, 4};
+    adead::Instance    instance = runtime.assemble(program_text).instance();
+    unsigned           operations = 0, all = 0;
+    std::vector<float> written;
+    instance.on_result(ADEAD_WATCH_OPERATIONS, [&](const adead_result &result) {
+        operations++;
+        if (result.dtype == ADEAD_F32 && result.bytes == 16) {
+            written.resize(4);
+            std::memcpy(written.data(), result.data, 16);
+        }
+        return true;
+    });
+    instance.set_input<float>("x", {4}, x);
+    instance.run();
+    check(operations == 2 && written == std::vector<float>{0, 2, 0, 4}, "on_result");
+    instance.reset();
+    instance.on_result(ADEAD_WATCH_EVERYTHING, [&](const adead_result &) { return ++all < 4; });
+    refused(ADEAD_STOPPED, "on_result_stops", [&] { instance.run(); });
+    check(all == 4, "on_result_everything");
+    refused(ADEAD_INVALID_STATE, "watched_or_profiled", [&] { instance.set_profile(ADEAD_PROFILE_EXACT); });
+    refused(ADEAD_INVALID_ARGUMENT, "watch_what", [&] { instance.on_result(7, [](const adead_result &) { return true; }); });
+    instance.on_result(ADEAD_WATCH_EVERYTHING, nullptr);
+    refused(ADEAD_INVALID_STATE, "no_profile", [&] { instance.profile_report(ADEAD_REPORT_TEXT); });
+    check(instance.profile().empty(), "no_profile_rows");
+    instance.set_profile(ADEAD_PROFILE_EXACT);
+    instance.reset();
+    instance.run();
+    unsigned long long count = 0;
+    for (const adead_profile_row &row : instance.profile()) count += row.count;
+    check(count == 7 && all == 4, "profile"); // seven instructions, and nobody watches any more
+    check(instance.profile_report(ADEAD_REPORT_JSON).front() == '{', "profile_report");
+}
+
+// The files that `tune` leaves, in a folder of this test's.
+static void cache()
+{
+    const char *folder = ".zig-cache/adead-cpp";
+    setenv("ADEAD_CACHE_DIR", folder, 1);
+    adead::cache_clear();
+    adead::Runtime("auto:cpu", 1).tune();
+    const std::vector<adead::CacheFile> files = adead::cache_files();
+    check(files.size() == 1 && files[0].name.rfind("tune-", 0) == 0 && files[0].bytes > 32 && files[0].modified > 1700000000,
+          "cache_files");
+    check(adead::cache_folder() == folder && adead::cache_clear() == 1 && adead::cache_files().empty(), "cache_clear");
+    setenv("ADEAD_CACHE_DIR", "", 1);
+    check(adead::cache_folder().empty(), "no_cache");
+}
+
 // On a Vulkan device, if there is one.
 static void shaders()
 {
@@ -369,8 +420,10 @@ int main()
     pipelines_leave_nothing();
     programs(runtime);
     decisions();
+    watching(runtime);
     mistakes(runtime);
     shaders();
+    cache();
     run_expected_checks(check);
     std::printf("cpp: %d passed, %d failed, 0 skipped\n", passed, failed);
     return failed != 0;

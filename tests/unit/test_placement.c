@@ -202,11 +202,7 @@ static void choices(void)
 }
 
 /* A number by a sequence that is the same each time. */
-static uint64_t next(uint64_t *state, uint64_t below)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (*state >> 33) % below;
-}
+static uint64_t next(uint64_t *state, uint64_t below) { return test_random(state) % below; }
 
 enum { BUFFERS = 5, ELEMENTS = 300, STEPS = 400 };
 

@@ -62,7 +62,11 @@ test "named backends choose nothing" {
 
 fn nothing(_: void, _: *const adead.c.adead_tune_row) void {}
 
-test "tune measures each backend" {
+extern "c" fn setenv(name: [*:0]const u8, value: [*:0]const u8, overwrite: c_int) c_int;
+
+test "tune measures each backend, and its file is kept" {
+    const folder = ".zig-cache/adead-zig"; // where no other tests keep anything
+    if (setenv("ADEAD_CACHE_DIR", folder, 1) != 0) return error.OutOfMemory;
     const Rows = struct {
         count: usize = 0,
         good: bool = true,
@@ -72,9 +76,27 @@ test "tune measures each backend" {
                 row.product > 0 and row.product_i8 > 0 and row.function > 0 and row.array > 0 and row.upload == 0;
         }
     };
+    const Files = struct {
+        count: usize = 0,
+        good: bool = true,
+        fn add(files: *@This(), file: adead.CacheFile) void {
+            files.count += 1;
+            files.good = files.good and std.mem.startsWith(u8, file.name, "tune-") and file.bytes > 32 and
+                file.modified > 1_700_000_000;
+        }
+    };
+    var path: [256]u8 = undefined;
+    try testing.expectEqualStrings(folder, (try adead.cache_folder(&path)).?);
+    _ = try adead.cache_clear();
     var runtime = try Runtime.init(.{ .backend = "auto:cpu", .threads = 1 });
     defer runtime.deinit();
     var rows: Rows = .{};
     try runtime.tune(&rows, Rows.add);
     try testing.expect(rows.count == 1 and rows.good);
+    var files: Files = .{};
+    try adead.cache_files(&files, Files.add);
+    try testing.expect(files.count == 1 and files.good);
+    try testing.expectEqual(1, try adead.cache_clear());
+    if (setenv("ADEAD_CACHE_DIR", "", 1) != 0) return error.OutOfMemory;
+    try testing.expectEqual(null, try adead.cache_folder(&path));
 }

@@ -9,6 +9,7 @@ methods.
 """
 
 from adead._assembler import Assembler, Buffer, Register, b, r
+from adead._cache import CacheFile, cache_clear, cache_files, cache_folder
 from adead._fast import matmul as matmul
 from adead._foreign import Import
 from adead._pipeline import Pipeline
@@ -111,15 +112,15 @@ widen_f16 = operations.widen_f16
 
 __all__ = [
     "ADeadRuntime", "Activation", "Array", "Assembler", "AssemblyError", "BackendError", "BackendInfo", "BadShape",
-    "Buffer", "DType", "DecisionRow", "Declaration", "DivisionByZero", "Error", "FileError", "ForeignFailed",
-    "ForeignUnavailable", "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument", "InvalidState",
-    "Limits", "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds", "OutOfFuel", "Overlap",
-    "Pipeline", "ProbeRow", "ProfileRow", "Program", "ProgramInfo", "Register", "ReplayMismatch", "Run", "Runtime",
-    "Shader", "ShaderInfo", "ShaderMismatch", "ShapeMismatch", "Status", "StepResult", "Tensor", "Trap", "TuneRow",
-    "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention", "b", "backend_names", "backends",
-    "contiguous", "cos", "cpu_text", "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu",
-    "gelu_tanh", "layernorm", "log", "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex",
-    "matmul_strided", "max", "mul", "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale",
-    "r", "relu", "scale", "sha256", "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose",
-    "widen_bf16", "widen_f16",
+    "Buffer", "CacheFile", "DType", "DecisionRow", "Declaration", "DivisionByZero", "Error", "FileError",
+    "ForeignFailed", "ForeignUnavailable", "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument",
+    "InvalidState", "Limits", "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds",
+    "OutOfFuel", "Overlap", "Pipeline", "ProbeRow", "ProfileRow", "Program", "ProgramInfo", "Register",
+    "ReplayMismatch", "Run", "Runtime", "Shader", "ShaderInfo", "ShaderMismatch", "ShapeMismatch", "Status",
+    "StepResult", "Tensor", "Trap", "TuneRow", "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention",
+    "b", "backend_names", "backends", "cache_clear", "cache_files", "cache_folder", "contiguous", "cos", "cpu_text",
+    "default_runtime", "dequantize", "div", "embedding", "erf", "exp", "ffn", "gelu", "gelu_tanh", "layernorm", "log",
+    "matmul", "matmul_bf16", "matmul_ex", "matmul_f16", "matmul_i8", "matmul_i8_ex", "matmul_strided", "max", "mul",
+    "multihead_attention", "narrow_bf16", "narrow_f16", "quantize", "quantize_scale", "r", "relu", "scale", "sha256",
+    "sigmoid", "silu", "sin", "softmax", "sub", "sum", "tanh", "transpose", "widen_bf16", "widen_f16",
 ]

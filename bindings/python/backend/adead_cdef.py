@@ -10,6 +10,7 @@ extern "Python" void adead_python_trace(void *, uint64_t, uint32_t, const char *
 extern "Python" int adead_python_watch(void *, const adead_result *);
 extern "Python" void adead_python_report(void *, const char *, uint64_t, uint64_t);
 extern "Python" void adead_python_tuned(void *, const adead_tune_row *);
+extern "Python" void adead_python_kept(void *, const adead_cache_row *);
 int adead_main(int argc, char **argv);
 void adead_python_default_signals(void);
 """

@@ -3,18 +3,23 @@
 
 PyTypeObject *handle_type;
 
+static void destroy(int kind, void *pointer)
+{
+    Py_BEGIN_ALLOW_THREADS
+    if (kind == 0) adead_runtime_destroy(pointer);
+    else if (kind == 1) adead_program_destroy(pointer);
+    else if (kind == 2) adead_instance_destroy(pointer);
+    else if (kind == 3) adead_pipeline_destroy(pointer);
+    else adead_shader_destroy(pointer);
+    Py_END_ALLOW_THREADS
+}
+
 static void destroy_if_unused(handle *h)
 {
     if (!h->closed || h->users || h->leases || !h->pointer) return;
     void *pointer = h->pointer;
     h->pointer = NULL;
-    Py_BEGIN_ALLOW_THREADS
-    if (h->kind == 0) adead_runtime_destroy(pointer);
-    else if (h->kind == 1) adead_program_destroy(pointer);
-    else if (h->kind == 2) adead_instance_destroy(pointer);
-    else if (h->kind == 3) adead_pipeline_destroy(pointer);
-    else adead_shader_destroy(pointer);
-    Py_END_ALLOW_THREADS
+    destroy(h->kind, pointer);
 }
 
 bool handle_enter(handle *h)
@@ -35,19 +40,19 @@ void handle_leave(handle *h)
     destroy_if_unused(h);
 }
 
+/* Takes the library's object over, also where there is one already because `__init__` is called again: then it goes. */
 static PyObject *attach(PyObject *self, PyObject *args)
 {
     handle            *h = (handle *)self;
     unsigned long long pointer;
     int                kind;
     if (!PyArg_ParseTuple(args, "iK", &kind, &pointer)) return NULL;
-    if (h->pointer || kind < 0 || kind > 4) {
-        PyErr_SetString(PyExc_ValueError, "a handle is attached once");
-        return NULL;
+    if (h->pointer || h->closed) {
+        destroy(kind, (void *)(uintptr_t)pointer);
+        return raise_status(ADEAD_INVALID_STATE, "__init__ was called before", "make another object");
     }
     h->kind = kind;
     h->pointer = (void *)(uintptr_t)pointer;
-    h->closed = false;
     Py_RETURN_NONE;
 }
 

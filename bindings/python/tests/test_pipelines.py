@@ -62,8 +62,9 @@ def test_steps_give_the_pipeline_itself():
     p = adead.Pipeline(13)
     assert p.matmul(w1) is p and p.relu() is p and p.layernorm(gamma, beta) is p and p.scale(2) is p
     assert repr(p) == "<adead.Pipeline f32[?, 13] -> f32[?, 20]>"
-    with pytest.raises(ValueError):
+    with pytest.raises(adead.InvalidState):
         p.__init__(1)
+    assert p.columns == 20
     with pytest.raises(adead.ShapeMismatch):
         p.run(np.ones((2, 1), np.float32))
     p.close()

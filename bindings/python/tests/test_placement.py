@@ -72,3 +72,16 @@ def test_tune_measures_and_keeps(tmp_path, monkeypatch):
     assert [file.name[:5] for file in tmp_path.iterdir()] == ["tune-"]
     after = [row.predicted for row in run("auto:ref", True).decisions()]
     assert len(after) == len(before) and all(p["cpu"] > 0 and p["ref"] > 0 for p in after)
+
+
+def test_what_is_kept_between_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("ADEAD_CACHE_DIR", "")
+    assert adead.cache_folder() is None and adead.cache_files() == []
+    monkeypatch.setenv("ADEAD_CACHE_DIR", str(tmp_path))
+    assert adead.cache_folder() == tmp_path and adead.cache_files() == []
+    adead.Runtime("auto:cpu", threads=1).tune()
+    (kept,) = adead.cache_files()
+    assert kept.bytes == (tmp_path / kept.name).stat().st_size
+    assert kept.modified == int((tmp_path / kept.name).stat().st_mtime)
+    assert adead.cache_clear() == 1
+    assert adead.cache_files() == [] and list(tmp_path.iterdir()) == []

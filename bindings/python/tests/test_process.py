@@ -201,6 +201,31 @@ def test_a_million_calls_leak_nothing():
     assert resident() - before < 4 << 20  # a leak of 16 bytes a call would be four times that
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="cannot run: /proc is needed to see the memory used")
+def test_a_second_init_is_refused_and_leaks_nothing():
+    runtime = adead.Runtime("ref")
+    program = adead.Program(PROGRAMS / "digits.hex", runtime=runtime)
+    instance = program.instance()
+
+    def some(n):
+        for _ in range(n):
+            with pytest.raises(adead.InvalidState):
+                instance.__init__(program)
+            with pytest.raises(adead.InvalidState):
+                runtime.__init__("ref")
+
+    some(200)
+    gc.collect()
+    before = resident()
+    some(5_000)
+    gc.collect()
+    assert resident() - before < 2 << 20  # an instance is more than 2 KiB
+    instance.run()
+    instance.close()
+    with pytest.raises(adead.InvalidState):
+        instance.__init__(program)
+
+
 def test_the_library_gives_back_all_memory():
     """Counted by an allocator of our own."""
     live, total = {}, [0]

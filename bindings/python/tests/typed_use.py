@@ -19,6 +19,7 @@ with adead.Runtime("cpu", threads=2) as runtime:
     name: str = runtime.backend.name
     paths: dict[str, str] = {row.operation: row.path for row in runtime.probe() if row.taken}
     tuned: list[adead.TuneRow] = runtime.tune()
+    kept: list[adead.CacheFile] = adead.cache_files()
     speed: float = tuned[0].product
     with runtime.pipeline(3, separate=True) as pipeline:
         chain: adead.Pipeline = pipeline.matmul(t, bias=a[0]).layernorm(a[0], t, 1e-6).scale(2).gelu_tanh().softmax()

@@ -52,8 +52,8 @@ pub use operations::{sha256, Activation, Digest, Mask, Matmul, Operation};
 pub use pipeline::Pipeline;
 pub use program::{Declaration, Format, Program, ProgramInfo, Tensor};
 pub use runtime::{
-    backend_names, backends, cache_clear, cache_files, cpu_text, version, BackendInfo, CacheFile, Meter, ProbeRow, Runtime,
-    RuntimeBuilder, TuneRow,
+    backend_names, backends, cache_clear, cache_files, cache_folder, cpu_text, version, BackendInfo, CacheFile, Meter,
+    ProbeRow, Runtime, RuntimeBuilder, TuneRow,
 };
 pub use seed::{ADeadRuntime, Backend};
 pub use shader::{Binding, Shader, ShaderInfo};

@@ -6,6 +6,7 @@ use std::alloc::Layout;
 use std::any::Any;
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::ptr::{null_mut, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -414,6 +415,16 @@ pub fn cache_files() -> Vec<CacheFile> {
     // It fails on arguments alone, and these are good.
     let _ = unsafe { sys::adead_cache_files(Some(call), context, std::ptr::null_mut(), 0) };
     files
+}
+
+/// The path of the folder they are in; `None`: nothing is kept.
+pub fn cache_folder() -> Option<PathBuf> {
+    let mut path = vec![0u8; 4096];
+    // It fails on arguments alone, and these are good.
+    let _ = unsafe { sys::adead_cache_files(None, std::ptr::null_mut(), path.as_mut_ptr().cast(), path.len()) };
+    let end = path.iter().position(|byte| *byte == 0)?;
+    path.truncate(end);
+    (end != 0).then(|| PathBuf::from(String::from_utf8_lossy(&path).into_owned()))
 }
 
 /// Removes them, and says how many.

@@ -86,6 +86,7 @@ fn tune_measures_and_keeps() {
     let kept = adead::cache_files();
     assert_eq!((kept.len(), kept[0].name.as_ref()), (1, files[0].to_string_lossy().as_ref()));
     assert!(kept[0].bytes > 32 && kept[0].modified > 1_700_000_000, "{kept:?}");
+    assert_eq!(adead::cache_folder().as_deref(), Some(folder()));
     assert_eq!(adead::cache_clear().unwrap(), 1);
     assert_eq!(adead::cache_files(), []);
 }
