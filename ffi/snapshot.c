@@ -242,10 +242,10 @@ int adead_instance_restore(adead_runtime *runtime, const void *bytes, size_t siz
     *instance = NULL;
     if (program) *program = NULL;
     if (!runtime) return adead_error_null("adead_instance_restore", "runtime");
-    if (!bytes) return adead_error_null("adead_instance_restore", "bytes");
+    if (!bytes && size) return adead_error_null("adead_instance_restore", "bytes");
     ADEAD_FAILURE_NONE(failure);
     adead_snapshot_parts parts;
-    adead_status         wrong = adead_snapshot_open(&parts, bytes, size, &failure);
+    adead_status         wrong = adead_snapshot_open(&parts, bytes ? bytes : "", size, &failure);
     if (!wrong) wrong = check_limits(&parts, most, &failure);
     if (wrong) return failure.code ? adead_error_publish(wrong, &failure) : (int)wrong;
     adead_program *made;

@@ -17,6 +17,7 @@ from adead._program import (
     DecisionRow,
     Declaration,
     Instance,
+    InstanceInfo,
     Limits,
     ProfileRow,
     Program,
@@ -113,8 +114,8 @@ widen_f16 = operations.widen_f16
 __all__ = [
     "ADeadRuntime", "Activation", "Array", "Assembler", "AssemblyError", "BackendError", "BackendInfo", "BadShape",
     "Buffer", "CacheFile", "DType", "DecisionRow", "Declaration", "DivisionByZero", "Error", "FileError",
-    "ForeignFailed", "ForeignUnavailable", "FormatError", "Import", "ImportMissing", "Instance", "InvalidArgument",
-    "InvalidState", "Limits", "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds",
+    "ForeignFailed", "ForeignUnavailable", "FormatError", "Import", "ImportMissing", "Instance", "InstanceInfo",
+    "InvalidArgument", "InvalidState", "Limits", "MissingInput", "NameNotFound", "NoMemory", "OPCODES", "Opcode", "OutOfBounds",
     "OutOfFuel", "Overlap", "Pipeline", "ProbeRow", "ProfileRow", "Program", "ProgramInfo", "Register",
     "ReplayMismatch", "Run", "Runtime", "Shader", "ShaderInfo", "ShaderMismatch", "ShapeMismatch", "Status",
     "StepResult", "Tensor", "Trap", "TuneRow", "TypeMismatch", "VERSION", "VerifyError", "add", "argmax", "attention",
