@@ -328,7 +328,8 @@ static int restore(cli *c, const buffer *bytes, const char *file, adead_program 
     for (int i = 0; i < 2 && status == ADEAD_BACKEND_UNSUPPORTED; i++) {
         adead_runtime *runtime = NULL;
         status = cli_open_runtime_on(c, backends[i], NULL, 1, &runtime);
-        if (status == ADEAD_OK && adead_instance_restore(runtime, bytes->data, bytes->size, &most, program, instance) != ADEAD_OK)
+        if (status == ADEAD_OK &&
+            adead_instance_restore(runtime, bytes->data, bytes->size, &most, program, instance) != ADEAD_OK)
             status = cli_fail_library(c, file);
         adead_runtime_destroy(runtime);
     }

@@ -1,8 +1,8 @@
 /* Stopping a run at a position, saving it, and making an instance of what was saved.
  *
  * Up to shortly before the position the fast loop runs, in parts that end early enough; from there on every instruction is
- * looked at. How early that has to be follows from the program: a part may end a run of instructions late, and `alloc`, which
- * nobody is told of, uses fuel for what it clears. Behind other instructions that use much fuel at once the loop is left if
+ * looked at. How early that has to be follows from the program: a part may end a run of instructions late, and `alloc`,
+ * which nobody is told of, uses fuel for what it clears. Behind other instructions that use much fuel at once the loop is left if
  * need be.
  */
 #include "internal.h"
@@ -278,7 +278,8 @@ int adead_instance_get_info(adead_instance *instance, adead_instance_info *calle
     if (!instance) return adead_error_null("adead_instance_get_info", "instance");
     if (!caller) return adead_error_null("adead_instance_get_info", "info");
     uint32_t room = adead_struct_room(caller, sizeof *caller, sizeof(adead_instance_info));
-    if (!room) return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_instance_info.size is not sizeof(adead_instance_info)");
+    if (!room)
+        return adead_error_make(ADEAD_INVALID_ARGUMENT, "adead_instance_info.size is not sizeof(adead_instance_info)");
     const adead_machine *machine = instance->machine;
     adead_instance_info  info = {.size = caller->size, .state = states[machine->state], .position = machine->fuel_used,
                                  .fuel = machine->limits.fuel, .memory = machine->limits.memory,

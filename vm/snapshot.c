@@ -584,7 +584,8 @@ static void read_bindings(reader *r, adead_task *task)
     if (!get_between(r, 1, 0, 1, "whether shaders are bound") || r->status) return;
     adead_machine_enable_shaders(machine);
     if (!machine->run_shaders) {
-        REFUSE(r, BACKEND_UNSUPPORTED, at, "the run uses shaders, which the backend %s does not run", machine->backend->name);
+        REFUSE(r, BACKEND_UNSUPPORTED, at, "the run uses shaders, which the backend %s does not run",
+               machine->backend->name);
         adead_hint(r->failure, "choose another one: --backend vulkan");
         return;
     }
@@ -687,7 +688,8 @@ static void check_whole(reader *r, uint64_t turn_left)
     if (r->status) return;
     for (uint32_t i = 0; i < machine->channel_count; i++)
         if (machine->channels[i].receiver != UINT32_MAX && machine->channels[i].receiver >= count)
-            REFUSE(r, BAD_FIELD, at, "task %u, which receives from channel %u, does not exist", machine->channels[i].receiver, i);
+            REFUSE(r, BAD_FIELD, at, "task %u, which receives from channel %u, does not exist",
+                   machine->channels[i].receiver, i);
     for (uint32_t i = 0; i < count; i++)
         if (machine->tasks[i]->state == ADEAD_TASK_JOINING && machine->tasks[i]->waits_for >= count)
             REFUSE(r, BAD_FIELD, at, "task %u waits for one that does not exist", i);
@@ -713,7 +715,8 @@ static void read_state(reader *r)
     uint64_t turn_left = get(r, 8);
     machine->round = get_between(r, 8, 1, (uint64_t)1 << 62, "the round");
     machine->turn = (uint32_t)get_between(r, 4, 0, tasks - 1, "the task whose turn it is");
-    machine->round_tasks = (uint32_t)get_between(r, 4, machine->turn + (uint64_t)1, tasks, "the number of tasks of the round");
+    machine->round_tasks =
+        (uint32_t)get_between(r, 4, machine->turn + (uint64_t)1, tasks, "the number of tasks of the round");
     machine->stream_bytes = get(r, 8);
     read_dims(r, image->inputs, image->input_count, true);
     read_dims(r, image->outputs, image->output_count, false);

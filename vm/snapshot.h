@@ -20,8 +20,9 @@ adead_status adead_machine_save(adead_machine *machine, adead_sink sink, void *c
 /* Looks at the version, the digest, the limits, and where the program lies, which the caller loads. Errors: 2xx with the
  * offset. */
 adead_status adead_snapshot_open(adead_snapshot_parts *parts, const void *bytes, uint64_t size, adead_failure *failure);
-/* Brings a machine that is READY, with the snapshot's limits, into the state that was saved. After an error it is only fit to
- * be reset or destroyed. Errors: 2xx with the offset, NO_MEMORY, OUT_OF_MEMORY, BACKEND_UNSUPPORTED (it runs shaders). */
+/* Brings a machine that is READY, with the snapshot's limits, into the state that was saved. After an error it is only
+ * fit to be reset or destroyed. Errors: 2xx with the offset, NO_MEMORY, OUT_OF_MEMORY, BACKEND_UNSUPPORTED (it runs
+ * shaders). */
 adead_status adead_machine_restore(adead_machine *machine, const adead_snapshot_parts *parts, adead_failure *failure);
 /* From STOPPED to the end, or until it is stopped again: what adead_machine_run says. Errors: IMPORT_MISSING and
  * SHADER_MISSING (nothing was executed; it is still STOPPED), and those of a run. */

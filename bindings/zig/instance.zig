@@ -111,9 +111,9 @@ pub const Instance = struct {
         return instance.run();
     }
 
-    /// Runs the program, or goes on, up to a position, which is fuel used, or to where `stop` asks (null: only there). False: it
-    /// was stopped, and can be saved or gone on with (docs/snapshots.md). Errors: as `run`; InvalidState (it is watched or
-    /// profiled).
+    /// Runs the program, or goes on, up to a position, which is fuel used, or to where `stop` asks (null: only there).
+    /// False: it was stopped, and can be saved or gone on with (docs/snapshots.md). Errors: as `run`; InvalidState (it is
+    /// watched or profiled).
     pub fn run_until(instance: Instance, position: ?u64) Error!bool {
         try check(c.adead_instance_set_stop(instance.handle, position orelse std.math.maxInt(u64) - 1));
         instance.run() catch |e| return if (e == error.Stopped) false else e;

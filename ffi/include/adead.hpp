@@ -223,8 +223,8 @@ public:
         return give_input(adead_instance_lend_input, name, dims, data);
     }
     Result<void> run() { return done(adead_instance_run(get())); }
-    // Snapshots (docs/snapshots.md). Runs, or goes on, up to a position, or where stop() asks; false: it was stopped there, and
-    // can be saved or gone on with.
+    // Snapshots (docs/snapshots.md). Runs, or goes on, up to a position, or where stop() asks; false: it was stopped there,
+    // and can be saved or gone on with.
     Result<bool> run_until(std::uint64_t position = ADEAD_STOP_ON_REQUEST)
     {
         if (adead_instance_set_stop(get(), position) != ADEAD_OK) return failure<bool>();

@@ -1,6 +1,6 @@
-/* Snapshots, in two ways. A program, whatever the input makes of it, is stopped somewhere, saved, and gone on with on another
- * backend: it ends as it does when nobody stops it. And a snapshot that the input changed is refused with a sentence, or taken:
- * then it is saved as it was and runs to an end.
+/* Snapshots, in two ways. A program, whatever the input makes of it, is stopped somewhere, saved, and gone on with on
+ * another backend: it ends as it does when nobody stops it. And a snapshot that the input changed is refused with a
+ * sentence, or taken: then it is saved as it was and runs to an end.
  */
 #include "ffi/include/adead.h"
 #include "tests/harness/fuzz.h"
@@ -79,7 +79,7 @@ static void try_changed(const uint8_t *data, size_t size, uint64_t hash)
 {
     adead_instance *instance = NULL;
     if (first.size < 64) return;
-    for (unsigned i = 0; i < 1 + hash % 4; i++) { /* most changes of the program within are refused soon: half go behind it */
+    for (unsigned i = 0; i < 1 + hash % 4; i++) { /* those in the program are refused soon: half go behind it */
         uint64_t where = hash_of((const uint8_t *)&hash, 8) + i * 0x9E3779B97F4A7C15u;
         size_t   at = (size_t)(where >> 8) % (first.size - 32);
         if (where & 1) at = first.size - 33 - (size_t)(where >> 8) % (first.size < 700 ? first.size - 33 : 600);

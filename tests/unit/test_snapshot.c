@@ -44,7 +44,8 @@ static void seal(bytes *snapshot) /* puts the right digest at the end */
 /* ---- Programs ---- */
 
 /* Something of everything: tasks that wait for each other, calls direct and through the table, memory that grows, runs that
- * are handed out and taken back, globals, buffers that are written, freed and made again, tensor work, a stream, open sizes. */
+ * are handed out and taken back, globals, buffers that are written, freed and made again, tensor work, a stream, open
+ * sizes. */
 static const char everything[] =
     ".memory 64KiB max 256KiB\n.table twice, square, twice\n.entry main\n"
     ".input x f32[?, 4] in b1\n.default x [2, 4]\n .f32 1, 2, 3, 4, 5, 6, 7, 8\n"
@@ -52,9 +53,11 @@ static const char everything[] =
     "main: .func regs=16\n  input.dim r0, x, 0\n  output.dim y, 0, r0\n  channel r1\n  i64.const r2, 5\n  i64.const r3, 0\n"
     "  spawn r4, worker, r1\n  spawn r5, worker, r1\n  gpu.alloc 32, b2\n  gpu.alloc 32, b3\n"
     "again: gpu.gelu b1, b3, 32\n  gpu.add b1, b3, b2, 32\n  gpu.free b3\n  i64.const r7, 5000\n  alloc r8, r7\n"
-    "  store64 r2, r8, 8\n  store64 r8, r8, 4096\n  i64.add_imm r14, r2, 0\n  call fact, r14\n  i64.const r9, 4\n  i64.const r10, 0x100\n  write r10, r9\n"
+    "  store64 r2, r8, 8\n  store64 r8, r8, 4096\n  i64.add_imm r14, r2, 0\n  call fact, r14\n"
+    "  i64.const r9, 4\n  i64.const r10, 0x100\n  write r10, r9\n"
     "  buffer.alloc b3, r7\n  gpu.memset b3, 7, 32\n  i64.const r12, 1\n  memory.grow r13, r12\n  i64.add r3, r3, r2\n"
-    "  receive r6, r1\n  i64.add r3, r3, r6\n  global.set 7, r3\n  free r8\n  i64.const r12, 100\n  i64.add_imm r12, r12, -1\n"
+    "  receive r6, r1\n  i64.add r3, r3, r6\n  global.set 7, r3\n  free r8\n"
+    "  i64.const r12, 100\n  i64.add_imm r12, r12, -1\n"
     "  i32.const r11, 1\n  call.indirect r11, r12, 3\n  i64.add r3, r3, r12\n  i64.add_imm r2, r2, -1\n"
     "  jump.i64.gt_s_imm r2, 1, again\n  join r6, r4\n  i64.add r3, r3, r6\n  join r6, r5\n  global.get r6, 7\n"
     "  i64.add r3, r3, r6\n  i64.const r6, 0x300\n  store64 r3, r6, 0\n  halt\n"
@@ -295,7 +298,8 @@ static bool read_file(const char *folder, const char *name, bytes *content)
 /* The sample programs at some positions each. */
 static void samples(void)
 {
-    static const char *const names[] = {"softmax.hex", "pipeline.hex", "matmul_4.hex", "digits.hex", "hello.hex", "nbody.hex"};
+    static const char *const names[] = {"softmax.hex", "pipeline.hex", "matmul_4.hex", "digits.hex", "hello.hex",
+                                        "nbody.hex"};
     uint64_t random = 11;
     for (size_t i = 0; i < sizeof names / sizeof *names && !test_state.bad; i++) {
         bytes program = {0};
@@ -472,7 +476,8 @@ static adead_limits small = {.size = sizeof small, .fuel = 20000, .memory = 1 <<
 static void try_snapshot(const bytes *snapshot, int *taken)
 {
     adead_instance *instance = NULL;
-    int             status = adead_instance_restore(runtimes.list[0], snapshot->data, snapshot->size, &small, NULL, &instance);
+    int             status =
+        adead_instance_restore(runtimes.list[0], snapshot->data, snapshot->size, &small, NULL, &instance);
     if (status) {
         const adead_error *last = adead_last_error();
         CHECK(!instance && last->code == status && last->message[0], "status %d", status);
@@ -593,8 +598,9 @@ static void fields(void)
         int status = adead_instance_restore(runtimes.list[0], changed.data, changed.size, &small, NULL, &instance);
         CHECK(status == rows[i].status && strstr(adead_last_error()->message, rows[i].text), "row %d: %d %s", (int)i, status,
               status ? adead_last_error()->message : "");
-        CHECK(adead_last_error()->offset == rows[i].at || strstr(rows[i].text, "channel") || strstr(rows[i].text, "rrupted") ||
-                  strstr(rows[i].text, "turn") || strstr(rows[i].text, "tasks of"),
+        bool late = strstr(rows[i].text, "channel") || strstr(rows[i].text, "rrupted") || strstr(rows[i].text, "turn") ||
+                    strstr(rows[i].text, "tasks of"); /* found out at the end */
+        CHECK(late || adead_last_error()->offset == rows[i].at,
               "row %d: offset %d, not %d", (int)i, (int)adead_last_error()->offset, (int)rows[i].at);
         bytes_free(&changed);
     }

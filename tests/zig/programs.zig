@@ -82,8 +82,9 @@ test "a run is stopped, saved and gone on with" {
     try instance.save(&snapshot.writer);
     var reference = try Runtime.init(.{ .backend = "ref" });
     defer reference.deinit();
-    try testing.expectError(error.BadDigest, Instance.restore(reference, snapshot.written()[0 .. snapshot.written().len - 1], .{}));
-    var restored = try Instance.restore(reference, snapshot.written(), .{});
+    const whole = snapshot.written();
+    try testing.expectError(error.BadDigest, Instance.restore(reference, whole[0 .. whole.len - 1], .{}));
+    var restored = try Instance.restore(reference, whole, .{});
     defer restored.deinit();
     restored.stop();
     try testing.expect(try restored.run_until(null));

@@ -120,8 +120,8 @@ fn inputs_defaults_and_outputs() {
 
 #[test]
 fn a_run_is_stopped_saved_and_gone_on_with() {
-    let text = ".memory 4KiB\n.output y i64[] at 0\ni64.const r1, 5\ni64.mul r1, r1, r1\ni64.const r2, 0\nstore64 r1, r2, 0\n\
-                i64.const r3, 8\nwrite r2, r3\nhalt\n";
+    let text = ".memory 4KiB\n.output y i64[] at 0\ni64.const r1, 5\ni64.mul r1, r1, r1\ni64.const r2, 0\n\
+                store64 r1, r2, 0\ni64.const r3, 8\nwrite r2, r3\nhalt\n";
     let mut instance = Instance::new(&Program::assemble(&Runtime::new().unwrap(), text).unwrap()).unwrap();
     let (mut first, mut rest) = (Vec::new(), Vec::new());
     assert!(!instance.run_until(3, &mut first).unwrap());
