@@ -60,6 +60,7 @@ const cold_folders = [_][]const u8{
 const hot_files = [_][]const u8{
     "vm/threaded.c",
     "vm/switched.c",
+    "vm/fusion.c",
     "vm/base/sha256.c",
     "vm/base/softfloat.c",
     "alloc/block.c",

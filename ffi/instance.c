@@ -54,6 +54,7 @@ static adead_status open_machine(adead_instance *instance, const adead_code *cod
                                   instance->reference_device, &runtime->host, &instance->machine, failure);
     if (status != ADEAD_OK) return status;
     adead_machine_enable_shaders(instance->machine);
+    adead_machine_set_fusion(instance->machine, true);
     if (facts.uses_tasks) enable_ahead(instance);
     return ADEAD_OK;
 }

@@ -1,8 +1,8 @@
 /* Pipelines: chains of operations on the rows of a matrix, built once with their weights and run on any number of rows.
  *
  * The weights lie in the memory of a device of the pipeline's own, and so does what passes from step to step, so that a run
- * copies its rows in and its result out and nothing else. What can be one operation is one (a product with its bias and the
- * activation after it); the bits are those of the steps one after the other.
+ * copies its rows in and its result out and nothing else. Steps run together (vm/fusion.c), so that a product takes in the
+ * activation after it; the bits are those of the steps one after the other.
  */
 #include "internal.h"
 
@@ -159,20 +159,6 @@ int adead_pipeline_layernorm(adead_pipeline *p, const float *gamma, const float 
     return status == ADEAD_OK ? ADEAD_OK : give_up(p, status, &failure);
 }
 
-/* The activation that an operation is as part of a product, or NONE. */
-static adead_activation activation_of(adead_tensor_kind kind)
-{
-    switch (kind) {
-    case ADEAD_TENSOR_RELU: return ADEAD_ACTIVATION_RELU;
-    case ADEAD_TENSOR_SIGMOID: return ADEAD_ACTIVATION_SIGMOID;
-    case ADEAD_TENSOR_TANH: return ADEAD_ACTIVATION_TANH;
-    case ADEAD_TENSOR_GELU: return ADEAD_ACTIVATION_GELU;
-    case ADEAD_TENSOR_GELU_TANH: return ADEAD_ACTIVATION_GELU_TANH;
-    case ADEAD_TENSOR_SILU: return ADEAD_ACTIVATION_SILU;
-    default: return ADEAD_ACTIVATION_NONE;
-    }
-}
-
 static bool is_map(adead_tensor_kind kind)
 {
     return kind == ADEAD_TENSOR_SCALE || (kind >= ADEAD_TENSOR_RELU && kind <= ADEAD_TENSOR_ERF);
@@ -186,12 +172,6 @@ int adead_pipeline_map(adead_pipeline *p, uint32_t opcode, float scalar)
     if (kind == ADEAD_TENSOR_NONE || (!is_map(kind) && kind != ADEAD_TENSOR_SOFTMAX))
         return adead_error_make(ADEAD_INVALID_ARGUMENT, "0x%08X is no operation on each element, nor softmax",
                                 (unsigned)opcode);
-    adead_activation activation = activation_of(kind);
-    step            *before = p->count ? &p->steps[p->count - 1] : NULL;
-    if (activation && before && !p->separate && before->op.kind == ADEAD_TENSOR_MATMUL_EX && !before->op.activation) {
-        before->op.activation = activation;
-        return ADEAD_OK;
-    }
     step *s = add_step(p, kind, p->columns);
     if (!s) return adead_last_error()->code;
     if (kind == ADEAD_TENSOR_SCALE) s->op.scalar = adead_f32_bits(scalar);
@@ -200,11 +180,19 @@ int adead_pipeline_map(adead_pipeline *p, uint32_t opcode, float scalar)
 
 /* ---- Running ---- */
 
+/* The last product: what comes after it works in place, where the result is to be. */
+static uint32_t last_product(const adead_pipeline *p)
+{
+    uint32_t i = p->count - 1;
+    while (i > 0 && p->steps[i].op.kind != ADEAD_TENSOR_MATMUL_EX) i--;
+    return i;
+}
+
 /* Memory for so many rows of what passes between steps. */
 static adead_status make_room(adead_pipeline *p, uint64_t rows, adead_failure *failure)
 {
     uint64_t widest = 0, bytes;
-    for (uint32_t i = 0; i + 1 < p->count; i++) widest = adead_max_u64(widest, p->steps[i].to);
+    for (uint32_t i = 0; i < last_product(p); i++) widest = adead_max_u64(widest, p->steps[i].to);
     if (!adead_mul_u64(rows, widest, &bytes) || !adead_mul_u64(bytes, 4, &bytes)) bytes = UINT64_MAX;
     if (bytes <= p->between_bytes) return ADEAD_OK;
     p->between_bytes = 0;
@@ -242,21 +230,29 @@ static void fill_in(const step *s, uint64_t rows, adead_slice *in, adead_slice *
     }
 }
 
-/* Steps write to the one of two memories that they do not read; what works in place stays where it is. */
+/* Steps write to the one of two memories that they do not read; what works in place stays where it is. They run together, as
+ * many as can, unless each is to be by itself. */
 static adead_status run_steps(adead_pipeline *p, uint64_t rows, adead_memory *x, adead_memory *y, adead_failure *failure)
 {
-    const adead_backend *backend = p->runtime->backend;
+    const adead_runtime *runtime = p->runtime;
+    adead_tensor_plan    plan;
     adead_slice          in = {.memory = x};
+    uint32_t             last = last_product(p), done;
     adead_status         status = make_room(p, rows, failure);
+    plan.added = plan.count = 0;
     for (uint32_t i = 0; i < p->count && status == ADEAD_OK; i++) {
         const step     *s = &p->steps[i];
         bool            stays = s->op.kind != ADEAD_TENSOR_MATMUL_EX && in.memory != x;
         adead_slice     out = {.memory = stays ? in.memory : p->between[in.memory == p->between[0]]};
         adead_tensor_op op;
-        if (i + 1 == p->count) out.memory = y;
+        if (i >= last) out.memory = y;
         fill_in(s, rows, &in, &out, &op);
-        status = adead_tensor_run_checked(backend, p->device, p->runtime->reference, p->reference_device, &op, failure);
+        adead_tensor_plan_add(&plan, runtime->backend, &op);
         in = out;
+        if (i + 1 < p->count && !p->separate && plan.added < ADEAD_RUN_MAX) continue;
+        status = adead_tensor_plan_run(&plan, runtime->backend, p->device, runtime->reference, p->reference_device, &done,
+                                       failure);
+        plan.added = plan.count = 0;
     }
     return status;
 }

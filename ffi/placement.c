@@ -22,6 +22,7 @@ int adead_instance_set_explain(adead_instance *instance, int on)
         return adead_error_publish(ADEAD_BACKEND_UNSUPPORTED, &failure);
     }
     adead_status status = backend->explain(instance->device, on != 0, &failure);
+    adead_machine_set_fusion(instance->machine, !on); /* each operation has a decision of its own */
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }
 

@@ -66,6 +66,9 @@ enum {
     ADEAD_DIM_STRIDE_C
 };
 
+/* So many operations are given to a device at once. */
+enum { ADEAD_RUN_MAX = 32 };
+
 typedef struct adead_device adead_device;
 
 /* A probe tells at most so many lines. */
@@ -215,6 +218,12 @@ typedef struct adead_backend {
                                      const adead_shader_dispatch *dispatch, adead_failure *failure);
     /* Hands what was recorded to the device, and does not wait. */
     adead_status (*submit)(adead_device *device, adead_failure *failure);
+
+    /* Optional (NULL: `run`, one after the other). Runs 2 to ADEAD_RUN_MAX operations that were checked one by one, none
+     * with an empty result; each may read what those before it wrote. Every byte of memory, what is only in between too, is
+     * afterwards as of `run` in this order. Errors are those of `run`: then *done operations were done. */
+    adead_status (*run_many)(adead_device *device, const adead_tensor_op *ops, uint32_t count, uint32_t *done,
+                             adead_failure *failure);
 } adead_backend;
 
 /* The host's view of a slice, for backends whose memory the host can address. */

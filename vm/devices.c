@@ -40,6 +40,7 @@ static void settle(adead_task *task, adead_buffer *buffer, uint64_t bytes)
 {
     buffer->bytes = bytes;
     task->buffer_bytes += adead_whole_blocks(bytes);
+    task->buffer_changes++;
 }
 
 adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes, adead_failure *failure)
@@ -87,6 +88,7 @@ static void release(adead_task *task, adead_buffer *buffer)
     if (!buffer->memory) return;
     if (buffer->memory != &buffer->lent) task->machine->backend->free(task->machine->device, buffer->memory);
     task->buffer_bytes -= adead_whole_blocks(buffer->bytes);
+    task->buffer_changes++;
     *buffer = (adead_buffer){.freed = true};
 }
 
@@ -108,6 +110,7 @@ adead_status adead_buffer_make_own(adead_task *task, adead_buffer *buffer, adead
     if (status) return status;
     memcpy(own->host, buffer->lent.host, (size_t)buffer->bytes);
     buffer->memory = own;
+    task->buffer_changes++;
     return ADEAD_OK;
 }
 
@@ -177,23 +180,33 @@ static adead_status slice_of_address(void *context, uint64_t address, adead_slic
     return ADEAD_OK;
 }
 
-adead_exit adead_do_tensor(adead_task *task)
+adead_status adead_tensor_prepare(adead_task *task, adead_tensor_op *op)
 {
-    if (task->early) return ADEAD_EXIT_LATER;
-    adead_machine            *machine = task->machine;
+    adead_failure            *failure = &task->failure;
     adead_instruction         in = adead_task_instruction(task);
     const adead_tensor_source source = {task, slice_of_buffer, slice_of_address};
-    adead_tensor_op           op;
-    adead_status              status = adead_tensor_collect(&in, task->r, &source, &op, &task->failure);
-    if (!status) status = adead_tensor_check(&op, &task->failure);
-    if (status) return adead_task_trap(task, status);
-    if (!adead_task_charge(task, adead_tensor_work(&op))) return ADEAD_EXIT_TRAP;
-    status = make_result_own(task, &op, &task->failure);
+    adead_status              status = adead_tensor_collect(&in, task->r, &source, op, failure);
+    if (!status) status = adead_tensor_check(op, failure);
+    if (!status && !adead_task_charge(task, adead_tensor_work(op))) return ADEAD_OUT_OF_FUEL;
+    return status ? status : make_result_own(task, op, failure);
+}
+
+adead_exit adead_tensor_one(adead_task *task)
+{
+    adead_machine  *machine = task->machine;
+    adead_tensor_op op;
+    adead_status    status = adead_tensor_prepare(task, &op);
     if (status) return adead_task_trap(task, status);
     if (machine->observer && machine->observer->wants_op) machine->observer->op = op;
     status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op,
                                       &task->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
+}
+
+adead_exit adead_do_tensor(adead_task *task)
+{
+    if (task->early) return ADEAD_EXIT_LATER;
+    return task->machine->run_tensor ? task->machine->run_tensor(task) : adead_tensor_one(task);
 }
 
 static adead_status pay(adead_task *task, uint64_t work)

@@ -60,6 +60,7 @@ void adead_task_close(adead_task *task)
 {
     adead_machine *machine = task->machine;
     adead_buffers_release(task);
+    if (task->pending) machine->release_pending(task);
     if (task->memory_open) adead_blocks_close(&task->memory);
     task->memory_open = false;
     task->linear = (adead_memory){0};

@@ -87,9 +87,10 @@ typedef struct adead_task {
     bool               memory_open;
     uint64_t           static_bytes; /* linear memory from 0 up to here is never freed */
     adead_buffer      *buffers;      /* limits.buffers of them, NULL until the first is used */
-    uint64_t           buffer_bytes;
+    uint64_t           buffer_bytes, buffer_changes; /* changes: how often one was made, freed, or got other memory */
     uint64_t           globals[ADEAD_GLOBALS];
     adead_bindings     bindings;
+    struct adead_pending *pending; /* of fusion.c: operations that still have to run, and were known; or NULL */
 } adead_task;
 
 /* Values sent stay with the sender until the round ends, then move to `ready`: a growing array, read from `head`. */
@@ -186,6 +187,10 @@ struct adead_machine {
     adead_exit             (*run_shaders)(adead_task *task);
     void                   (*release_shaders)(struct adead_machine *machine);
 
+    /* Of fusion.c; NULL: nobody called adead_machine_set_fusion. */
+    adead_exit             (*run_tensor)(adead_task *task);
+    void                   (*release_pending)(adead_task *task);
+
     adead_machine_trace      trace;
     void                    *trace_context;
     adead_observer          *observer; /* NULL: nobody watches; the owner of the machine sets it between runs */
@@ -203,6 +208,12 @@ bool adead_task_charge(adead_task *task, uint64_t work);
 /* machine.c */
 adead_status adead_task_open(adead_machine *machine, uint32_t function, adead_task **task, adead_failure *failure);
 void         adead_task_close(adead_task *task);
+/* Puts every task on the translation that the run needs now, which is made if need be. Errors: NO_MEMORY. */
+adead_status adead_machine_translate(adead_machine *machine, adead_failure *failure);
+/* IMPORT_MISSING if nothing provides what the program imports. */
+adead_status adead_machine_check_imports(const adead_machine *machine, adead_failure *failure);
+/* Runs the tasks from where they stand to the end, from the state RUNNING on. */
+adead_status adead_machine_go(adead_machine *machine, adead_failure *failure);
 /* memory.c: is [address, address + bytes) inside linear memory? */
 static inline bool adead_in_memory(const adead_task *task, uint64_t address, uint64_t bytes)
 {
@@ -234,12 +245,9 @@ adead_status adead_buffer_upload(adead_task *task, adead_buffer *buffer, uint64_
 adead_status adead_buffer_download(adead_task *task, const adead_buffer *buffer, uint64_t offset, void *data, uint64_t bytes,
                                    adead_failure *failure);
 
-/* Puts every task on the translation that the run needs now, which is made if need be. Errors: NO_MEMORY. */
-adead_status adead_machine_translate(adead_machine *machine, adead_failure *failure);
-/* IMPORT_MISSING if nothing provides what the program imports. */
-adead_status adead_machine_check_imports(const adead_machine *machine, adead_failure *failure);
-/* Runs the tasks from where they stand to the end, from the state RUNNING on. */
-adead_status adead_machine_go(adead_machine *machine, adead_failure *failure);
+/* A tensor instruction: `prepare` is all of it but the operation, which it checks and pays for; `one` is all of it. */
+adead_status adead_tensor_prepare(adead_task *task, adead_tensor_op *op);
+adead_exit   adead_tensor_one(adead_task *task);
 
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);

@@ -53,6 +53,21 @@ adead_status adead_tensor_check(adead_tensor_op *op, adead_failure *failure);
  * an empty result there is nothing to run. */
 adead_status adead_tensor_run_checked(const adead_backend *backend, adead_device *device, const adead_backend *reference,
                                       adead_device *reference_device, const adead_tensor_op *op, adead_failure *failure);
+/* Checked operations that run together: what is left of those that were added when some have become one, and where each
+ * was. fusion.c */
+typedef struct adead_tensor_plan {
+    uint32_t        added, count;
+    uint8_t         origin[ADEAD_RUN_MAX];
+    adead_tensor_op ops[ADEAD_RUN_MAX];
+} adead_tensor_plan;
+
+/* Up to ADEAD_RUN_MAX may be added to a plan, which begins with 0 of them. */
+void adead_tensor_plan_add(adead_tensor_plan *plan, const adead_backend *backend, const adead_tensor_op *op);
+/* Runs them, all at once where the backend can, with every byte of memory as of one after the other. After an error *done of
+ * those that were added are done. */
+adead_status adead_tensor_plan_run(const adead_tensor_plan *plan, const adead_backend *backend, adead_device *device,
+                                   const adead_backend *reference, adead_device *reference_device, uint32_t *done,
+                                   adead_failure *failure);
 /* Scalar steps of an operation, at least one for each element of the result (saturating), and its floating-point operations.
  */
 uint64_t adead_tensor_work(const adead_tensor_op *op);

@@ -300,6 +300,35 @@ static adead_status auto_run(adead_device *opaque, const adead_tensor_op *op, ad
     return run_somewhere(device, op, &chosen, &why, failure);
 }
 
+/* What is small goes to the processor together, the rest to wherever it should run, one by one. */
+static adead_status auto_run_many(adead_device *opaque, const adead_tensor_op *ops, uint32_t count, uint32_t *done,
+                                  adead_failure *failure)
+{
+    adead_auto             *device = (adead_auto *)opaque;
+    const adead_auto_place *processor = &device->places[ADEAD_AUTO_PROCESSOR];
+    adead_status            status = ADEAD_OK;
+    for (*done = 0; *done < count && !status;) {
+        const adead_tensor_op *first = ops + *done;
+        uint32_t               small = 0, some = 0;
+        while (device->quick && small < count - *done && processor->backend->run_many) {
+            const adead_slice *written = small_result(device, first + small);
+            if (!written) break;
+            adead_auto_memory *memory = written->memory ? adead_auto_memory_of(device, written->memory) : NULL;
+            if (memory) adead_auto_written(memory, ADEAD_AUTO_PROCESSOR);
+            small++;
+        }
+        if (small > 1) {
+            status = processor->backend->run_many(processor->device, first, small, &some, failure);
+            if (!status) some = small;
+        } else {
+            status = auto_run(opaque, first, failure);
+            some = !status;
+        }
+        *done += some;
+    }
+    return status;
+}
+
 static adead_status auto_sync(adead_device *opaque, adead_failure *failure)
 {
     adead_auto  *device = (adead_auto *)opaque;
@@ -389,4 +418,5 @@ const adead_backend adead_backend_auto = {
     .explain = auto_explain,
     .decision = auto_decision,
     .tune = auto_tune,
+    .run_many = auto_run_many,
 };

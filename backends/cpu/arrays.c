@@ -33,12 +33,9 @@ typedef struct pieces {
     uint64_t                 room_floats;
 } pieces;
 
-/* Elements from `from` on of the result, which is the last operand, to `to`. */
-static void compute_elements(const pieces *p, uint64_t from, uint64_t count, adead_cpu_f32 *to)
+void adead_cpu_compute(const adead_cpu_kernels *kernels, const adead_tensor_op *op, const adead_cpu_f32 *x,
+                       const adead_cpu_f32 *y, adead_cpu_f32 *to, uint64_t count)
 {
-    const adead_cpu_kernels *kernels = p->kernels;
-    const adead_tensor_op   *op = p->op;
-    adead_cpu_f32           *x = adead_cpu_floats(op, 0) + from, *y = adead_cpu_floats(op, 1) + from;
     switch (op->kind) {
     case ADEAD_TENSOR_ADD: kernels->add(x, y, to, count); break;
     case ADEAD_TENSOR_SUB: kernels->subtract(x, y, to, count); break;
@@ -47,6 +44,12 @@ static void compute_elements(const pieces *p, uint64_t from, uint64_t count, ade
     case ADEAD_TENSOR_SCALE: kernels->scale(x, adead_bits_f32(op->scalar), to, count); break;
     default: map_of(kernels, op->kind)(x, to, count);
     }
+}
+
+/* Elements from `from` on of the result, which is the last operand, to `to`. */
+static void compute_elements(const pieces *p, uint64_t from, uint64_t count, adead_cpu_f32 *to)
+{
+    adead_cpu_compute(p->kernels, p->op, adead_cpu_floats(p->op, 0) + from, adead_cpu_floats(p->op, 1) + from, to, count);
 }
 
 static bool has_two_operands(adead_tensor_kind kind)
@@ -90,6 +93,14 @@ static void run_conversion(const pieces *p, uint64_t from, uint64_t count)
     }
 }
 
+void adead_cpu_reduce_row(const adead_cpu_kernels *kernels, adead_tensor_kind kind, const adead_cpu_f32 *x, uint64_t columns,
+                          adead_cpu_f32 *to)
+{
+    if (kind == ADEAD_TENSOR_SUM) *to = kernels->row_sum(x, columns);
+    else if (kind == ADEAD_TENSOR_MAX) *to = kernels->row_max(x, columns);
+    else *(adead_cpu_i32 *)to = (int32_t)(uint32_t)kernels->row_find(x, columns, kernels->row_max(x, columns));
+}
+
 static void run_row(const pieces *p, uint64_t i)
 {
     const adead_cpu_kernels *kernels = p->kernels;
@@ -101,12 +112,9 @@ static void run_row(const pieces *p, uint64_t i)
         kernels->layernorm_row(x, adead_cpu_floats(op, 1), adead_cpu_floats(op, 2), adead_bits_f32(op->scalar),
                                adead_cpu_floats(op, 3) + i * columns, columns, p->streams);
         break;
-    case ADEAD_TENSOR_SUM: adead_cpu_floats(op, 1)[i] = kernels->row_sum(x, columns); break;
-    case ADEAD_TENSOR_MAX: adead_cpu_floats(op, 1)[i] = kernels->row_max(x, columns); break;
-    case ADEAD_TENSOR_ARGMAX:
-        ((adead_cpu_i32 *)adead_cpu_floats(op, 1))[i] =
-            (int32_t)(uint32_t)kernels->row_find(x, columns, kernels->row_max(x, columns));
-        break;
+    case ADEAD_TENSOR_SUM:
+    case ADEAD_TENSOR_MAX:
+    case ADEAD_TENSOR_ARGMAX: adead_cpu_reduce_row(kernels, op->kind, x, columns, adead_cpu_floats(op, 1) + i); break;
     default: { /* embedding */
         const adead_cpu_i32 *ids = (const adead_cpu_i32 *)adead_cpu_floats(op, 1);
         memcpy(adead_cpu_floats(op, 2) + i * columns, adead_cpu_floats(op, 0) + (uint64_t)ids[i] * columns, 4 * columns);

@@ -13,9 +13,8 @@
 
 #include <stdio.h>
 
-static adead_status cpu_run(adead_device *opaque, const adead_tensor_op *op, adead_failure *failure)
+adead_status adead_cpu_run(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure)
 {
-    adead_cpu_device *device = (adead_cpu_device *)opaque;
     switch (op->kind) {
     case ADEAD_TENSOR_MATMUL:
     case ADEAD_TENSOR_MATMUL_EX:
@@ -32,6 +31,17 @@ static adead_status cpu_run(adead_device *opaque, const adead_tensor_op *op, ade
     case ADEAD_TENSOR_DEQUANTIZE: return adead_cpu_run_int8(device, op, failure);
     default: return adead_cpu_run_array(device, op, failure);
     }
+}
+
+static adead_status cpu_run(adead_device *device, const adead_tensor_op *op, adead_failure *failure)
+{
+    return adead_cpu_run((adead_cpu_device *)device, op, failure);
+}
+
+static adead_status cpu_run_many(adead_device *device, const adead_tensor_op *ops, uint32_t count, uint32_t *done,
+                                 adead_failure *failure)
+{
+    return adead_cpu_run_many((adead_cpu_device *)device, ops, count, done, failure);
 }
 
 /* ---- Choice of kernels ---- */
@@ -204,4 +214,5 @@ const adead_backend adead_backend_cpu = {
     .run = cpu_run,
     .describe = cpu_describe,
     .small_product = cpu_small_product,
+    .run_many = cpu_run_many,
 };

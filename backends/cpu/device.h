@@ -1,5 +1,5 @@
 /* An open device of the backend `cpu`, as the files that run its operations see it: cpu.c opens it and sorts operations,
- * products.c, attention.c and arrays.c run them.
+ * products.c, attention.c and arrays.c run them, and chains.c several at once.
  *
  * Threads divide an operation's output: tiles of a product, rows, pieces of an array. Every number is computed by one
  * thread in the canonical order, so how many there are cannot change a bit. Small operations stay on the caller's thread.
@@ -44,5 +44,16 @@ adead_status adead_cpu_run_ffn(adead_cpu_device *device, const adead_tensor_op *
 adead_status adead_cpu_run_attention(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_int8(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
 adead_status adead_cpu_run_array(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
+/* Any operation; and several in this order, as run_many of vm/backend.h says. */
+adead_status adead_cpu_run(adead_cpu_device *device, const adead_tensor_op *op, adead_failure *failure);
+adead_status adead_cpu_run_many(adead_cpu_device *device, const adead_tensor_op *ops, uint32_t count, uint32_t *done,
+                                adead_failure *failure);
+
+/* Elements of an elementwise operation (y: of its second operand, if it has two), and the sum, maximum or place of the
+ * maximum of a row. */
+void adead_cpu_compute(const adead_cpu_kernels *kernels, const adead_tensor_op *op, const adead_cpu_f32 *x,
+                       const adead_cpu_f32 *y, adead_cpu_f32 *to, uint64_t count);
+void adead_cpu_reduce_row(const adead_cpu_kernels *kernels, adead_tensor_kind kind, const adead_cpu_f32 *x, uint64_t columns,
+                          adead_cpu_f32 *to);
 
 #endif
