@@ -2,8 +2,8 @@
  *
  * Up to shortly before the position the fast loop runs, in parts that end early enough; from there on every instruction is
  * looked at. How early that has to be follows from the program: a part may end a run of instructions late, and `alloc`,
- * which nobody is told of, uses fuel for what it clears. Behind other instructions that use much fuel at once the loop is left if
- * need be.
+ * which nobody is told of, uses fuel for what it clears. Behind other instructions that use much fuel at once the loop is
+ * left if need be.
  */
 #include "internal.h"
 

@@ -262,7 +262,7 @@ static void exact_positions(void)
 {
     subject  s = subject_of(lengthy, strlen(lengthy), 0);
     uint64_t random = 3, heavy = 0;
-    for (int i = 0; i < 24 && !test_state.bad; i++) {
+    for (int i = 0; i < (TEST_FORKS_ALONE ? 14 : 24) && !test_state.bad; i++) {
         uint64_t        position = i < 12 && heavy ? heavy - 6 + (uint64_t)i : test_random(&random) % s.whole.fuel;
         adead_instance *fast = open_in(&s, runtimes.list[0]), *plain = open_in(&s, other(&random));
         outcome         a = {0}, b = {0};
@@ -467,6 +467,52 @@ static void foreign_functions(void)
     adead_instance_destroy(instance);
 }
 
+/* ---- Shaders ---- */
+
+/* b1 = b0 / 2 + b1 for 16 numbers, three times. */
+static const char shaders[] =
+    ".memory 64KiB\n.output z f32[16] in b1\n.data 0x100\nname: .ascii \"saxpy\"\n.align 4\npush: .f32 0.5\n .i32 16\n"
+    ".code\n  vk.init\n  vk.alloc 64, b0\n  vk.alloc 64, b1\n  gpu.memset b0, 60, 64\n  vk.shader 3, name, 5\n"
+    "  vk.bind 0, b0\n  vk.bind 1, b1\n  vk.push push, 8\n  vk.compute 3, 1, 1, 1\n  vk.submit\n"
+    "  vk.compute 3, 1, 1, 1\n  vk.compute 3, 1, 1, 1\n  vk.sync\n  halt\n";
+
+/* They are known by their names, and have to be there before the run goes on. */
+static void user_shaders(void)
+{
+    adead_runtime *vulkan = runtime_of("vulkan", 1);
+    if (!vulkan) SKIP("there is no Vulkan device here (Debian: apt-get install mesa-vulkan-drivers)");
+    subject         s = {.source = shaders, .size = strlen(shaders), .limits = {.size = sizeof s.limits}};
+    adead_instance *instance = open_in(&s, vulkan);
+    bytes           module = {0};
+    CHECK(read_file("tests/vulkan", "saxpy.spv", &module), "the shader is not there");
+    CHECK_EQ(adead_instance_load_shader(instance, "saxpy", module.data, module.size, NULL), ADEAD_OK);
+    run(instance, &s.whole);
+    CHECK(s.whole.status == ADEAD_OK, "%s", s.whole.message);
+    for (uint64_t p = 0; p < s.whole.fuel; p++) {
+        adead_instance *back = NULL;
+        outcome         o = {0};
+        bytes           snapshot = {0}, again = {0};
+        CHECK_EQ(adead_instance_reset(instance), ADEAD_OK);
+        CHECK(run_to(instance, p, false, &o, &snapshot), "at %d: %s", (int)p, o.message);
+        bool uses = p > 4; /* vk.shader was executed */
+        CHECK_EQ(adead_instance_restore(runtimes.list[0], snapshot.data, snapshot.size, NULL, NULL, &back),
+                 uses ? ADEAD_BACKEND_UNSUPPORTED : ADEAD_OK);
+        adead_instance_destroy(back);
+        CHECK_EQ(adead_instance_restore(vulkan, snapshot.data, snapshot.size, NULL, NULL, &back), ADEAD_OK);
+        CHECK(!adead_instance_save(back, append, &again) && same_bytes(&snapshot, &again), "saved again it is another one");
+        if (uses) CHECK_EQ(adead_instance_run(back), ADEAD_SHADER_MISSING); /* and nothing has happened */
+        CHECK_EQ(adead_instance_load_shader(back, "saxpy", module.data, module.size, NULL), ADEAD_OK);
+        run(back, &o);
+        CHECK(same(&o, &s.whole), "at %d: %s", (int)p, o.message);
+        adead_instance_destroy(back);
+        bytes_free(&snapshot);
+        bytes_free(&again);
+    }
+    adead_instance_destroy(instance);
+    adead_runtime_destroy(vulkan);
+    bytes_free(&module);
+}
+
 /* ---- Hostile snapshots ---- */
 
 static adead_limits small = {.size = sizeof small, .fuel = 20000, .memory = 1 << 20, .buffers = 16, .call_depth = 64,
@@ -541,7 +587,7 @@ static void changes(void)
     for (int i = 0; i < 6 && !test_state.bad; i++) {
         bytes snapshot = {0}, changed = {0};
         small_snapshot(20 + 50 * (uint64_t)i, &snapshot);
-        for (int j = 0; j < 250 && !test_state.bad; j++, tries++) {
+        for (int j = 0; j < (TEST_FORKS_ALONE ? 80 : 250) && !test_state.bad; j++, tries++) {
             changed.size = 0;
             append(&changed, snapshot.data, snapshot.size);
             for (uint64_t n = 1 + test_random(&random) % 2; n-- > 0;) {
@@ -694,4 +740,4 @@ static void version_1(void)
 }
 
 TEST_MAIN("snapshot", open_runtimes(); T(every_position) T(long_runs) T(exact_positions) T(samples) T(on_request) T(states)
-          T(limits) T(foreign_functions) T(truncations) T(changes) T(fields) T(failing_host) T(version_1) close_runtimes();)
+          T(limits) T(foreign_functions) T(user_shaders) T(truncations) T(changes) T(fields) T(failing_host) T(version_1) close_runtimes();)
