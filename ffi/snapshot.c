@@ -118,7 +118,9 @@ adead_status adead_stop_run(adead_instance *instance, adead_failure *failure)
     adead_stopper *s = instance->stopper;
     if (!s || !s->active) return start(instance, failure);
     adead_status status = run_to_stop(instance, s, failure);
-    if (status == ADEAD_INVALID_STATE) return status;
+    bool begun = s->stopped || (instance->machine->state != ADEAD_MACHINE_READY &&
+                                instance->machine->state != ADEAD_MACHINE_STOPPED);
+    if (!begun || status == ADEAD_INVALID_STATE) return status; /* the position counts for the next one */
     s->active = false;
     instance->machine->observer = NULL;
     return status;

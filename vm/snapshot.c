@@ -296,12 +296,18 @@ typedef struct reader {
 #define REFUSE(r, code, where, ...) \
     ((r)->status ? (r)->status : ((r)->status = adead_fail((r)->failure, ADEAD_##code, where, __VA_ARGS__)))
 
-static const uint8_t *take(reader *r, uint64_t size)
+/* TRUNCATED unless so many bytes follow: asked before memory is taken for them. */
+static bool has(reader *r, uint64_t size)
 {
     if (!r->status && size > r->size - r->at)
         REFUSE(r, TRUNCATED, r->at, "%llu bytes are needed, and %llu are left before the digest", (unsigned long long)size,
                (unsigned long long)(r->size - r->at));
-    if (r->status) return NULL;
+    return !r->status;
+}
+
+static const uint8_t *take(reader *r, uint64_t size)
+{
+    if (!has(r, size)) return NULL;
     r->at += size;
     return r->bytes + r->at - size;
 }
@@ -326,7 +332,7 @@ static uint64_t get_between(reader *r, uint32_t size, uint64_t least, uint64_t m
 
 static void get_words(reader *r, uint64_t *words, uint64_t count)
 {
-    const uint8_t *p = count <= r->size / 8 ? take(r, count * 8) : take(r, UINT64_MAX);
+    const uint8_t *p = take(r, count * 8); /* there are at most 2^20 */
     for (uint64_t i = 0; p && i < count; i++) words[i] = adead_load_u64(p + 8 * i);
 }
 
@@ -423,16 +429,14 @@ static void read_queues(reader *r)
 {
     adead_machine *machine = r->machine;
     uint32_t       count = (uint32_t)get_between(r, 4, 0, machine->limits.tasks, "the number of channels");
-    if (count > (r->size - r->at) / 8) take(r, UINT64_MAX);
-    if (count && !r->status) machine->channels = allocate(r, count * sizeof *machine->channels);
+    if (has(r, count * (uint64_t)8) && count) machine->channels = allocate(r, count * sizeof *machine->channels);
     if (r->status) return;
     machine->channel_capacity = machine->channel_count = count;
     for (uint32_t i = 0; i < count && !r->status; i++) {
         adead_channel *channel = &machine->channels[i];
         channel->receiver = (uint32_t)get(r, 4); /* checked when the tasks are there */
         uint64_t values = get_between(r, 4, 0, ADEAD_MESSAGE_LIMIT - machine->waiting, "the number of waiting values");
-        if (values > (r->size - r->at) / 8) take(r, UINT64_MAX);
-        if (values && !r->status) channel->ready.values = allocate(r, values * sizeof *channel->ready.values);
+        if (has(r, values * 8) && values) channel->ready.values = allocate(r, values * sizeof *channel->ready.values);
         if (r->status || !values) continue;
         channel->ready.capacity = channel->ready.count = values;
         get_words(r, channel->ready.values, values);
@@ -441,8 +445,7 @@ static void read_queues(reader *r)
     /* Values sent in this round: which task did does not matter, as long as their order is kept. */
     adead_task *task = machine->tasks[0];
     uint64_t    sent = get_between(r, 4, 0, count ? ADEAD_MESSAGE_LIMIT - machine->waiting : 0, "the number of sent values");
-    if (sent > (r->size - r->at) / 12) take(r, UINT64_MAX);
-    if (sent && !r->status) task->sent = allocate(r, sent * sizeof *task->sent);
+    if (has(r, sent * 12) && sent) task->sent = allocate(r, sent * sizeof *task->sent);
     if (r->status || !sent) return;
     task->sent_capacity = task->sent_count = sent;
     machine->waiting += sent;

@@ -53,7 +53,7 @@ static const char everything[] =
     "main: .func regs=16\n  input.dim r0, x, 0\n  output.dim y, 0, r0\n  channel r1\n  i64.const r2, 5\n  i64.const r3, 0\n"
     "  spawn r4, worker, r1\n  spawn r5, worker, r1\n  gpu.alloc 32, b2\n  gpu.alloc 32, b3\n"
     "again: gpu.gelu b1, b3, 32\n  gpu.add b1, b3, b2, 32\n  gpu.free b3\n  i64.const r7, 5000\n  alloc r8, r7\n"
-    "  store64 r2, r8, 8\n  store64 r8, r8, 4096\n  i64.add_imm r14, r2, 0\n  call fact, r14\n"
+    "  load64 r13, r8, 8\n  i64.add r3, r3, r13\n  store64 r2, r8, 8\n  store64 r8, r8, 4096\n  i64.add_imm r14, r2, 0\n  call fact, r14\n"
     "  i64.const r9, 4\n  i64.const r10, 0x100\n  write r10, r9\n"
     "  buffer.alloc b3, r7\n  gpu.memset b3, 7, 32\n  i64.const r12, 1\n  memory.grow r13, r12\n  i64.add r3, r3, r2\n"
     "  receive r6, r1\n  i64.add r3, r3, r6\n  global.set 7, r3\n  free r8\n"
@@ -76,7 +76,8 @@ static const char lengthy[] =
     "  gpu.memset b1, 61, 16384\n  i64.const r1, 0x100\n  spawn r7, side, r3\n"
     "loop: i64.add_imm r2, r2, 1\n  i64.mul r3, r2, r2\n  i64.xor r4, r4, r3\n  jump.i64.lt_s_imm r2, 30000, loop\n"
     "  i64.const r2, 0\n  gpu.matmul b0, b1, b2, 64, 64, 64\n  i64.add_imm r5, r5, 1\n  gpu.relu b2, b0, 16384\n"
-    "  i64.const r6, 100000\n  alloc r8, r6\n  i64.add r4, r4, r8\n  alloc r9, r6\n  free r8\n  i64.add_imm r5, r5, 1\n"
+    "  i64.const r6, 100000\n  alloc r8, r6\n  i64.add r4, r4, r8\n  load64 r10, r8, 64\n  i64.add r4, r4, r10\n"
+    "  alloc r9, r6\n  free r8\n  i64.add_imm r5, r5, 1\n"
     "  free r9\n  memory.fill r1, r5, r6\n  i64.add r4, r4, r5\n  jump.i64.lt_s_imm r5, 6, loop\n  join r6, r7\n"
     "  store64 r4, r1, 0\n  halt\n"
     "side: .func params=1 results=1 regs=4\nturn: i64.add_imm r0, r0, 1\n  i64.rotl r1, r1, r0\n  i64.add r1, r1, r0\n"
@@ -653,6 +654,130 @@ static void fields(void)
     bytes_free(&snapshot);
 }
 
+/* The main task waits for one that is within a call. */
+static const char waits[] =
+    ".memory 4KiB\n.table g, h\nmain: .func regs=8\n  channel r5\n  spawn r0, w, r1\n  join r2, r0\n  halt\n"
+    "w: .func params=1 results=1 regs=8\n  gpu.alloc 16, b1\n  gpu.alloc 16, b3\n  gpu.memset b3, 1, 16\n"
+    "  i64.const r2, 1\n  call.indirect r1, r2, 7\n  call f, r1\n  return\n"
+    "f: .func params=1 results=1 regs=4\n  nop\n  return\n"
+    "g: .func params=1 results=1 regs=4 type=7\n  nop\n  return\nh: .func params=1 results=1 regs=4 type=8\n  nop\n  return\n"
+    "i: .func params=1 results=1 regs=4 type=7\n  nop\n  return\n";
+
+/* Where things of that snapshot lie. */
+typedef struct places { uint64_t state, join, worker, frames, memory, row, buffers; } places;
+
+static uint64_t after_frames(const uint8_t *p, uint64_t at)
+{
+    uint64_t pc = at + 4 + 8 * (uint64_t)adead_load_u32(p + at);
+    return pc + 8 + 8 * (uint64_t)adead_load_u32(p + pc + 4) + 32; /* no global is used */
+}
+
+static uint64_t after_pieces(const uint8_t *p, uint64_t at)
+{
+    while (adead_load_u64(p + at + 8)) at += 16 + 4096 * adead_load_u64(p + at + 8);
+    return at + 16;
+}
+
+static places places_of(const bytes *b)
+{
+    const uint8_t *p = b->data;
+    places         is = {.state = 56 + adead_load_u64(p + 48)};
+    is.join = is.state + 40 + 4 + 8 + 4 + 4; /* a channel without values, none sent */
+    is.worker = after_pieces(p, after_frames(p, is.join + 13) + 32) + 1 + 4; /* its memory is one run; no buffers */
+    is.frames = is.worker + 13;
+    is.memory = after_frames(p, is.frames);
+    is.row = is.memory + 32;
+    is.buffers = after_pieces(p, is.row) + 1;
+    return is;
+}
+
+static uint64_t offset_of(const bytes *b, const char *function) /* offset of the n-th FUNC of the program within */
+{
+    uint64_t found = 0;
+    int      number = 0, wanted = strchr("mwfghi", function[0]) ? (int)(strchr("mwfghi", function[0]) - "mwfghi") : 0;
+    const uint8_t *p = b->data + 56;
+    adead_image    image;
+    if (adead_image_read(&image, p, adead_load_u64(b->data + 48), &adead_host_default, NULL)) return 0;
+    adead_instruction in;
+    for (uint64_t at = 0; adead_decode(image.code, image.code_size, at, &in) == ADEAD_DECODE_OK; at += in.size)
+        if (in.op == ADEAD_OP_FUNC && number++ == wanted) found = at;
+    adead_image_close(&image);
+    return found;
+}
+
+/* Nothing that the machine relies on may become untrue. */
+static void what_the_machine_relies_on(void)
+{
+    static const adead_limits most = {.size = sizeof most, .memory = 1 << 20, .call_depth = 9};
+    subject         s = {.source = waits, .size = strlen(waits), .limits = most};
+    adead_instance *instance = open_in(&s, runtimes.list[0]);
+    bytes           direct = {0}, indirect = {0};
+    outcome         o = {0};
+    CHECK(run_to(instance, 7, false, &o, &indirect), "%s", o.message);
+    CHECK(strstr(o.message, "nop"), "in g: %s", o.message);
+    CHECK_EQ(adead_instance_reset(instance), ADEAD_OK);
+    CHECK(run_to(instance, 10, false, &o, &direct), "%s", o.message);
+    CHECK(strstr(o.message, "nop"), "in f: %s", o.message);
+    adead_instance_destroy(instance);
+    places   d = places_of(&direct), n = places_of(&indirect);
+    uint64_t f = d.frames, b = d.buffers;
+    CHECK(direct.data[d.join] == ADEAD_TASK_JOINING && adead_load_u32(direct.data + f) == 1 &&
+              adead_load_u32(direct.data + b) == 2 && adead_load_u32(direct.data + f + 8) == offset_of(&direct, "f") &&
+              adead_load_u32(indirect.data + n.frames + 8) == offset_of(&indirect, "g"), "the walk arrives");
+    const struct { const bytes *of; uint64_t at; uint32_t size; uint64_t value; const char *text; } rows[] = {
+        {&direct, d.join, 1, 2, "waits for something that its instruction does not"},
+        {&direct, d.join, 1, 3, "the state of a task"},
+        {&direct, d.join + 5, 8, 5, "waits for something"},
+        {&direct, d.join + 1, 4, offset_of(&direct, "w"), "cannot have started there"},
+        {&direct, d.worker + 1, 4, 1, "cannot have started there"},
+        {&direct, d.worker + 5, 8, 1, "ready waits for something"},
+        {&direct, d.worker, 1, 1, "waits for something"},
+        {&direct, d.worker, 1, 4, "the state of a task"},
+        {&direct, d.state, 8, 0, "the fuel that is left"},
+        {&direct, d.state, 16, 0, "the fuel that is left"},
+        {&direct, d.state + 8, 8, 1ull << 63, "the fuel that is left"},
+        {&direct, d.state + 24, 4, 0, "cannot have been interrupted"},
+        {&direct, d.state + 44, 4, 2, "which receives from channel 0"},
+        {&direct, f, 4, 10, "the depth of calls"},
+        {&direct, f + 4, 4, offset_of(&direct, "w"), "where no instruction of the function"},
+        {&direct, f + 4, 4, offset_of(&direct, "f") + 21, "where no instruction of the function"},
+        {&direct, f + 8, 4, offset_of(&direct, "g"), "does not call a function"},
+        {&direct, f + 12, 4, 3, "where no instruction of the function"},
+        {&direct, f + 16, 4, 11, "the number of registers"},
+        {&indirect, n.frames + 8, 4, offset_of(&indirect, "h"), "does not call a function"}, /* another type */
+        {&indirect, n.frames + 8, 4, offset_of(&indirect, "i"), "does not call a function"}, /* not in the table */
+        {&direct, d.memory, 8, 8192, "the size of memory"},
+        {&direct, d.memory, 8, 5000, "the size of memory"},
+        {&direct, d.memory + 8, 8, 0, "the number of runs"},
+        {&direct, d.memory + 8, 8, 2, "the number of runs"},
+        {&direct, d.memory + 16, 8, 1, "the first block"},
+        {&direct, d.memory + 24, 8, 2, "the number of blocks"},
+        {&direct, d.row, 8, 7, "cannot follow here"},
+        {&direct, b, 4, 1025, "the number of buffers"},
+        {&direct, b + 4, 4, 1024, "the number of a buffer"},
+        {&direct, b + 8, 4, 2, "the state of a buffer"},
+        {&direct, b + 12, 8, 1 << 21, "above the"},
+        {&direct, b + 36, 4, 1, "the number of a buffer"}, /* not ascending */
+        {&direct, b + 52, 8, 1, "cannot follow here"},
+        {&direct, b + 52, 8, UINT64_MAX, "cannot follow here"},
+        {&direct, b + 60, 8, UINT64_MAX, "cannot follow here"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bytes changed = {0};
+        append(&changed, rows[i].of->data, rows[i].of->size);
+        for (uint32_t k = 0; k < rows[i].size; k++) changed.data[rows[i].at + k] = k < 8 ? (uint8_t)(rows[i].value >> 8 * k) : 0;
+        seal(&changed);
+        instance = NULL;
+        int status = adead_instance_restore(runtimes.list[0], changed.data, changed.size, &most, NULL, &instance);
+        CHECK((status == ADEAD_BAD_FIELD || status == ADEAD_OUT_OF_MEMORY) &&
+                  strstr(adead_last_error()->message, rows[i].text), "row %d: %d %s", (int)i, status,
+              status ? adead_last_error()->message : "");
+        bytes_free(&changed);
+    }
+    bytes_free(&direct);
+    bytes_free(&indirect);
+}
+
 /* ---- Memory that is not there ---- */
 
 static void *allocate(void *context, size_t size)
@@ -740,4 +865,5 @@ static void version_1(void)
 }
 
 TEST_MAIN("snapshot", open_runtimes(); T(every_position) T(long_runs) T(exact_positions) T(samples) T(on_request) T(states)
-          T(limits) T(foreign_functions) T(user_shaders) T(truncations) T(changes) T(fields) T(failing_host) T(version_1) close_runtimes();)
+          T(limits) T(foreign_functions) T(user_shaders) T(truncations) T(changes) T(fields)
+          T(what_the_machine_relies_on) T(failing_host) T(version_1) close_runtimes();)

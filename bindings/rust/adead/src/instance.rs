@@ -5,7 +5,7 @@ use crate::error::{check, static_text, Code, Error, Result};
 use crate::foreign::{ForeignCall, ForeignResult, Recorder, Registered, Scalar, FUNCTION};
 use crate::operations::Digest;
 use crate::program::{c_path, shape_of, Program, Tensor};
-use crate::runtime::c_text;
+use crate::runtime::{c_text, Runtime};
 use crate::stream::{Sink, OWNED_SINK, SINK};
 use adead_sys as sys;
 use std::any::Any;
