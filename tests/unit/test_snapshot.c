@@ -53,7 +53,8 @@ static const char everything[] =
     "main: .func regs=16\n  input.dim r0, x, 0\n  output.dim y, 0, r0\n  channel r1\n  i64.const r2, 5\n  i64.const r3, 0\n"
     "  spawn r4, worker, r1\n  spawn r5, worker, r1\n  gpu.alloc 32, b2\n  gpu.alloc 32, b3\n"
     "again: gpu.gelu b1, b3, 32\n  gpu.add b1, b3, b2, 32\n  gpu.free b3\n  i64.const r7, 5000\n  alloc r8, r7\n"
-    "  load64 r13, r8, 8\n  i64.add r3, r3, r13\n  store64 r2, r8, 8\n  store64 r8, r8, 4096\n  i64.add_imm r14, r2, 0\n  call fact, r14\n"
+    "  load64 r13, r8, 8\n  i64.add r3, r3, r13\n  store64 r2, r8, 8\n  store64 r8, r8, 4096\n"
+    "  i64.add_imm r14, r2, 0\n  call fact, r14\n"
     "  i64.const r9, 4\n  i64.const r10, 0x100\n  write r10, r9\n"
     "  buffer.alloc b3, r7\n  gpu.memset b3, 7, 32\n  i64.const r12, 1\n  memory.grow r13, r12\n  i64.add r3, r3, r2\n"
     "  receive r6, r1\n  i64.add r3, r3, r6\n  global.set 7, r3\n  free r8\n"
@@ -660,7 +661,8 @@ static const char waits[] =
     "w: .func params=1 results=1 regs=8\n  gpu.alloc 16, b1\n  gpu.alloc 16, b3\n  gpu.memset b3, 1, 16\n"
     "  i64.const r2, 1\n  call.indirect r1, r2, 7\n  call f, r1\n  return\n"
     "f: .func params=1 results=1 regs=4\n  nop\n  return\n"
-    "g: .func params=1 results=1 regs=4 type=7\n  nop\n  return\nh: .func params=1 results=1 regs=4 type=8\n  nop\n  return\n"
+    "g: .func params=1 results=1 regs=4 type=7\n  nop\n  return\n"
+    "h: .func params=1 results=1 regs=4 type=8\n  nop\n  return\n"
     "i: .func params=1 results=1 regs=4 type=7\n  nop\n  return\n";
 
 /* Where things of that snapshot lie. */
@@ -765,7 +767,8 @@ static void what_the_machine_relies_on(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bytes changed = {0};
         append(&changed, rows[i].of->data, rows[i].of->size);
-        for (uint32_t k = 0; k < rows[i].size; k++) changed.data[rows[i].at + k] = k < 8 ? (uint8_t)(rows[i].value >> 8 * k) : 0;
+        for (uint32_t k = 0; k < rows[i].size; k++)
+            changed.data[rows[i].at + k] = k < 8 ? (uint8_t)(rows[i].value >> 8 * k) : 0;
         seal(&changed);
         instance = NULL;
         int status = adead_instance_restore(runtimes.list[0], changed.data, changed.size, &most, NULL, &instance);
