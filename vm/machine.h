@@ -170,7 +170,7 @@ struct adead_machine {
     adead_task             **tasks;     /* room for limits.tasks */
     uint32_t                 task_count;
     uint64_t                 round;     /* from 1 */
-    uint32_t                 round_tasks, turn; /* how many tasks get a turn in this round (0: it is over), and whose it is */
+    uint32_t                 round_tasks, turn; /* how many tasks get a turn in this round (0: it is over); whose it is */
     adead_channel           *channels;
     uint32_t                 channel_count;
     uint64_t                 channel_capacity;
