@@ -329,7 +329,7 @@ ADEAD_API uint64_t adead_instance_fuel_used(adead_instance *instance);
  * with another backend. Results, stream, fuel and traps are those of a run that nobody stopped. */
 
 #define ADEAD_STOP_NEVER UINT64_MAX
-#define ADEAD_STOP_ON_REQUEST (UINT64_MAX - 1)
+#define ADEAD_STOP_ON_REQUEST 0xFFFFFFFFFFFFFFFEu
 
 /* The next adead_instance_run returns STOPPED before the first instruction at or behind `position`, which is fuel used,
  * as in adead_result, or where adead_instance_stop asks; the one after that goes on from there. Inside callbacks of
