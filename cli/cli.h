@@ -108,6 +108,7 @@ int cli_load(cli *c, adead_runtime *runtime, const char *path, adead_program **p
 void cli_probe(cli *c, adead_runtime *runtime, const char *indent); /* info.c */
 
 int command_run(cli *c);
+int command_resume(cli *c);
 int command_check(cli *c);
 int command_dis(cli *c);
 int command_asm(cli *c);

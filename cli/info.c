@@ -1,4 +1,4 @@
-/* `adead info`: this build on this machine, or what a program contains, needs and promises. */
+/* `adead info`: this build on this machine, what a program contains, needs and promises, or where a saved run stands. */
 #include "cli.h"
 
 #include <stdio.h>
@@ -219,9 +219,6 @@ static void json_contents(facts *f, const char *sha256)
         {"table_entries", info->table_entries},   {"names", info->names},
         {"memory_initial", info->memory_initial}, {"memory_maximum", info->memory_maximum},
     };
-    json_open(b, NULL, '{');
-    json_string(b, "command", "info");
-    json_string(b, "file", f->file);
     json_string(b, "format", cli_format_name(info->format));
     if (sha256[0]) json_string(b, "sha256", sha256);
     else json_null(b, "sha256");
@@ -231,7 +228,7 @@ static void json_contents(facts *f, const char *sha256)
 static void print_contents(facts *f, const char *sha256)
 {
     const adead_program_info *info = &f->info;
-    cli_print(f->c, "%-9s %s\n%-9s %s\n", "file", f->file, "format", cli_format_name(info->format));
+    cli_print(f->c, "%-9s %s\n", "format", cli_format_name(info->format));
     if (sha256[0]) cli_print(f->c, "%-9s %s\n", "sha256", sha256);
     cli_print(f->c, "%-9s %llu bytes", "code", (unsigned long long)info->code_bytes);
     if (f->verified) {
@@ -318,15 +315,104 @@ static int info_program(cli *c, adead_program *program, const char *file)
     return ADEAD_OK;
 }
 
+/* ---- A snapshot ---- */
+
+static bool is_snapshot(const buffer *bytes) { return bytes->size >= 6 && memcmp(bytes->data, "ADSNAP", 6) == 0; }
+
+/* Whatever memory it was allowed; where the reference refuses it, because it uses shaders, Vulkan may take it. */
+static int restore(cli *c, const buffer *bytes, const char *file, adead_program **program, adead_instance **instance)
+{
+    static const char *const backends[] = {"ref", "vulkan"};
+    const adead_limits       most = {.size = sizeof most, .memory = (uint64_t)1 << 40};
+    int                      status = ADEAD_BACKEND_UNSUPPORTED;
+    for (int i = 0; i < 2 && status == ADEAD_BACKEND_UNSUPPORTED; i++) {
+        adead_runtime *runtime = NULL;
+        status = cli_open_runtime_on(c, backends[i], NULL, 1, &runtime);
+        if (status == ADEAD_OK &&
+            adead_instance_restore(runtime, bytes->data, bytes->size, &most, program, instance) != ADEAD_OK)
+            status = cli_fail_library(c, file);
+        adead_runtime_destroy(runtime);
+    }
+    return status;
+}
+
+static void json_snapshot(buffer *b, const adead_instance_info *info, const char *instruction)
+{
+    const struct { const char *key; uint64_t value; } numbers[] = {
+        {"task", info->task},             {"round", info->round},
+        {"tasks", info->tasks},           {"tasks_ended", info->tasks_ended},
+        {"channels", info->channels},     {"messages", info->messages},
+        {"memory_bytes", info->memory_bytes}, {"buffers", info->buffers_used},
+        {"buffer_bytes", info->buffer_bytes}, {"stream_bytes", info->stream_bytes},
+    };
+    json_open(b, "snapshot", '{');
+    json_u64(b, "position", info->position);
+    json_u64(b, "offset", info->offset);
+    json_string(b, "instruction", instruction);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) json_u64(b, numbers[i].key, numbers[i].value);
+    json_open(b, "limits", '{');
+    json_u64(b, "fuel", info->fuel);
+    json_u64(b, "memory", info->memory);
+    json_u64(b, "buffers", info->buffers);
+    json_u64(b, "call_depth", info->call_depth);
+    json_u64(b, "tasks", info->most_tasks);
+    json_close(b, '}');
+    json_close(b, '}');
+}
+
+static void print_snapshot(cli *c, const char *file, const adead_instance_info *info, const char *instruction)
+{
+    cli_print(c, "%-9s %s\n", "file", file);
+    cli_print(c, "%-9s at %llu, in round %llu, task %u before 0x%04llX %s\n", "stopped", (unsigned long long)info->position,
+              (unsigned long long)info->round, (unsigned)info->task, (unsigned long long)info->offset, instruction);
+    cli_print(c, "%-9s %u tasks, %u of them ended; %u channels with %llu values\n", "holds", (unsigned)info->tasks,
+              (unsigned)info->tasks_ended, (unsigned)info->channels, (unsigned long long)info->messages);
+    cli_print(c, "%-9s %llu bytes of memory; %llu bytes in %u buffers\n", "", (unsigned long long)info->memory_bytes,
+              (unsigned long long)info->buffer_bytes, (unsigned)info->buffers_used);
+    cli_print(c, "%-9s %llu bytes so far\n", "stream", (unsigned long long)info->stream_bytes);
+    cli_print(c, "%-9s %llu bytes of memory, %u buffers, %u nested calls, %u tasks, ", "limits",
+              (unsigned long long)info->memory, (unsigned)info->buffers, (unsigned)info->call_depth,
+              (unsigned)info->most_tasks);
+    if (info->fuel < (uint64_t)1 << 62) cli_print(c, "fuel %llu\n\n", (unsigned long long)info->fuel);
+    else cli_print(c, "any fuel\n\n");
+}
+
+/* Gives its program. */
+static int info_snapshot(cli *c, const buffer *bytes, const char *file, adead_program **program)
+{
+    adead_instance     *instance = NULL;
+    adead_instance_info info = {.size = sizeof info};
+    char                text[160] = "";
+    int                 status = restore(c, bytes, file, program, &instance);
+    if (status != ADEAD_OK) return status;
+    adead_instance_get_info(instance, &info);
+    adead_program_instruction(*program, info.offset, text, sizeof text);
+    if (c->json) json_snapshot(&c->document, &info, text);
+    else print_snapshot(c, file, &info, text);
+    adead_instance_destroy(instance);
+    return ADEAD_OK;
+}
+
 int command_info(cli *c)
 {
     if (c->args.operand_count == 0) return info_machine(c);
     adead_runtime *runtime = NULL;
     adead_program *program = NULL;
-    const char    *path = c->args.operands[0];
-    int            status = cli_open_runtime(c, &runtime);
-    if (status == ADEAD_OK) status = cli_load(c, runtime, path, &program);
-    if (status == ADEAD_OK) status = info_program(c, program, cli_input_name(path));
+    const char    *path = c->args.operands[0], *file = cli_input_name(path);
+    buffer         bytes;
+    int            status = cli_read(c, path, CLI_FILE_MAX, &bytes);
+    if (status != ADEAD_OK) return status;
+    json_open(&c->document, NULL, '{');
+    json_string(&c->document, "command", "info");
+    json_string(&c->document, "file", file);
+    bool snapshot = is_snapshot(&bytes);
+    if (!snapshot) status = cli_open_runtime(c, &runtime);
+    if (!snapshot && status == ADEAD_OK && adead_program_load(runtime, bytes.data, bytes.size, &program) != ADEAD_OK)
+        status = cli_fail_library(c, file);
+    if (!snapshot && status == ADEAD_OK && !c->json) cli_print(c, "%-9s %s\n", "file", file);
+    if (snapshot) status = info_snapshot(c, &bytes, file, &program);
+    if (status == ADEAD_OK) status = info_program(c, program, file);
+    buffer_free(&bytes);
     adead_program_destroy(program);
     adead_runtime_destroy(runtime);
     return status;

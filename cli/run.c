@@ -1,9 +1,12 @@
-/* `adead run`: inputs in, one run, outputs, dumps, digests, profile; as text or as one JSON document. */
+/* `adead run`: inputs in, one run, outputs, dumps, digests, profile; as text or as one JSON document. And `adead resume`:
+ * the same of a run that was stopped and saved.
+ */
 #include "cli.h"
 #include "npy.h"
 #include "progress.h"
 #include "subject.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,14 +26,28 @@ typedef struct run {
     buffer          log;    /* of its foreign calls, for --record */
     bool            terminal; /* standard output is one */
     double          seconds;
+    bool            stopped; /* and saved */
+    size_t          saved_bytes;
 } run;
 
 /* ---- Before and after the run ---- */
+
+static int restore_instance(run *r)
+{
+    buffer snapshot;
+    int    status = cli_read(r->c, r->c->args.operands[0], CLI_FILE_MAX, &snapshot);
+    if (status == ADEAD_OK && adead_instance_restore(r->runtime, bytes_of(&snapshot), snapshot.size, &r->subject.limits,
+                                                     &r->program, &r->instance) != ADEAD_OK)
+        status = cli_fail_library(r->c, r->file);
+    buffer_free(&snapshot);
+    return status;
+}
 
 static int create_instance(run *r)
 {
     cli *c = r->c;
     int  status = cli_open_runtime(c, &r->runtime);
+    if (status == ADEAD_OK && c->args.command == COMMAND_RESUME) return restore_instance(r);
     if (status == ADEAD_OK) status = subject_load(&r->subject, r->runtime, &r->program);
     if (status != ADEAD_OK) return status;
     if (adead_instance_create(r->program, &r->subject.limits, &r->instance) != ADEAD_OK) return cli_fail_library(c, r->file);
@@ -54,6 +71,50 @@ static int each(run *r, option_id id, int (*function)(run *r, const char *text))
     int status = ADEAD_OK;
     for (int i = 0; status == ADEAD_OK && argument_at(&r->c->args, id, i); i++)
         status = function(r, argument_at(&r->c->args, id, i));
+    return status;
+}
+
+/* ---- Stopping ---- */
+
+static adead_instance *interrupted; /* what Ctrl-C stops */
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    adead_instance_stop(interrupted);
+    signal(SIGINT, SIG_DFL); /* the second one ends the process */
+}
+
+static int prepare_stop(run *r)
+{
+    cli     *c = r->c;
+    uint64_t position;
+    int      status = cli_number_option(c, OPTION_STOP_AT, false, 0, ADEAD_STOP_ON_REQUEST - 1, ADEAD_STOP_ON_REQUEST,
+                                        &position);
+    if (status != ADEAD_OK || !argument(&c->args, OPTION_SAVE)) return status;
+    if (adead_instance_set_stop(r->instance, position) != ADEAD_OK) return cli_fail_library(c, r->file);
+    interrupted = r->instance;
+    signal(SIGINT, on_interrupt);
+    return ADEAD_OK;
+}
+
+/* A run that ended otherwise than by being stopped is not saved. */
+static int save(run *r, int status)
+{
+    cli        *c = r->c;
+    const char *file = argument(&c->args, OPTION_SAVE);
+    buffer      bytes = {0};
+    if (!file) return status;
+    signal(SIGINT, SIG_DFL);
+    if (status != ADEAD_STOPPED) {
+        if (status == ADEAD_OK && !c->json) fprintf(stderr, "the run ended before it was stopped; nothing was saved\n");
+        return status;
+    }
+    if (adead_instance_save(r->instance, cli_collect, &bytes) != ADEAD_OK) status = cli_fail_library(c, r->file);
+    else status = cli_write(c, file, bytes.data, bytes.size);
+    r->stopped = status == ADEAD_OK;
+    r->saved_bytes = bytes.size;
+    buffer_free(&bytes);
     return status;
 }
 
@@ -94,11 +155,13 @@ static int run_it(run *r)
         return cli_fail_library(c, r->file);
     if (argument(&c->args, OPTION_RECORD) && adead_instance_record(r->instance, cli_collect, &r->log) != ADEAD_OK)
         return cli_fail_library(c, r->file);
+    int status = prepare_stop(r);
+    if (status != ADEAD_OK) return status;
     double started = cli_seconds();
-    int    status = adead_instance_run(r->instance);
+    status = adead_instance_run(r->instance);
     r->seconds = cli_seconds() - started;
     if (status != ADEAD_OK) status = cli_fail_library(c, r->file);
-    status = write_log(r, status);
+    status = write_log(r, save(r, status));
     cli_flush_stdout(c); /* what follows on stderr comes after it */
     return status;
 }
@@ -337,13 +400,38 @@ static int json_results(run *r)
     return status;
 }
 
+/* Where a run stopped, on stderr or in the document. */
+static void tell_stop(run *r)
+{
+    cli                *c = r->c;
+    buffer             *b = &c->document;
+    const char         *file = argument(&c->args, OPTION_SAVE);
+    adead_instance_info info = {.size = sizeof info};
+    char                text[160] = "";
+    adead_instance_get_info(r->instance, &info);
+    adead_program_instruction(r->program, info.offset, text, sizeof text);
+    if (!c->json) {
+        fprintf(stderr, "stopped at %llu, before 0x%04llX %s; %s has %llu bytes\n", (unsigned long long)info.position,
+                (unsigned long long)info.offset, text, file, (unsigned long long)r->saved_bytes);
+        return;
+    }
+    json_open(b, "stopped", '{');
+    json_u64(b, "position", info.position);
+    json_u64(b, "task", info.task);
+    json_u64(b, "offset", info.offset);
+    json_string(b, "instruction", text);
+    json_string(b, "file", file);
+    json_u64(b, "bytes", r->saved_bytes);
+    json_close(b, '}');
+}
+
 /* What is known of a run whether it ended well or not. */
 static void json_start(run *r)
 {
     buffer            *b = &r->c->document;
     adead_backend_info backend = {.size = sizeof backend};
     json_open(b, NULL, '{');
-    json_string(b, "command", "run");
+    json_string(b, "command", commands[r->c->args.command].name);
     json_string(b, "file", r->file);
     if (adead_runtime_backend(r->runtime, &backend) == ADEAD_OK) json_string(b, "backend", backend.name);
     json_u64(b, "fuel_used", adead_instance_fuel_used(r->instance));
@@ -366,7 +454,8 @@ int command_run(cli *c)
         if (c->json) json_start(&r);
         if (c->json && profile) json_profile(&r);
         if (argument(&c->args, OPTION_EXPLAIN)) cli_explain(c, r.instance);
-        if (status == ADEAD_OK) status = c->json ? json_results(&r) : text_results(&r);
+        if (r.stopped) tell_stop(&r);
+        else if (status == ADEAD_OK) status = c->json ? json_results(&r) : text_results(&r);
     }
     buffer_free(&r.stream);
     buffer_free(&r.log);
@@ -376,3 +465,5 @@ int command_run(cli *c)
     adead_runtime_destroy(r.runtime);
     return status;
 }
+
+int command_resume(cli *c) { return command_run(c); }

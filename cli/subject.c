@@ -61,6 +61,10 @@ static int check_options(cli *c)
     if (replay && argument(&c->args, OPTION_RECORD)) return cli_usage(c, "--replay and --record exclude each other");
     if (argument(&c->args, OPTION_EXACT) && !argument(&c->args, OPTION_PROFILE))
         return cli_usage(c, "--exact says how to --profile");
+    if (argument(&c->args, OPTION_STOP_AT) && !argument(&c->args, OPTION_SAVE))
+        return cli_usage(c, "--stop-at says where to stop and --save");
+    if (argument(&c->args, OPTION_SAVE) && argument(&c->args, OPTION_PROFILE))
+        return cli_usage(c, "--save and --profile exclude each other");
     if (replay && argument(&c->args, OPTION_ALLOW_FOREIGN))
         return cli_usage(c, "--replay calls nothing: leave --allow-foreign out");
     for (int i = 0; i < c->args.given_count && status == ADEAD_OK; i++) {
@@ -70,7 +74,8 @@ static int check_options(cli *c)
         if (id == OPTION_LOAD || id == OPTION_DUMP) status = parse_memory(c, id, text, &memory);
         if (status == ADEAD_OK && id == OPTION_OUT) file = named.file;
         if (status == ADEAD_OK && id == OPTION_DUMP) file = memory.file;
-        if (status == ADEAD_OK && (id == OPTION_RECORD || id == OPTION_PROFILE || id == OPTION_DIGESTS)) file = text;
+        bool writes = id == OPTION_RECORD || id == OPTION_SAVE || id == OPTION_PROFILE || id == OPTION_DIGESTS;
+        if (status == ADEAD_OK && writes) file = text;
         if (status == ADEAD_OK && id == OPTION_ALLOW_FOREIGN) status = parse_grant(c, text, &grant);
         if (c->json && strcmp(file, "-") == 0)
             status = cli_usage(c, "%s - would mix with the JSON document on standard output", options[id].name);
@@ -122,8 +127,6 @@ static int contents_of(subject *s, int option, const char *file, buffer **out)
     *out = &s->contents[option];
     return status;
 }
-
-static const void *bytes_of(const buffer *b) { return b->size ? (const void *)b->data : ""; }
 
 static int set_input(subject *s, adead_instance *instance, int option, const char *text)
 {

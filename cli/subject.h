@@ -25,6 +25,8 @@ int parse_memory(cli *c, option_id id, const char *text, memory_file *out);
 /* An address the user gave that is not there is bad usage, not a trap of the program. */
 int memory_failure(cli *c, option_id id, const char *file);
 
+static inline const void *bytes_of(const buffer *b) { return b->size ? (const void *)b->data : ""; }
+
 typedef struct subject {
     cli        *c;
     const char *file;    /* the program's, for messages */

@@ -12,7 +12,7 @@
 
 /* ---- Making and freeing ---- */
 
-static int take_limits(const adead_limits *limits, adead_machine_limits *out)
+int adead_limits_take(const adead_limits *limits, adead_machine_limits *out)
 {
     adead_limits given;
     *out = adead_machine_limits_default;
@@ -65,7 +65,7 @@ int adead_instance_create(adead_program *program, const adead_limits *limits, ad
     *out = NULL;
     if (!program) return adead_error_null("adead_instance_create", "program");
     adead_machine_limits machine_limits;
-    int                  refused = take_limits(limits, &machine_limits);
+    int                  refused = adead_limits_take(limits, &machine_limits);
     if (refused) return refused;
 
     ADEAD_FAILURE_NONE(failure);
@@ -97,6 +97,7 @@ void adead_instance_destroy(adead_instance *instance)
 {
     if (!instance) return;
     adead_program *program = instance->program;
+    adead_stop_destroy(instance);
     adead_watch_destroy(instance);
     adead_profile_destroy(instance);
     if (instance->machine) adead_machine_destroy(instance->machine);
@@ -220,7 +221,7 @@ int adead_instance_run(adead_instance *instance)
     if (status == ADEAD_OK) {
         adead_watch_begin(instance);
         adead_profile_begin(instance);
-        status = adead_machine_run(instance->machine, &failure);
+        status = adead_stop_run(instance, &failure);
         adead_profile_end(instance);
         status = adead_foreign_end(instance, status, &failure);
     }

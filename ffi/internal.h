@@ -78,6 +78,7 @@ struct adead_instance {
     adead_write_fn write;
     void          *write_context;
     adead_foreign *foreign; /* NULL until a program imports, records or replays something */
+    struct adead_stopper  *stopper;  /* NULL: a run was never to be stopped */
     struct adead_watcher  *watcher;  /* NULL: nobody watches */
     struct adead_profiler *profiler; /* NULL: not profiled */
 };
@@ -154,6 +155,17 @@ int adead_shader_make(const char *function, adead_runtime *runtime, const void *
 adead_status adead_foreign_begin(adead_instance *instance, adead_failure *failure);
 adead_status adead_foreign_end(adead_instance *instance, adead_status status, adead_failure *failure);
 void         adead_foreign_destroy(adead_instance *instance);
+
+/* ---- instance.c ---- */
+
+/* The caller's limits, with the defaults in place of zeros; `limits` may be NULL. Publishes INVALID_ARGUMENT. */
+int adead_limits_take(const adead_limits *limits, adead_machine_limits *out);
+
+/* ---- snapshot.c ---- */
+
+/* Runs the machine, or goes on with a run that was stopped, up to where it is to be stopped. */
+adead_status adead_stop_run(adead_instance *instance, adead_failure *failure);
+void         adead_stop_destroy(adead_instance *instance);
 
 /* ---- watch.c, profile.c ---- */
 

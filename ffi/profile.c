@@ -435,8 +435,9 @@ int adead_instance_set_profile(adead_instance *instance, int how)
     if (!instance) return adead_error_null("adead_instance_set_profile", "instance");
     if (instance->machine->state == ADEAD_MACHINE_RUNNING)
         return adead_error_make(ADEAD_INVALID_STATE, "the instance is running");
-    if (how && instance->watcher)
-        return adead_error_make(ADEAD_INVALID_STATE, "the instance is watched: a run is watched or profiled");
+    if (how && instance->machine->observer && !instance->profiler)
+        return adead_error_make(ADEAD_INVALID_STATE,
+                                "the instance is watched or to be stopped: a run is watched, profiled or stopped");
     bool every = how != ADEAD_PROFILE_SAMPLED;
     if (how && instance->profiler && instance->profiler->observer.every == every) return ADEAD_OK;
     adead_profile_destroy(instance);

@@ -291,7 +291,8 @@ int adead_instance_set_watch(adead_instance *instance, int what, adead_watch_fn 
     if (instance->machine->state == ADEAD_MACHINE_RUNNING)
         return adead_error_make(ADEAD_INVALID_STATE, "the instance is running");
     if (what && instance->machine->observer && !instance->watcher)
-        return adead_error_make(ADEAD_INVALID_STATE, "the instance is profiled: a run is watched or profiled");
+        return adead_error_make(ADEAD_INVALID_STATE,
+                                "the instance is profiled or to be stopped: a run is watched, profiled or stopped");
     adead_watch_destroy(instance);
     if (!what) return ADEAD_OK;
     const adead_host *host = &instance->program->runtime->host;

@@ -101,6 +101,32 @@ static const adead_translation *translation_in_use(const adead_machine *machine)
     return machine->has_plain && needs_plain(machine) ? &machine->plain : &machine->code->fast;
 }
 
+/* A step of one translation as that of another one: they number their steps alike. */
+static const adead_step *same_step(const adead_translation *to, const adead_translation *from, const adead_step *step)
+{
+    return to->steps + (step - from->steps);
+}
+
+adead_status adead_machine_translate(adead_machine *machine, adead_failure *failure)
+{
+    if (needs_plain(machine) && !machine->has_plain) {
+        adead_status status =
+            adead_translate(&machine->plain, &machine->code->analysis, ADEAD_FLAVOUR_PLAIN, &machine->host, failure);
+        if (status) return status;
+        machine->has_plain = true;
+    }
+    const adead_translation *to = translation_in_use(machine);
+    for (uint32_t i = 0; i < machine->task_count; i++) {
+        adead_task              *task = machine->tasks[i];
+        const adead_translation *from = task->translation;
+        if (from == to || !task->stack_base) continue; /* it has ended */
+        task->translation = to;
+        task->pc = same_step(to, from, task->pc);
+        for (const adead_step **call = task->stack_base; call < task->sp; call++) *call = same_step(to, from, *call);
+    }
+    return ADEAD_OK;
+}
+
 adead_status adead_task_open(adead_machine *machine, uint32_t function, adead_task **out, adead_failure *failure)
 {
     adead_task *task = take(machine, sizeof *task);
@@ -192,7 +218,8 @@ adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure)
         return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance is running");
     close_tasks(machine);
     adead_channels_release(machine);
-    machine->fuel_used = 0;
+    machine->fuel_used = machine->stream_bytes = machine->round = 0;
+    machine->turn = machine->round_tasks = 0;
     for (uint32_t i = 0; i < image->output_count; i++)
         memcpy(machine->outputs[i].dims, image->outputs[i].dims, sizeof image->outputs[i].dims);
     machine->state = ADEAD_MACHINE_FAILED; /* until it is whole again */
@@ -231,11 +258,13 @@ const adead_signature *adead_machine_signature(const adead_machine *machine, uin
     return machine->code->analysis.signatures ? &machine->code->analysis.signatures[import] : NULL;
 }
 
-static adead_status no_provider(const adead_import *import, adead_failure *failure)
+adead_status adead_machine_check_imports(const adead_machine *machine, adead_failure *failure)
 {
-    adead_fail(failure, ADEAD_IMPORT_MISSING, ADEAD_NO_OFFSET, "the program imports '%s', which nothing provides",
-               import->name);
-    adead_hint(failure, "grant it: --allow-foreign '%s', or a registered function", import->name);
+    const adead_image *image = machine->code->analysis.image;
+    if (!image->import_count || machine->foreign) return ADEAD_OK;
+    const char *name = image->imports[0].name;
+    adead_fail(failure, ADEAD_IMPORT_MISSING, ADEAD_NO_OFFSET, "the program imports '%s', which nothing provides", name);
+    adead_hint(failure, "grant it: --allow-foreign '%s', or a registered function", name);
     return ADEAD_IMPORT_MISSING;
 }
 
@@ -410,27 +439,28 @@ adead_status adead_machine_get_output(adead_machine *machine, uint32_t output, u
 
 /* ---- Running ---- */
 
+adead_status adead_machine_go(adead_machine *machine, adead_failure *failure)
+{
+    adead_status status = adead_machine_translate(machine, failure);
+    if (!status) status = adead_schedule(machine, failure);
+    if (!status && machine->backend->sync) status = machine->backend->sync(machine->device, failure);
+    machine->fuel_used = machine->limits.fuel - machine->fuel_left;
+    machine->state = status ? ADEAD_MACHINE_FAILED : ADEAD_MACHINE_DONE;
+    return status;
+}
+
 adead_status adead_machine_run(adead_machine *machine, adead_failure *failure)
 {
     if (machine->state != ADEAD_MACHINE_READY)
         return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance has run; reset it first");
     const adead_image *image = machine->code->analysis.image;
-    adead_status       status = ADEAD_OK;
-    if (image->import_count && !machine->foreign) return no_provider(&image->imports[0], failure);
+    adead_status       status = adead_machine_check_imports(machine, failure);
+    if (status) return status;
     machine->state = ADEAD_MACHINE_RUNNING;
+    machine->fuel_left = machine->limits.fuel;
     for (uint32_t i = 0; i < image->input_count && !status; i++)
         status = place_input(machine, i, failure);
-    if (!status && needs_plain(machine) && !machine->has_plain) {
-        status = adead_translate(&machine->plain, &machine->code->analysis, ADEAD_FLAVOUR_PLAIN, &machine->host, failure);
-        machine->has_plain = !status;
-    }
-    machine->fuel_left = machine->limits.fuel;
-    if (!status) {
-        aim(machine->tasks[0], translation_in_use(machine));
-        status = adead_schedule(machine, failure);
-    }
-    if (!status && machine->backend->sync) status = machine->backend->sync(machine->device, failure);
-    machine->fuel_used = machine->limits.fuel - machine->fuel_left;
-    machine->state = status ? ADEAD_MACHINE_FAILED : ADEAD_MACHINE_DONE;
+    if (!status) return adead_machine_go(machine, failure);
+    machine->state = ADEAD_MACHINE_FAILED;
     return status;
 }

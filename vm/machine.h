@@ -35,7 +35,7 @@ typedef struct adead_buffer {
 /* A shader that the host loaded into the machine. */
 typedef struct adead_loaded_shader {
     char                 name[ADEAD_SHADER_NAME_MAX + 1];
-    adead_device_shader *shader;
+    adead_device_shader *shader; /* NULL: only named, by a restored run that needs it */
     adead_shader_facts   facts;
 } adead_loaded_shader;
 
@@ -154,6 +154,7 @@ typedef struct adead_observer {
 typedef enum adead_machine_state {
     ADEAD_MACHINE_READY,
     ADEAD_MACHINE_RUNNING, /* what is called from within a run may not disturb it */
+    ADEAD_MACHINE_STOPPED, /* the host stopped the run before an instruction; it can be saved, and go on */
     ADEAD_MACHINE_DONE,
     ADEAD_MACHINE_FAILED
 } adead_machine_state;
@@ -169,12 +170,14 @@ struct adead_machine {
     adead_task             **tasks;     /* room for limits.tasks */
     uint32_t                 task_count;
     uint64_t                 round;     /* from 1 */
+    uint32_t                 round_tasks, turn; /* how many tasks get a turn in this round (0: it is over); whose it is */
     adead_channel           *channels;
     uint32_t                 channel_count;
     uint64_t                 channel_capacity;
     uint64_t                 waiting; /* values sent and not received, in turns that are over */
     uint64_t                 fuel_left; /* beyond the running turn */
     uint64_t                 fuel_used;
+    uint64_t                 stream_bytes; /* written so far */
     adead_ahead             *ahead; /* NULL, as the next: turns run one after the other */
     /* Of ahead.c: runs what it may of the turns of tasks [first, end) of this round, and gives the first that it did not
      * look at. */
@@ -214,6 +217,12 @@ bool adead_task_charge(adead_task *task, uint64_t work);
 /* machine.c */
 adead_status adead_task_open(adead_machine *machine, uint32_t function, adead_task **task, adead_failure *failure);
 void         adead_task_close(adead_task *task);
+/* Puts every task on the translation that the run needs now, which is made if need be. Errors: NO_MEMORY. */
+adead_status adead_machine_translate(adead_machine *machine, adead_failure *failure);
+/* IMPORT_MISSING if nothing provides what the program imports. */
+adead_status adead_machine_check_imports(const adead_machine *machine, adead_failure *failure);
+/* Runs the tasks from where they stand to the end, from the state RUNNING on. */
+adead_status adead_machine_go(adead_machine *machine, adead_failure *failure);
 /* memory.c: is [address, address + bytes) inside linear memory? */
 static inline bool adead_in_memory(const adead_task *task, uint64_t address, uint64_t bytes)
 {

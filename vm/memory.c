@@ -133,6 +133,7 @@ adead_exit adead_do_write(adead_task *task)
     adead_machine    *machine = task->machine;
     uint64_t          from = task->r[adead_word(&in, 0)], bytes = task->r[adead_word(&in, 1)];
     if (!check_range(task, from, bytes) || !adead_task_charge(task, bytes)) return ADEAD_EXIT_TRAP;
+    machine->stream_bytes += bytes;
     if (bytes == 0 || !machine->sink) return ADEAD_EXIT_NONE;
     if (machine->sink(machine->sink_context, (const uint8_t *)task->linear.host + from, bytes)) return ADEAD_EXIT_NONE;
     return adead_task_trap(task, ADEAD_OUTPUT_REFUSED);

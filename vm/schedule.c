@@ -311,21 +311,28 @@ static adead_status deadlock(adead_machine *machine, adead_failure *failure)
 
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure)
 {
-    for (machine->round = 1; machine->tasks[0]->state != ADEAD_TASK_ENDED; machine->round++) {
-        uint32_t     tasks = machine->task_count, ahead = 0;
-        bool         moved = false;
+    while (machine->tasks[0]->state != ADEAD_TASK_ENDED) {
+        bool         moved = machine->round_tasks != 0; /* then it goes on within a round, with a turn that ran in part */
+        uint32_t     ahead = moved ? machine->turn + 1 : 0;
         adead_status status = ADEAD_OK;
-        for (uint32_t i = 0; i < tasks && machine->tasks[0]->state != ADEAD_TASK_ENDED; i++) {
-            adead_task *task = machine->tasks[i];
-            if (machine->run_ahead && i >= ahead) ahead = machine->run_ahead(machine, i, tasks);
+        if (!moved) {
+            machine->round++;
+            machine->turn = 0;
+            machine->round_tasks = machine->task_count;
+        }
+        for (; machine->turn < machine->round_tasks && machine->tasks[0]->state != ADEAD_TASK_ENDED; machine->turn++) {
+            adead_task *task = machine->tasks[machine->turn];
+            if (machine->run_ahead && machine->turn >= ahead)
+                ahead = machine->run_ahead(machine, machine->turn, machine->round_tasks);
             if (!task->ahead && !adead_turn_due(task)) continue;
             moved = true;
             status = run_turn(task, failure);
             if (status) return status;
         }
-        for (uint32_t i = 0; i < tasks && !status; i++) status = deliver(machine->tasks[i], failure);
+        for (uint32_t i = 0; i < machine->round_tasks && !status; i++) status = deliver(machine->tasks[i], failure);
         if (status) return status;
         if (!moved) return deadlock(machine, failure);
+        machine->round_tasks = 0;
     }
     return ADEAD_OK;
 }

@@ -50,8 +50,8 @@ adead_status adead_machine_load_shader(adead_machine *machine, const char *name,
     adead_status status = backend->load_shader(machine->device, spirv, size, entry, &made.shader, &made.facts, failure);
     if (status) return status;
     memcpy(made.name, name, (size_t)length);
-    if (number < machine->shader_count) backend->free_shader(machine->device, machine->shaders[number].shader);
-    else machine->shader_count++;
+    if (number == machine->shader_count) machine->shader_count++;
+    else if (machine->shaders[number].shader) backend->free_shader(machine->device, machine->shaders[number].shader);
     machine->shaders[number] = made;
     return ADEAD_OK;
 }
@@ -59,7 +59,7 @@ adead_status adead_machine_load_shader(adead_machine *machine, const char *name,
 static void release_shaders(adead_machine *machine)
 {
     for (uint32_t i = 0; i < machine->shader_count; i++)
-        machine->backend->free_shader(machine->device, machine->shaders[i].shader);
+        if (machine->shaders[i].shader) machine->backend->free_shader(machine->device, machine->shaders[i].shader);
     machine->host.release(machine->host.context, machine->shaders, ADEAD_SHADERS_MAX * sizeof *machine->shaders);
 }
 

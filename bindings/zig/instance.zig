@@ -5,6 +5,7 @@ const c = @import("adead_c");
 const errors = @import("errors.zig");
 const foreign = @import("foreign.zig");
 const programs = @import("program.zig");
+const runtimes = @import("runtime.zig");
 const Error = @import("opcodes.zig").Error;
 const DType = @import("elements.zig").DType;
 const check = errors.check;
@@ -28,19 +29,23 @@ pub const Instance = struct {
         call_depth: u32 = 0,
         /// Tasks, and channels. 0: 256.
         tasks: u32 = 0,
+
+        fn raw(limits: Limits) c.adead_limits {
+            return .{
+                .size = @sizeOf(c.adead_limits),
+                .buffers = limits.buffers,
+                .fuel = limits.fuel,
+                .memory = limits.memory,
+                .call_depth = limits.call_depth,
+                .tasks = limits.tasks,
+            };
+        }
     };
 
     /// Verifies the program if that was not done. Errors: 3xx, NoMemory, OutOfMemory (the program's declared memory is above
     /// the limit).
     pub fn init(program: programs.Program, limits: Limits) Error!Instance {
-        const raw: c.adead_limits = .{
-            .size = @sizeOf(c.adead_limits),
-            .buffers = limits.buffers,
-            .fuel = limits.fuel,
-            .memory = limits.memory,
-            .call_depth = limits.call_depth,
-            .tasks = limits.tasks,
-        };
+        const raw: c.adead_limits = limits.raw();
         var instance: Instance = .{ .handle = null, .program = program.handle };
         try check(c.adead_instance_create(program.handle, &raw, &instance.handle));
         return instance;
@@ -104,6 +109,46 @@ pub const Instance = struct {
         try check(c.adead_instance_set_stream(instance.handle, programs.sink, writer));
         defer _ = c.adead_instance_set_stream(instance.handle, null, null);
         return instance.run();
+    }
+
+    /// Runs the program, or goes on, up to a position, which is fuel used, or to where `stop` asks (null: only there).
+    /// False: it was stopped, and can be saved or gone on with (docs/snapshots.md). Errors: as `run`; InvalidState (it is
+    /// watched or profiled).
+    pub fn run_until(instance: Instance, position: ?u64) Error!bool {
+        try check(c.adead_instance_set_stop(instance.handle, position orelse std.math.maxInt(u64) - 1));
+        instance.run() catch |e| return if (e == error.Stopped) false else e;
+        return true;
+    }
+
+    /// Asks a run that `run_until` began to stop soon. From any thread.
+    pub fn stop(instance: Instance) void {
+        c.adead_instance_stop(instance.handle);
+    }
+
+    /// Writes a snapshot of a stopped run. Errors: InvalidState, NoMemory, CannotWrite, BackendFailed.
+    pub fn save(instance: Instance, writer: *std.Io.Writer) Error!void {
+        try check(c.adead_instance_save(instance.handle, programs.sink, writer));
+    }
+
+    /// An instance of a snapshot, to go on with; `most` is what the run may have been allowed. Functions, shaders and the
+    /// stream are to be given again. Errors: 2xx with the offset, TooLarge (above `most`), 3xx, NoMemory, OutOfMemory,
+    /// BackendUnsupported (it uses shaders).
+    pub fn restore(runtime: runtimes.Runtime, snapshot: []const u8, most: Limits) Error!Instance {
+        const raw: c.adead_limits = most.raw();
+        var instance: Instance = .{ .handle = null, .program = null };
+        var program: ?*c.adead_program = null;
+        try check(c.adead_instance_restore(runtime.handle, snapshot.ptr, snapshot.len, &raw, &program, &instance.handle));
+        c.adead_program_destroy(program); // the instance keeps it
+        instance.program = program;
+        return instance;
+    }
+
+    /// Where a run stands, what it holds and what it is allowed.
+    pub fn info(instance: Instance) Error!c.adead_instance_info {
+        var it = std.mem.zeroes(c.adead_instance_info);
+        it.size = @sizeOf(c.adead_instance_info);
+        try check(c.adead_instance_get_info(instance.handle, &it));
+        return it;
     }
 
     /// An instruction that is about to run.

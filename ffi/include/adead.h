@@ -324,6 +324,60 @@ ADEAD_API int adead_instance_clear(adead_instance *instance);
 /* Fuel used by the last run. */
 ADEAD_API uint64_t adead_instance_fuel_used(adead_instance *instance);
 
+/* ---- Snapshots (docs/snapshots.md) ------------------------------------------------------------------------------------ */
+/* A run can be stopped before any instruction, saved, and gone on with elsewhere: in another process, on another machine,
+ * with another backend. Results, stream, fuel and traps are those of a run that nobody stopped. */
+
+#define ADEAD_STOP_NEVER UINT64_MAX
+#define ADEAD_STOP_ON_REQUEST 0xFFFFFFFFFFFFFFFEu
+
+/* The next adead_instance_run returns STOPPED before the first instruction at or behind `position`, which is fuel used,
+ * as in adead_result, or where adead_instance_stop asks; the one after that goes on from there. Inside callbacks of
+ * foreign functions it stops nowhere. ON_REQUEST: at no position; NEVER takes it back. Errors: INVALID_STATE (the
+ * instance runs, or is watched or profiled), NO_MEMORY. */
+ADEAD_API int adead_instance_set_stop(adead_instance *instance, uint64_t position);
+/* Asks a run to stop soon, if adead_instance_set_stop was called for it: behind the tensor operation that runs, or else
+ * at the end of a task's turn, of at most 16,384 instructions. May be called by any thread, and by a signal handler. */
+ADEAD_API void adead_instance_stop(adead_instance *instance);
+/* Writes a snapshot of a stopped run: with the program, the limits, and everything the program can see. Errors:
+ * INVALID_STATE (it is not stopped), NO_MEMORY, CANNOT_WRITE, BACKEND_FAILED. */
+ADEAD_API int adead_instance_save(adead_instance *instance, adead_write_fn write, void *context);
+/* Makes an instance of a snapshot, which adead_instance_run goes on with; *program (`program` may be NULL) is its
+ * program, to be destroyed by the caller. What the host gave the run has to be given again: stream, foreign functions,
+ * shaders. Inputs' values are not kept beyond what the program has of them, so that after a reset they are to be set.
+ * `most` is what a snapshot may ask for; NULL: the default limits. Errors: 2xx with the offset in the snapshot, TOO_LARGE
+ * (a limit is above `most`), 3xx, NO_MEMORY, OUT_OF_MEMORY, BACKEND_UNSUPPORTED (it uses shaders, the backend runs none)
+ * and those of opening the backend. */
+ADEAD_API int adead_instance_restore(adead_runtime *runtime, const void *bytes, size_t size, const adead_limits *most,
+                                     adead_program **program, adead_instance **instance);
+
+enum {
+    ADEAD_STATE_READY = 0,
+    ADEAD_STATE_RUNNING = 1,
+    ADEAD_STATE_STOPPED = 2,
+    ADEAD_STATE_DONE = 3,
+    ADEAD_STATE_FAILED = 4
+};
+
+/* What is known of an instance. From `task` on zeros, if it is neither STOPPED nor DONE. */
+typedef struct adead_instance_info {
+    uint32_t size;         /* sizeof(adead_instance_info) */
+    uint32_t state;        /* ADEAD_STATE_... */
+    uint64_t position;     /* fuel used so far; while it runs: up to its last stop */
+    uint64_t fuel, memory; /* the limits */
+    uint32_t buffers, call_depth, most_tasks;
+    uint32_t task;         /* whose turn it is */
+    uint64_t offset;       /* where that task stands in the instruction stream; NO_OFFSET unless STOPPED */
+    uint64_t round;
+    uint32_t tasks, tasks_ended;
+    uint32_t channels, buffers_used; /* buffers of all tasks */
+    uint64_t messages;     /* values sent and not received */
+    uint64_t memory_bytes, buffer_bytes; /* of all tasks */
+    uint64_t stream_bytes; /* written to the output stream so far */
+} adead_instance_info;
+
+ADEAD_API int adead_instance_get_info(adead_instance *instance, adead_instance_info *info);
+
 /* ---- Foreign functions (docs/foreign.md) ----------------------------------------------------------------------------- */
 /* What a program imports has to be granted, by name, before it runs: a function of the host's, or one of a library. */
 

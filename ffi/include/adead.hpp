@@ -223,6 +223,32 @@ public:
         return give_input(adead_instance_lend_input, name, dims, data);
     }
     Result<void> run() { return done(adead_instance_run(get())); }
+    // Snapshots (docs/snapshots.md). Runs, or goes on, up to a position, or where stop() asks; false: it was stopped there,
+    // and can be saved or gone on with.
+    Result<bool> run_until(std::uint64_t position = ADEAD_STOP_ON_REQUEST)
+    {
+        if (adead_instance_set_stop(get(), position) != ADEAD_OK) return failure<bool>();
+        int status = adead_instance_run(get());
+        if (status == ADEAD_STOPPED) return false;
+        if (status != ADEAD_OK) return failure<bool>();
+        return true;
+    }
+    // From any thread.
+    void stop() const noexcept { adead_instance_stop(get()); }
+    Result<std::vector<std::uint8_t>> save()
+    {
+        using Bytes = std::vector<std::uint8_t>;
+        Bytes bytes;
+        if (adead_instance_save(get(), detail::append<Bytes>, &bytes) != ADEAD_OK) return failure<Bytes>();
+        return bytes;
+    }
+    Result<adead_instance_info> info() const
+    {
+        adead_instance_info info = {};
+        info.size = sizeof info;
+        if (adead_instance_get_info(get(), &info) != ADEAD_OK) return failure<adead_instance_info>();
+        return info;
+    }
     Result<void> reset() { return done(adead_instance_reset(get())); }
     Result<void> clear() { return done(adead_instance_clear(get())); }
     // An output after a run; it belongs to the instance until its next call.
@@ -568,6 +594,15 @@ public:
 #endif
     adead_runtime *get() const noexcept { return raw_.get(); }
 
+    // A run that was saved, to go on with; `most`: what it may have been allowed.
+    Result<Instance> restore(View<const std::uint8_t> snapshot, adead_limits most = {}) const
+    {
+        adead_instance *raw = nullptr;
+        most.size = sizeof most;
+        if (adead_instance_restore(get(), snapshot.data(), snapshot.size(), &most, nullptr, &raw) != ADEAD_OK)
+            return failure<Instance>();
+        return Instance(raw);
+    }
     Result<adead_backend_info> backend() const
     {
         adead_backend_info info = {};

@@ -1005,6 +1005,8 @@ static void diff_of_foreign_calls(void)
     FAILS(3, "IMPORT_MISSING", "$A diff counting.hex");
 }
 
+#include "tests/cli/snapshots.h"
+
 static void selftest(void)
 {
     WORKS("$A selftest --threads 1");
@@ -1087,8 +1089,8 @@ int main(int argc, char **argv)
     T(help) T(usage_errors) T(formats) T(refused) T(traps_and_limits) T(backends) T(summary) T(trace_and_profile)
     T(profile_reports) T(profile_page)
     T(npy_as_numpy) T(npy_round_trip) T(npy_versions_and_hostile) T(load_and_dump) T(digests) T(file_errors) T(broken_pipe)
-    T(json_documents) T(info) T(shaders) T(vulkan_loaders) T(the_probe) T(foreign_calls) T(diff) T(diff_of_foreign_calls)
-    T(selftest) T(bench) T(completions)
+    T(json_documents) T(info) T(shaders) T(vulkan_loaders) T(the_probe) T(foreign_calls) T(snapshots) T(diff)
+    T(diff_of_foreign_calls) T(selftest) T(bench) T(completions)
     char remove_all[128];
     snprintf(remove_all, sizeof remove_all, "rm -rf '%s'", directory);
     if (system(remove_all) != 0) printf("cannot remove %s\n", directory);

@@ -286,6 +286,16 @@ static void programs(const adead::Runtime &runtime)
     replayed.run();
     check(called == 1 && recorded.fuel_used() == replayed.fuel_used(), "record_and_replay");
 
+    adead::Instance halfway = program.instance();
+    halfway.set_input<float>("x", {4}, x);
+    check(!halfway.run_until(2) && halfway.info().state == ADEAD_STATE_STOPPED && halfway.info().position == 2, "run_until");
+    adead::Instance restored = runtime.restore(halfway.save());
+    check(restored.run_until() && restored.digest() == instance.digest() && restored.fuel_used() == instance.fuel_used(),
+          "restore");
+    refused(ADEAD_INVALID_STATE, "save", [&] { restored.save(); });
+    refused(ADEAD_BAD_MAGIC, "restore_nothing", [&] { runtime.restore(adead::View<const std::uint8_t>()); });
+    restored.stop();
+
     adead::Instance moved = std::move(instance);
     moved.reset();
     moved.on_write([](adead::View<const std::uint8_t>) { return false; });

@@ -67,6 +67,31 @@ test "inputs and outputs by name" {
     try testing.expectEqual(42, own[0]);
 }
 
+test "a run is stopped, saved and gone on with" {
+    var adder = try Adder.init();
+    defer adder.deinit();
+    const instance = adder.instance;
+    try instance.set_input(i64, "a", &.{}, &.{40});
+    try instance.set_input(i64, "b", &.{}, &.{2});
+    try testing.expect(!try instance.run_until(4));
+    const info = try instance.info();
+    try testing.expectEqual(4, info.position);
+    try testing.expectEqual(adead.c.ADEAD_STATE_STOPPED, @as(c_int, @intCast(info.state)));
+    var snapshot: std.Io.Writer.Allocating = .init(testing.allocator);
+    defer snapshot.deinit();
+    try instance.save(&snapshot.writer);
+    var reference = try Runtime.init(.{ .backend = "ref" });
+    defer reference.deinit();
+    const whole = snapshot.written();
+    try testing.expectError(error.BadDigest, Instance.restore(reference, whole[0 .. whole.len - 1], .{}));
+    var restored = try Instance.restore(reference, whole, .{});
+    defer restored.deinit();
+    restored.stop();
+    try testing.expect(try restored.run_until(null));
+    try testing.expectEqualSlices(i64, &.{42}, try (try restored.output("y")).as_slice(i64));
+    try testing.expectEqual(9, restored.fuel_used());
+}
+
 test "reset keeps the inputs" {
     var adder = try Adder.init();
     defer adder.deinit();

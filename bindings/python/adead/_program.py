@@ -20,6 +20,8 @@ from adead.opcodes import Status
 Format: TypeAlias = Literal["agpu", "hex", "ahyb", "binary", "text"]
 Source: TypeAlias = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
 Value: TypeAlias = Union[Array, int, float]
+Bytes: TypeAlias = Union[bytes, bytearray, memoryview]
+State: TypeAlias = Literal["ready", "running", "stopped", "done", "failed"]
 Log: TypeAlias = Union[Path, bytes, bytearray, memoryview, Readable]
 Sink: TypeAlias = Callable[[bytes], object]
 Trace: TypeAlias = Callable[[int, int, str], object]
@@ -82,6 +84,34 @@ class Limits:
     buffers: int = 0
     call_depth: int = 0
     tasks: int = 0
+
+
+@dataclass(frozen=True)
+class InstanceInfo:
+    """What is known of an instance; numbers of tasks and so on are 0 unless it is stopped or done."""
+
+    state: State
+    position: int
+    """Fuel used so far."""
+    fuel: int
+    memory: int
+    buffers: int
+    call_depth: int
+    most_tasks: int
+    """The last five are the limits."""
+    task: int
+    """Whose turn it is."""
+    offset: int | None
+    """Where that task stands, if it is stopped."""
+    round: int
+    tasks: int
+    tasks_ended: int
+    channels: int
+    buffers_used: int
+    messages: int
+    memory_bytes: int
+    buffer_bytes: int
+    stream_bytes: int
 
 
 @dataclass(frozen=True)
@@ -389,6 +419,17 @@ def _view_of(raw: Any, handle: Handle) -> Tensor:
     return _fast.from_pointer(Tensor, address, raw.dtype, shape, None, True, _Lease(handle))
 
 
+def _raw_limits(limits: Limits | None) -> Any:
+    raw = ffi.new("adead_limits *")
+    raw.size = ffi.sizeof(raw[0])
+    for field in Limits.__dataclass_fields__ if limits is not None else ():
+        try:
+            setattr(raw, field, getattr(limits, field))
+        except (TypeError, OverflowError, AttributeError) as e:
+            raise errors.invalid_argument(f"the limit {field} is no number that fits: {e}") from None
+    return raw
+
+
 class Instance(Handle):
     """A program with its state: inputs, memory, outputs. For one thread at a time; a second one gets InvalidState."""
 
@@ -397,17 +438,13 @@ class Instance(Handle):
     def __init__(self, program: Program, limits: Limits | None = None) -> None:
         if not isinstance(program, Program):
             raise errors.type_mismatch(f"program must be a Program, and is {type(program).__name__}")
-        raw = ffi.new("adead_limits *")
-        raw.size = ffi.sizeof(raw[0])
-        for field in Limits.__dataclass_fields__ if limits is not None else ():
-            try:
-                setattr(raw, field, getattr(limits, field))
-            except (TypeError, OverflowError, AttributeError) as e:
-                raise errors.invalid_argument(f"the limit {field} is no number that fits: {e}") from None
-        out = ffi.new("adead_instance **")
+        raw, out = _raw_limits(limits), ffi.new("adead_instance **")
         with program._using("program") as pointer:
             check(lib.adead_instance_create(pointer, raw, out))
-        self._attach(2, int(ffi.cast("uintptr_t", out[0])))
+        self._hold(program, out[0])
+
+    def _hold(self, program: Program, pointer: Any) -> None:
+        self._attach(2, int(ffi.cast("uintptr_t", pointer)))
         self._program = program
         self._lent: dict[str, Tensor | None] = {}
         self._foreign: dict[str, _fast.Foreign | None] = {}
@@ -420,6 +457,20 @@ class Instance(Handle):
         if not self._users:
             self._foreign.clear()
             self._recorder = None
+
+    @classmethod
+    def restore(cls, snapshot: Bytes, most: Limits | None = None, *, runtime: Runtime | None = None) -> Instance:
+        """An instance of a snapshot, with which `run` goes on; `most` is what the run may have been allowed. Functions,
+        shaders and the stream are to be given again. Raises FormatError for what is no whole snapshot."""
+        try:
+            data = ffi.from_buffer(snapshot)
+        except TypeError:
+            raise errors.type_mismatch(f"a snapshot is bytes, not {type(snapshot).__name__}") from None
+        raw, out, program = _raw_limits(most), ffi.new("adead_instance **"), Program.__new__(Program)
+        program._make(runtime, lambda r, p: lib.adead_instance_restore(r, data, len(data), raw, p, out))
+        instance = cls.__new__(cls)
+        instance._hold(program, out[0])
+        return instance
 
     @property
     def program(self) -> Program:
@@ -541,13 +592,16 @@ class Instance(Handle):
         trace: Trace | None = None,
         watch: Watch | None = None,
         everything: bool = False,
-    ) -> None:
-        """Runs the program from its entry to its end; raises Trap if it traps.
+        stop_at: int | None = None,
+    ) -> bool:
+        """Runs the program from its entry, or from where it was stopped, to its end; raises Trap if it traps. True, or
+        False if it was stopped at `stop_at`.
 
         stream      called with the bytes that the program writes
         trace       called before each instruction with its offset, the task's number, and its text
         watch       called with a StepResult for what each tensor operation, copy, foreign call, ... wrote
         everything  and with that of each other instruction
+        stop_at     stop before the first instruction at or behind that position, which is fuel used: see save
 
         An exception in either, or in a foreign function, is raised here. The GIL is released, but not while they run.
         """
@@ -555,6 +609,7 @@ class Instance(Handle):
         writer = None if stream is None else Collector(stream)
         tracer = None if trace is None else Collector(trace)
         watcher = None if watch is None else Collector(watch)
+        position = None if stop_at is None else min(_unsigned(stop_at, "stop_at"), 1 << 62)
         with self._using("instance", alone=True) as pointer:
             if writer is not None:
                 check(lib.adead_instance_set_stream(pointer, lib.adead_python_write, writer.context))
@@ -562,8 +617,11 @@ class Instance(Handle):
                 check(lib.adead_instance_set_trace(pointer, lib.adead_python_trace, tracer.context))
             if watcher is not None:
                 check(lib.adead_instance_set_watch(pointer, 1 + everything, lib.adead_python_watch, watcher.context))
+            if position is not None:
+                check(lib.adead_instance_set_stop(pointer, position))
             status = lib.adead_instance_run(pointer)
-            failure = last_error() if status else None
+            stopped = position is not None and status == Status.STOPPED
+            failure = last_error() if status and not stopped else None
             thrown = self._take_raised()
             lib.adead_instance_set_stream(pointer, ffi.NULL, ffi.NULL)
             lib.adead_instance_set_trace(pointer, ffi.NULL, ffi.NULL)
@@ -584,6 +642,26 @@ class Instance(Handle):
                 raise failure
         finally:
             del first, thrown, failure, refused  # else this frame and the exception would keep each other
+        return not stopped
+
+    def save(self) -> bytes:
+        """A snapshot of a stopped run (docs/snapshots.md): see restore."""
+        pieces: list[bytes] = []
+        collector = Collector(pieces.append)
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_save(pointer, lib.adead_python_write, collector.context))
+        return b"".join(pieces)
+
+    @property
+    def info(self) -> InstanceInfo:
+        """Where a run stands, what it holds and what it is allowed."""
+        raw = ffi.new("adead_instance_info *")
+        raw.size = ffi.sizeof(raw[0])
+        with self._using("instance", alone=True) as pointer:
+            check(lib.adead_instance_get_info(pointer, raw))
+        fields = {f: getattr(raw, f) for f in InstanceInfo.__dataclass_fields__ if f not in ("state", "offset")}
+        states: tuple[State, ...] = ("ready", "running", "stopped", "done", "failed")
+        return InstanceInfo(state=states[raw.state], offset=None if raw.offset == 2**64 - 1 else raw.offset, **fields)
 
     def output(self, name: str) -> Tensor:
         """An output's value after a run: a read-only view of the program's memory. As long as it is in use, the instance

@@ -66,6 +66,28 @@ def test_run_on_own_arrays(digits):
     assert run.fuel_used > 1000 and run.stream == b""
 
 
+def test_a_run_is_stopped_saved_and_gone_on_with(digits):
+    whole = adead.Program(digits).run()
+    instance = adead.Program(digits).instance()
+    first, rest = [], []
+    assert instance.run(stream=first.append, stop_at=whole.fuel_used // 2) is False
+    info = instance.info
+    assert info.state == "stopped" and info.position >= whole.fuel_used // 2 and info.tasks == 1 and info.offset
+    assert info.stream_bytes == len(b"".join(first))
+    snapshot = instance.save()
+    with pytest.raises(adead.FormatError):
+        adead.Instance.restore(snapshot[:-1])
+    with pytest.raises(adead.FormatError) as raised:
+        adead.Instance.restore(snapshot, adead.Limits(memory=4096))
+    assert raised.value.code == adead.errors.Status.TOO_LARGE
+    restored = adead.Instance.restore(snapshot, runtime=adead.Runtime("ref"))
+    assert restored.run(stream=rest.append) is True and restored.info.state == "done"
+    assert restored.digest() == whole.digest() and restored.fuel_used == whole.fuel_used
+    assert b"".join(first + rest) == whole.stream
+    with pytest.raises(adead.InvalidState):
+        restored.save()
+
+
 def test_outputs_outlive_everything(digits):
     view = adead.Program(digits, runtime=adead.Runtime("ref")).run()["logits"].numpy()
     assert hashlib.sha256(view.tobytes()).hexdigest() == GOLDEN["digits/logits"]

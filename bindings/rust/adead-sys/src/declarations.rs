@@ -80,6 +80,20 @@ constants! {
     ADEAD_VERSION_PATCH: u32 = 0;
     /// An error without an offset.
     ADEAD_NO_OFFSET: u64 = u64::MAX;
+    /// For [`adead_instance_set_stop`]: nowhere.
+    ADEAD_STOP_NEVER: u64 = u64::MAX;
+    /// For [`adead_instance_set_stop`]: where [`adead_instance_stop`] asks.
+    ADEAD_STOP_ON_REQUEST: u64 = u64::MAX - 1;
+    /// State of an instance: it has not run.
+    ADEAD_STATE_READY: u32 = 0;
+    /// State of an instance: it runs.
+    ADEAD_STATE_RUNNING: u32 = 1;
+    /// State of an instance: it was stopped, and can be saved or gone on with.
+    ADEAD_STATE_STOPPED: u32 = 2;
+    /// State of an instance: its run ended well.
+    ADEAD_STATE_DONE: u32 = 3;
+    /// State of an instance: its run ended otherwise.
+    ADEAD_STATE_FAILED: u32 = 4;
     /// IEEE 754 binary32.
     ADEAD_F32: u32 = 0;
     /// IEEE 754 binary64.
@@ -633,6 +647,47 @@ records! {
         /// Seconds since 1970.
         modified: i64,
     }
+    /// What is known of an instance.
+    adead_instance_info {
+        /// sizeof(adead_instance_info)
+        size: u32,
+        /// `ADEAD_STATE_...`
+        state: u32,
+        /// Fuel used so far.
+        position: u64,
+        /// The limit.
+        fuel: u64,
+        /// The limit.
+        memory: u64,
+        /// The limit.
+        buffers: u32,
+        /// The limit.
+        call_depth: u32,
+        /// The limit.
+        most_tasks: u32,
+        /// Whose turn it is.
+        task: u32,
+        /// Where that task stands; [`ADEAD_NO_OFFSET`] unless it is stopped.
+        offset: u64,
+        /// Of turns.
+        round: u64,
+        /// There are so many.
+        tasks: u32,
+        /// Of them.
+        tasks_ended: u32,
+        /// There are so many.
+        channels: u32,
+        /// Of all tasks.
+        buffers_used: u32,
+        /// Values sent and not received.
+        messages: u64,
+        /// Of all tasks.
+        memory_bytes: u64,
+        /// Of all tasks.
+        buffer_bytes: u64,
+        /// Written to the output stream so far.
+        stream_bytes: u64,
+    }
     /// What a backend was found to do on this machine.
     adead_tune_row {
         /// sizeof(adead_tune_row), by the library.
@@ -762,6 +817,16 @@ functions! {
     fn adead_instance_clear(instance: *mut adead_instance) -> c_int;
     /// Fuel used by the last run.
     fn adead_instance_fuel_used(instance: *mut adead_instance) -> u64;
+    /// The next run stops before the first instruction at or behind `position`, or where it is asked to.
+    fn adead_instance_set_stop(instance: *mut adead_instance, position: u64) -> c_int;
+    /// Asks a run to stop soon, from any thread or signal handler.
+    fn adead_instance_stop(instance: *mut adead_instance);
+    /// Writes a snapshot of a stopped run.
+    fn adead_instance_save(instance: *mut adead_instance, write: adead_write_fn, context: *mut c_void) -> c_int;
+    /// Makes an instance of a snapshot.
+    fn adead_instance_restore(runtime: *mut adead_runtime, bytes: *const c_void, size: usize, most: *const adead_limits, program: *mut *mut adead_program, instance: *mut *mut adead_instance) -> c_int;
+    /// What is known of an instance.
+    fn adead_instance_get_info(instance: *mut adead_instance, info: *mut adead_instance_info) -> c_int;
     /// Keeps the sentence that the program's end will have, and returns FOREIGN_FAILED.
     fn adead_foreign_fail(call: *mut adead_foreign_call, sentence: *const c_char) -> c_int;
     /// Calls the program's function that an argument names.

@@ -5,7 +5,7 @@ use crate::error::{check, static_text, Code, Error, Result};
 use crate::foreign::{ForeignCall, ForeignResult, Recorder, Registered, Scalar, FUNCTION};
 use crate::operations::Digest;
 use crate::program::{c_path, shape_of, Program, Tensor};
-use crate::runtime::c_text;
+use crate::runtime::{c_text, Runtime};
 use crate::stream::{Sink, OWNED_SINK, SINK};
 use adead_sys as sys;
 use std::any::Any;
@@ -29,6 +29,17 @@ pub struct Limits {
 }
 
 impl Limits {
+    fn raw(self) -> sys::adead_limits {
+        sys::adead_limits {
+            size: mem::size_of::<sys::adead_limits>() as u32,
+            buffers: self.buffers,
+            fuel: self.fuel,
+            memory: self.memory,
+            call_depth: self.call_depth,
+            tasks: self.tasks,
+        }
+    }
+
     /// The defaults: no limit on fuel, 256 MiB, 1024 buffers, 65,536 nested calls, 256 tasks.
     pub fn new() -> Self {
         Self::default()
@@ -111,18 +122,27 @@ impl Instance {
     /// 3xx with an offset, `OUT_OF_MEMORY` (the program declares more than the limit), `NO_MEMORY`, `INVALID_ARGUMENT`
     /// (impossible limits).
     pub fn with_limits(program: &Program, limits: Limits) -> Result<Instance> {
-        let limits = sys::adead_limits {
-            size: mem::size_of::<sys::adead_limits>() as u32,
-            buffers: limits.buffers,
-            fuel: limits.fuel,
-            memory: limits.memory,
-            call_depth: limits.call_depth,
-            tasks: limits.tasks,
-        };
+        let limits = limits.raw();
         let mut handle = null_mut();
         check(unsafe { sys::adead_instance_create(program.raw(), &limits, &mut handle) })?;
         let handle = NonNull::new(handle).expect("the library made no instance and reported no error");
         Ok(Instance { handle, program: program.clone(), functions: Vec::new(), recorder: None })
+    }
+
+    /// Makes an instance of a snapshot, to go on with; `most` is what the run may have been allowed. Functions, shaders and
+    /// the stream are to be given again.
+    ///
+    /// # Errors
+    /// 2xx with the offset in the snapshot, `TOO_LARGE` (a limit is above `most`), 3xx, `NO_MEMORY`, `OUT_OF_MEMORY`,
+    /// `BACKEND_UNSUPPORTED` (it uses shaders, and the backend runs none).
+    pub fn restore(runtime: &Runtime, snapshot: &[u8], most: Limits) -> Result<Instance> {
+        let (most, mut handle) = (most.raw(), null_mut());
+        let program = Program::make(runtime, |to| unsafe {
+            let bytes = snapshot.as_ptr().cast();
+            sys::adead_instance_restore(runtime.raw(), bytes, snapshot.len(), &most, to, &mut handle)
+        })?;
+        let handle = NonNull::new(handle).expect("the library made no instance and reported no error");
+        Ok(Instance { handle, program, functions: Vec::new(), recorder: None })
     }
 
     /// Its program.
@@ -460,6 +480,39 @@ impl Instance {
         let mut digest = Digest([0; 32]);
         check(unsafe { sys::adead_instance_digest(self.raw(), name, digest.0.as_mut_ptr()) })?;
         Ok(digest)
+    }
+
+    /// Runs the program, or goes on, up to a position, which is fuel used, and writes its output stream. `false`: it was
+    /// stopped there, and can be saved or gone on with (docs/snapshots.md).
+    ///
+    /// # Errors
+    /// As [`run_to`](Instance::run_to), and `INVALID_STATE` where the instance is profiled.
+    pub fn run_until(&mut self, position: u64, stream: &mut dyn Write) -> Result<bool> {
+        check(unsafe { sys::adead_instance_set_stop(self.raw(), position.min(sys::ADEAD_STOP_ON_REQUEST)) })?;
+        match self.run_to(stream) {
+            Err(e) if e.code() == Code::STOPPED => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+
+    /// A snapshot of a stopped run: see [`restore`](Instance::restore).
+    ///
+    /// # Errors
+    /// `INVALID_STATE`, `NO_MEMORY`, `BACKEND_FAILED`.
+    pub fn save(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut sink = Sink::new(&mut bytes);
+        let status = unsafe { sys::adead_instance_save(self.raw(), SINK, sink.context()) };
+        sink.finish(status)?;
+        Ok(bytes)
+    }
+
+    /// Where a run stands, what it holds and what it is allowed.
+    pub fn info(&self) -> sys::adead_instance_info {
+        let mut info: sys::adead_instance_info = unsafe { mem::zeroed() };
+        info.size = mem::size_of_val(&info) as u32;
+        unsafe { sys::adead_instance_get_info(self.raw(), &mut info) };
+        info
     }
 
     /// Back to the state after creation. Inputs that were set stay set.

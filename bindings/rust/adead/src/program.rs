@@ -79,7 +79,10 @@ impl Drop for Inner {
 }
 
 impl Program {
-    fn make(runtime: &Runtime, call: impl FnOnce(*mut *mut sys::adead_program) -> std::ffi::c_int) -> Result<Program> {
+    pub(crate) fn make(
+        runtime: &Runtime,
+        call: impl FnOnce(*mut *mut sys::adead_program) -> std::ffi::c_int,
+    ) -> Result<Program> {
         let mut handle = null_mut();
         check(call(&mut handle))?;
         let handle = NonNull::new(handle).expect("the library made no program and reported no error");

@@ -119,6 +119,25 @@ fn inputs_defaults_and_outputs() {
 }
 
 #[test]
+fn a_run_is_stopped_saved_and_gone_on_with() {
+    let text = ".memory 4KiB\n.output y i64[] at 0\ni64.const r1, 5\ni64.mul r1, r1, r1\ni64.const r2, 0\n\
+                store64 r1, r2, 0\ni64.const r3, 8\nwrite r2, r3\nhalt\n";
+    let mut instance = Instance::new(&Program::assemble(&Runtime::new().unwrap(), text).unwrap()).unwrap();
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    assert!(!instance.run_until(3, &mut first).unwrap());
+    assert_eq!((instance.info().position, instance.info().tasks), (3, 1));
+    let snapshot = instance.save().unwrap();
+    let reference = Runtime::builder().backend("ref").build().unwrap();
+    let small = Limits::new().memory(1 << 20);
+    assert_eq!(Instance::restore(&reference, &snapshot, small).unwrap_err().code(), Code::TOO_LARGE);
+    let mut restored = Instance::restore(&reference, &snapshot, Limits::new()).unwrap();
+    assert!(restored.run_until(1000, &mut rest).unwrap());
+    assert_eq!((first.len(), &rest[..]), (0, &25u64.to_le_bytes()[..]));
+    assert_eq!((restored.fuel_used(), restored.program().info().unwrap().outputs), (7, 1));
+    assert!(restored.save().is_err());
+}
+
+#[test]
 fn inputs_are_lent() {
     let text = ".input x f32[4] in b0\n.input w f32[4] in b1\n.output same f32[4] in b0\n.output written f32[4] in b1\n\
                 gpu.relu b1, b1, 16\nhalt\n";
