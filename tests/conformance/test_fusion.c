@@ -590,6 +590,99 @@ static void failures(void)
     }
 }
 
+/* ---- A device with memory of its own ---- */
+
+/* `ref` behind memory that the host does not see, which counts what is copied, and operands that an operation finds with the
+ * host; of its calls of alloc one may fail. */
+static struct { uint32_t uploads, downloads, with_host, allocs, fails; } apart;
+static adead_backend distant;
+
+typedef struct distant_memory { adead_memory memory; adead_memory *inside; } distant_memory;
+
+static adead_status distant_alloc(adead_device *device, uint64_t bytes, adead_memory **out, adead_failure *failure)
+{
+    if (++apart.allocs == apart.fails) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "told to");
+    distant_memory *memory = calloc(1, sizeof *memory);
+    memory->memory.bytes = bytes;
+    *out = &memory->memory;
+    return adead_backend_ref.alloc(device, bytes, &memory->inside, failure);
+}
+
+static void distant_free(adead_device *device, adead_memory *memory)
+{
+    adead_backend_ref.free(device, ((distant_memory *)memory)->inside);
+    free(memory);
+}
+
+static adead_status distant_upload(adead_device *device, adead_memory *memory, uint64_t offset, const void *data,
+                                   uint64_t bytes, adead_failure *failure)
+{
+    (void)device, (void)failure;
+    apart.uploads++;
+    memcpy((char *)((distant_memory *)memory)->inside->host + offset, data, (size_t)bytes);
+    return ADEAD_OK;
+}
+
+static adead_status distant_download(adead_device *device, adead_memory *memory, uint64_t offset, void *data,
+                                     uint64_t bytes, adead_failure *failure)
+{
+    (void)device, (void)failure;
+    apart.downloads++;
+    memcpy(data, (char *)((distant_memory *)memory)->inside->host + offset, (size_t)bytes);
+    return ADEAD_OK;
+}
+
+static adead_status distant_run(adead_device *device, const adead_tensor_op *given, adead_failure *failure)
+{
+    adead_tensor_op op = *given;
+    for (int i = 0; i < ADEAD_TENSOR_OPERANDS; i++) {
+        adead_memory *memory = op.operands[i].memory;
+        if (memory && !memory->host) op.operands[i].memory = ((distant_memory *)memory)->inside;
+        else apart.with_host += memory != NULL;
+    }
+    return adead_backend_ref.run(device, &op, failure);
+}
+
+/* Operands in linear memory are copied to the device once for all operations, overlapping ones together, and what was written
+ * comes back once; and if there is no room for that, each operation is given what it was given before. */
+static void host_operands(void)
+{
+    static program p;
+    stream        *s = &p.stream;
+    panel         *b = &bench_of_backends;
+    begin_program(&p);
+    for (uint32_t i = 0; i < 5; i++) CONST64(s, 8 + i, ARRAYS + 1024 * i);
+    CONST64(s, 13, 200); /* floats, so that no two overlap */
+    CONST64(s, 14, ARRAYS + 400);
+    CONST64(s, 15, 80);
+    EMIT(s, TENSOR_MUL, 8, 9, 10, 13);
+    EMIT(s, TENSOR_TANH, 10, 10, 13);
+    EMIT(s, TENSOR_ADD, 10, 11, 12, 13);
+    EMIT(s, TENSOR_RELU, 14, 14, 15); /* part of the first one */
+    EMIT(s, GPU_ADD, 0, 1, 2, 256);
+    EMIT(s, HALT);
+    for (uint32_t fails = 0; fails <= 12; fails++) {
+        adead_device_options options = {.host = adead_host_default, .threads = 1};
+        subject              one = {.backend = &distant, .name = "a device with memory of its own", .threads = 1};
+        distant = adead_backend_ref;
+        distant.alloc = distant_alloc, distant.free = distant_free;
+        distant.upload = distant_upload, distant.download = distant_download, distant.run = distant_run;
+        CHECK(distant.open(&options, &one.device, NULL) == ADEAD_OK);
+        memset(&apart, 0, sizeof apart);
+        apart.fails = fails ? BUFFERS + 1 + fails : 0; /* not the buffers' own */
+        result want = run_program(&p, &b->reference, &b->reference, false, UINT64_MAX);
+        result got = run_program(&p, &one, &b->reference, true, UINT64_MAX);
+        CHECK(same_runs(&p, &one, fails, &want, &got));
+        bool brought = fails == 0 || fails > 5; /* five arrays */
+        CHECK_EQ(apart.with_host, brought ? 0 : 10);
+        if (brought) CHECK_EQ(apart.uploads, BUFFERS + 1 + 5);
+        CHECK_EQ(apart.downloads, BUFFERS + 1 + (brought ? 3 : 0)); /* the first: what keep_buffers looks at */
+        free_result(&want);
+        free_result(&got);
+        close_subject(&one);
+    }
+}
+
 /* Arrays so large that results are stored past the caches, and rows that several threads share. */
 static void large_arrays(void)
 {
@@ -604,7 +697,7 @@ static void large_arrays(void)
     static const int operands[6][3] = {{0, 1, 2}, {2, 2}, {2, 2}, {2, 0, 3}, {3, 2}, {2, 1}};
     const subject   *s = &bench_of_backends.list[0];
     adead_memory    *memory[2][ARRAYS_COUNT];
-    float *initial = malloc(4 * N);
+    float           *initial = malloc(4 * N);
     random_floats(&seed, NORMAL, initial, N);
     ops[1].scalar = adead_f32_bits(3.0f);
     for (int fused = 0; fused < 2; fused++) {
@@ -631,7 +724,7 @@ int main(int argc, char **argv)
     test_state.suite = "fusion";
     test_state.only = argc > 1 ? argv[1] : NULL;
     open_backends();
-    T(random_programs) T(products) T(groups) T(known_groups) T(fuel) T(divisions) T(failures)
+    T(random_programs) T(products) T(groups) T(known_groups) T(fuel) T(divisions) T(failures) T(host_operands)
     if (!only_subject() && !getenv("ADEAD_TEST_SAMPLE")) T(large_arrays) /* of the processor; long in an emulator */
     panel_close(&bench_of_backends);
     printf("fusion: %d passed, %d failed, %d skipped\n", test_state.passed, test_state.failed, test_state.skipped);
