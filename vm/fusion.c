@@ -164,7 +164,6 @@ static bool add_region(region *regions, uint32_t *count, const adead_slice *slic
         r.to = adead_max_u64(r.to, other->to);
         r.written |= other->written;
         regions[i] = regions[--*count];
-        i = 0; /* which may now overlap what did not before */
     }
     if (*count == REGIONS_MAX) return false;
     regions[(*count)++] = r;
