@@ -111,8 +111,8 @@ static uint32_t find_place(chain *c, const adead_slice *slice, division divided,
     return found;
 }
 
-/* Appends an operation, if it can be part of the chain. Rows so long that threads share them cannot, nor can so few rows of
- * a large array that threads would have nothing to do. */
+/* Appends an operation, if it can be part of the chain. Less than a block is in the cache anyway. Rows so long that threads
+ * share them cannot be in a chain, nor so few rows of a large array that threads would have nothing to do. */
 static bool append(chain *c, const adead_tensor_op *op, uint32_t threads)
 {
     division d[OPERANDS_MAX];
@@ -120,7 +120,7 @@ static bool append(chain *c, const adead_tensor_op *op, uint32_t threads)
     uint32_t operands = divisions_of(op->kind, d), places = c->place_count;
     uint64_t columns = rows ? op->dims[1] : 0, total = rows ? op->dims[0] * columns : op->dims[0];
     link    *l = &c->links[c->count];
-    if (operands == 0 || total == 0 || (c->count && total != c->total)) return false;
+    if (operands == 0 || total < BLOCK || (c->count && total != c->total)) return false;
     if (rows && ((c->columns && columns != c->columns) || columns >= 2 * ADEAD_CPU_PARALLEL_ELEMENTS ||
                  (op->dims[0] < threads && total >= 2 * ADEAD_CPU_PARALLEL_ELEMENTS)))
         return false;

@@ -41,7 +41,7 @@ static uint64_t some_place(program *p, bool whole)
 static void choose_dims(program *p, adead_tensor_op *op)
 {
     const char *names = adead_tensor_row_of(op->kind)->dims;
-    uint64_t    rows = p->rows, columns = p->columns, *d = op->dims, k = 1 + below(p, 9);
+    uint64_t    rows = p->rows, columns = p->columns, *d = op->dims, k = 1 + below(p, 8);
     bool        bytes = op->kind == ADEAD_TENSOR_COPY || op->kind == ADEAD_TENSOR_FILL;
     if (one_in(p, 12)) rows = below(p, rows + 1);
     if (one_in(p, 12) && rows) { /* as many elements, in rows of another length */
@@ -156,11 +156,13 @@ static void add_other(program *p)
 
 static void make_program(program *p, uint64_t seed)
 {
-    static const uint64_t rows[] = {1, 1, 2, 3, 5, 8, 17, 64, 0}, columns[] = {1, 2, 7, 16, 17, 31, 64, 100, 257, 256};
+    static const uint64_t rows[] = {1, 2, 3, 8, 8, 17, 33, 64, 0},
+                          columns[] = {1, 7, 16, 31, 64, 100, 256, 257, 2049, 2100};
     stream               *s = &p->stream;
     p->seed = seed;
     p->rows = rows[below(p, 9)];
     p->columns = one_in(p, 8) ? p->rows : columns[below(p, 10)];
+    if (p->columns > 1000) p->rows = adead_min_u64(p->rows, 8);
     p->may_trap = one_in(p, 4);
     p->last = (uint64_t)1 << 40;
     s->size = s->count = 0;
@@ -544,7 +546,8 @@ static void fuel(void)
     free_result(&all);
 }
 
-/* One place used in two ways: as a number for each row, then as the numbers that every row is multiplied by. */
+/* One place used in two ways: as a number for each row, then as the numbers that every row is multiplied by; and as rows of
+ * two lengths. */
 static void divisions(void)
 {
     static program p;
@@ -556,6 +559,9 @@ static void divisions(void)
     EMIT(s, TENSOR_SUM, 8, 9, 14, 14);
     EMIT(s, TENSOR_LAYERNORM, 8, 9, 10, 11, 14, 14, 15);
     EMIT(s, TENSOR_SOFTMAX, 11, 12, 14, 14);
+    CONST64(s, 16, 32);
+    CONST64(s, 17, 128);
+    EMIT(s, TENSOR_SOFTMAX, 12, 12, 16, 17);
     EMIT(s, HALT);
     CHECK(agrees(&p));
 }
@@ -643,8 +649,8 @@ static adead_status distant_run(adead_device *device, const adead_tensor_op *giv
     return adead_backend_ref.run(device, &op, failure);
 }
 
-/* Operands in linear memory are copied to the device once for all operations, overlapping ones together, and what was written
- * comes back once; and if there is no room for that, each operation is given what it was given before. */
+/* Operands in linear memory are copied to the device once for all operations, overlapping ones together, and what was
+ * written comes back once; and if there is no room for that, each operation is given what it was given before. */
 static void host_operands(void)
 {
     static program p;
