@@ -3,7 +3,9 @@
  */
 #include "internal.h"
 
+#include "backends/cpu/pool.h"
 #include "opcodes/opcodes.h"
+#include "vm/base/cpu.h"
 #include "vm/base/sha256.h"
 
 #include <stdio.h>
@@ -27,6 +29,18 @@ static int take_limits(const adead_limits *limits, adead_machine_limits *out)
     return ADEAD_OK;
 }
 
+/* Tasks run on the pool of the backend cpu, whichever backend computes; but not on more threads than there are cores, because
+ * to wake one that sleeps takes longer than a turn. */
+static void enable_ahead(adead_instance *instance)
+{
+    uint32_t cores = adead_cpu_cores(), threads = instance->program->runtime->threads;
+    if (threads == 0 || threads > cores) threads = cores;
+    if (threads < 2) return;
+    adead_machine_enable_ahead(instance->machine, adead_pool_run, threads);
+    adead_pool_retain();
+    instance->pooled = true;
+}
+
 static adead_status open_machine(adead_instance *instance, const adead_code *code, const adead_machine_limits *limits,
                                  adead_failure *failure)
 {
@@ -41,6 +55,7 @@ static adead_status open_machine(adead_instance *instance, const adead_code *cod
     if (status != ADEAD_OK) return status;
     adead_machine_enable_shaders(instance->machine);
     adead_machine_set_fusion(instance->machine, true);
+    if (facts.uses_tasks) enable_ahead(instance);
     return ADEAD_OK;
 }
 
@@ -85,6 +100,7 @@ void adead_instance_destroy(adead_instance *instance)
     adead_watch_destroy(instance);
     adead_profile_destroy(instance);
     if (instance->machine) adead_machine_destroy(instance->machine);
+    if (instance->pooled) adead_pool_release();
     adead_foreign_destroy(instance);
     adead_runtime_close(program->runtime, instance->device, instance->reference_device);
     program->runtime->host.release(program->runtime->host.context, instance, sizeof *instance);

@@ -74,6 +74,7 @@ struct adead_instance {
     adead_device  *device;
     adead_device  *reference_device; /* the same as `device` when the backend is the reference */
     adead_machine *machine;
+    bool           pooled; /* it holds the pool of threads */
     adead_write_fn write;
     void          *write_context;
     adead_foreign *foreign; /* NULL until a program imports, records or replays something */

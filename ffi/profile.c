@@ -91,9 +91,10 @@ static adead_site *site_at(adead_profiler *p, const adead_task *task, const adea
     return &p->sites[*instruction];
 }
 
-static void wait_for_device(adead_profiler *p, adead_machine *machine)
+static void wait_for_device(adead_profiler *p, adead_task *task)
 {
-    if (machine->backend->sync && !p->failed) p->failed = machine->backend->sync(machine->device, &machine->failure);
+    const adead_machine *machine = task->machine;
+    if (machine->backend->sync && !p->failed) p->failed = machine->backend->sync(machine->device, &task->failure);
 }
 
 /* The short way of what is not timed this time. */
@@ -114,7 +115,7 @@ static void begin_seen(adead_observer *observer, adead_seen_call *call)
 {
     adead_profiler *p = profiler_of(observer);
     adead_machine  *machine = call->task->machine;
-    wait_for_device(p, machine); /* what was submitted before belongs to others */
+    wait_for_device(p, call->task); /* what was submitted before belongs to others */
     if (p->device_clock) machine->backend->last_duration(machine->device);
     call->since = adead_clock_ns();
 }
@@ -173,7 +174,7 @@ static bool end_seen(adead_observer *observer, adead_seen_call *call)
     adead_site          *site = site_at(p, call->task, call->step, &instruction);
     adead_event          event = {.instruction = instruction, .task = call->task->number};
     if (call->exit != ADEAD_EXIT_NONE) return true;
-    wait_for_device(p, machine);
+    wait_for_device(p, call->task);
     if (p->failed) {
         call->exit = adead_task_trap(call->task, p->failed);
         return true;

@@ -79,7 +79,7 @@ static void tell_slice(adead_watcher *w, adead_task *task, adead_result *result,
         w->room_bytes = w->room ? slice->bytes : 0;
     }
     if (!w->room || machine->backend->download(machine->device, slice->memory, slice->offset, w->room, slice->bytes, NULL)) {
-        adead_fail(&task->machine->failure, ADEAD_STOPPED, ADEAD_NO_OFFSET, "what it wrote could not be read back");
+        adead_fail(&task->failure, ADEAD_STOPPED, ADEAD_NO_OFFSET, "what it wrote could not be read back");
         w->stopped = true;
         return;
     }

@@ -182,7 +182,7 @@ static adead_status slice_of_address(void *context, uint64_t address, adead_slic
 
 adead_status adead_tensor_prepare(adead_task *task, adead_tensor_op *op)
 {
-    adead_failure            *failure = &task->machine->failure;
+    adead_failure            *failure = &task->failure;
     adead_instruction         in = adead_task_instruction(task);
     const adead_tensor_source source = {task, slice_of_buffer, slice_of_address};
     adead_status              status = adead_tensor_collect(&in, task->r, &source, op, failure);
@@ -199,12 +199,13 @@ adead_exit adead_tensor_one(adead_task *task)
     if (status) return adead_task_trap(task, status);
     if (machine->observer && machine->observer->wants_op) machine->observer->op = op;
     status = adead_tensor_run_checked(machine->backend, machine->device, machine->reference, machine->reference_device, &op,
-                                      &machine->failure);
+                                      &task->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 
 adead_exit adead_do_tensor(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     return task->machine->run_tensor ? task->machine->run_tensor(task) : adead_tensor_one(task);
 }
 
@@ -222,15 +223,16 @@ static adead_status new_buffer(adead_task *task, uint32_t number, uint64_t bytes
 
 adead_exit adead_do_buffer_alloc(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     adead_instruction in = adead_task_instruction(task);
-    adead_status      status = new_buffer(task, adead_word(&in, 0), task->r[adead_word(&in, 1)], &task->machine->failure);
+    adead_status      status = new_buffer(task, adead_word(&in, 0), task->r[adead_word(&in, 1)], &task->failure);
     return status ? adead_task_trap(task, status) : ADEAD_EXIT_NONE;
 }
 
 adead_exit adead_do_buffer_size(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
-    adead_buffer     *buffer = adead_buffer_find(task, adead_word(&in, 1), &task->machine->failure);
+    adead_buffer     *buffer = adead_buffer_find(task, adead_word(&in, 1), &task->failure);
     if (!buffer) return adead_task_trap(task, ADEAD_BUFFER_STATE);
     task->r[adead_word(&in, 0)] = buffer->bytes;
     return ADEAD_EXIT_NONE;
@@ -240,7 +242,7 @@ adead_exit adead_do_buffer_address(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
     uint32_t          number = adead_word(&in, 1);
-    if (!adead_buffer_find(task, number, &task->machine->failure)) return adead_task_trap(task, ADEAD_BUFFER_STATE);
+    if (!adead_buffer_find(task, number, &task->failure)) return adead_task_trap(task, ADEAD_BUFFER_STATE);
     task->r[adead_word(&in, 0)] = ((uint64_t)number + 1) << 40;
     return ADEAD_EXIT_NONE;
 }
@@ -296,8 +298,9 @@ static adead_status free_buffer(adead_task *task, uint32_t number, adead_failure
 
 adead_exit adead_do_device(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     adead_machine    *machine = task->machine;
-    adead_failure    *failure = &machine->failure;
+    adead_failure    *failure = &task->failure;
     adead_instruction in = adead_task_instruction(task);
     uint32_t          w[3] = {0};
     for (uint32_t i = 0; i < in.count && i < 3; i++) w[i] = adead_word(&in, i);

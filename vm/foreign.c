@@ -225,7 +225,7 @@ adead_exit adead_do_call_foreign(adead_task *task)
     begin(&call, task, copies, &failure);
     call.depth = call.outer ? call.outer->depth + 1 : 1;
     if (call.depth > ADEAD_FOREIGN_DEPTH) {
-        adead_fail(&machine->failure, ADEAD_STACK_OVERFLOW, ADEAD_NO_OFFSET, "foreign calls are nested more than %d deep",
+        adead_fail(&task->failure, ADEAD_STACK_OVERFLOW, ADEAD_NO_OFFSET, "foreign calls are nested more than %d deep",
                    ADEAD_FOREIGN_DEPTH);
         return adead_task_trap(task, ADEAD_STACK_OVERFLOW);
     }
@@ -241,7 +241,7 @@ adead_exit adead_do_call_foreign(adead_task *task)
     task->r = call.r;
     task->sp = call.sp;
     if (status) {
-        machine->failure = failure;
+        task->failure = failure;
         return adead_task_trap(task, status);
     }
     if (call.signature->result)
@@ -269,11 +269,11 @@ static void stop_with(adead_foreign_call *call, adead_status status)
 void adead_foreign_stop(adead_foreign_call *call, const char *sentence)
 {
     if (call->stopped) return;
-    adead_fail(&call->task->machine->failure, ADEAD_FOREIGN_FAILED, ADEAD_NO_OFFSET, "%s", sentence);
+    adead_fail(&call->task->failure, ADEAD_FOREIGN_FAILED, ADEAD_NO_OFFSET, "%s", sentence);
     stop_with(call, ADEAD_FOREIGN_FAILED);
 }
 
-const char *adead_foreign_sentence(const adead_foreign_call *call) { return call->task->machine->failure.message; }
+const char *adead_foreign_sentence(const adead_foreign_call *call) { return call->task->failure.message; }
 
 bool adead_foreign_address(const adead_foreign_call *call, const void *pointer, uint64_t *address)
 {
@@ -320,7 +320,7 @@ static adead_exit run_callback(adead_foreign_call *call)
         if (why == ADEAD_EXIT_ENDED) return task->sp == call->sp ? ADEAD_EXIT_NONE : ADEAD_EXIT_ENDED;
         if (why == ADEAD_EXIT_TRAP) return why;
         if (why == ADEAD_EXIT_BLOCKED) {
-            adead_fail(&task->machine->failure, ADEAD_DEADLOCK, ADEAD_NO_OFFSET,
+            adead_fail(&task->failure, ADEAD_DEADLOCK, ADEAD_NO_OFFSET,
                        "a callback of a foreign function cannot wait for another task");
             task->state = ADEAD_TASK_READY;
             return adead_task_trap(task, ADEAD_DEADLOCK);

@@ -359,7 +359,7 @@ static adead_exit flush(adead_task *task, group *g)
         for (uint32_t i = 0; i < count; i++) adead_tensor_plan_add(&g->plan, machine->backend, &g->members[i].op);
     }
     adead_status status = adead_tensor_plan_run(&g->plan, machine->backend, machine->device, machine->reference,
-                                                machine->reference_device, &done, &machine->failure);
+                                                machine->reference_device, &done, &task->failure);
     if (!status) return ADEAD_EXIT_NONE;
     task->pc = g->members[done].pc;
     task->fuel = g->members[done].fuel;
@@ -375,10 +375,10 @@ static adead_exit run_tensor(adead_task *task)
     if (!g) return adead_tensor_one(task);
     adead_status status = add_member(g, task);
     if (status) { /* after those before it */
-        adead_failure failure = machine->failure;
-        machine->failure = (adead_failure){0};
+        adead_failure failure = task->failure;
+        task->failure = (adead_failure){0};
         if (flush(task, g) == ADEAD_EXIT_TRAP) return ADEAD_EXIT_TRAP;
-        machine->failure = failure;
+        task->failure = failure;
         return adead_task_trap(task, status);
     }
     if (!g->members[g->count - 1].waits || g->count == ADEAD_RUN_MAX) return flush(task, g);

@@ -17,6 +17,7 @@ typedef enum adead_exit {
     ADEAD_EXIT_TURN,    /* the turn's fuel does not pay for the run at pc */
     ADEAD_EXIT_YIELD,   /* the turn is given up; pc is the next instruction */
     ADEAD_EXIT_BLOCKED, /* pc is an instruction that has to wait, and is executed again */
+    ADEAD_EXIT_LATER,   /* pc is an instruction that must not be executed early (task->early) */
     ADEAD_EXIT_TRAP     /* task->trap says which; pc is the instruction */
 } adead_exit;
 

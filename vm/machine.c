@@ -9,9 +9,6 @@ const adead_machine_limits adead_machine_limits_default = {
     .tasks = 256,
 };
 
-/* Fuel is counted in signed 64 bits; nobody executes as many instructions. */
-#define UNLIMITED_FUEL ((uint64_t)1 << 62)
-
 static adead_status no_memory(adead_failure *failure, const char *what)
 {
     return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "the host has no memory left for %s", what);
@@ -129,6 +126,7 @@ static void close_tasks(adead_machine *machine)
 {
     for (uint32_t i = 0; i < machine->task_count; i++) {
         adead_task_close(machine->tasks[i]);
+        adead_sent_release(machine->tasks[i]);
         give(machine, machine->tasks[i], sizeof *machine->tasks[i]);
     }
     machine->task_count = 0;
@@ -159,7 +157,7 @@ adead_status adead_machine_create(const adead_code *code, const adead_machine_li
                                .reference = reference, .reference_device = reference_device};
     machine->limits.buffers = (uint32_t)limit_or(limits->buffers ? limits->buffers : 1, ADEAD_BUFFERS_MAX);
     machine->limits.tasks = limits->tasks ? limits->tasks : 1;
-    machine->limits.fuel = limit_or(limits->fuel, UNLIMITED_FUEL);
+    machine->limits.fuel = limit_or(limits->fuel, ADEAD_UNLIMITED_FUEL);
     adead_status status = build(machine, failure);
     if (status) adead_machine_destroy(machine);
     else *out = machine;
@@ -174,6 +172,7 @@ void adead_machine_destroy(adead_machine *machine)
     adead_channels_release(machine);
     if (machine->shaders) machine->release_shaders(machine);
     give(machine, machine->tasks, machine->limits.tasks * sizeof *machine->tasks);
+    give(machine, machine->ahead, sizeof *machine->ahead);
     for (uint32_t i = 0; machine->inputs && i < image->input_count; i++)
         give(machine, machine->inputs[i].copy, machine->inputs[i].bytes);
     for (uint32_t i = 0; machine->outputs && i < image->output_count; i++)
@@ -193,7 +192,6 @@ adead_status adead_machine_reset(adead_machine *machine, adead_failure *failure)
         return adead_fail(failure, ADEAD_INVALID_STATE, ADEAD_NO_OFFSET, "the instance is running");
     close_tasks(machine);
     adead_channels_release(machine);
-    machine->failure = (adead_failure){0};
     machine->fuel_used = 0;
     for (uint32_t i = 0; i < image->output_count; i++)
         memcpy(machine->outputs[i].dims, image->outputs[i].dims, sizeof image->outputs[i].dims);
@@ -327,7 +325,7 @@ adead_exit adead_do_output_dim(adead_task *task)
 {
     adead_instruction in = adead_task_instruction(task);
     if (task->number != 0) {
-        adead_fail(&task->machine->failure, ADEAD_BAD_HANDLE, ADEAD_NO_OFFSET, "only the main task has outputs");
+        adead_fail(&task->failure, ADEAD_BAD_HANDLE, ADEAD_NO_OFFSET, "only the main task has outputs");
         return adead_task_trap(task, ADEAD_BAD_HANDLE);
     }
     task->machine->outputs[adead_word(&in, 0)].dims[adead_word(&in, 1)] = task->r[adead_word(&in, 2)];

@@ -20,6 +20,9 @@ enum {
     ADEAD_FUEL_GRAIN = 256           /* scalar steps of WORK that cost one unit of fuel */
 };
 
+/* Fuel is counted in signed 64 bits; nobody executes as many instructions. */
+#define ADEAD_UNLIMITED_FUEL ((uint64_t)1 << 62)
+
 typedef struct adead_buffer {
     adead_memory *memory; /* NULL: not allocated; &lent: somebody else's bytes, to be copied before the first write */
     uint64_t      bytes;
@@ -63,13 +66,22 @@ typedef struct adead_task {
     const adead_analysis    *analysis;
     adead_memory       linear; /* the accessible part of memory */
     adead_status       trap;
+    adead_failure      failure; /* of the instruction that just trapped; code 0: the loop only knows the number */
+
+    /* See schedule.c and ahead.c. */
+    bool               early;  /* it runs before its place in the round: what others could notice waits (EXIT_LATER) */
+    adead_exit         ahead;  /* how the part of its turn that ran early was left; NONE: there is none */
+    uint64_t           spent;  /* of the machine's fuel: taken for this turn; after the turn: used by it */
+    int64_t            unread; /* values that this turn sent, less those it received: not yet in machine->waiting */
+    struct adead_message *sent; /* in this round */
+    uint64_t           sent_count, sent_capacity;
 
     struct adead_machine *machine;
     uint32_t           number;
     uint32_t           function;
     adead_task_state   state;
     uint64_t           waits_for; /* task or channel number */
-    uint64_t           ended_round;
+    uint64_t           ended_round; /* 0: it has not */
     uint64_t           result;
     adead_blocks       memory;
     bool               memory_open;
@@ -81,10 +93,20 @@ typedef struct adead_task {
     struct adead_pending *pending; /* of fusion.c: operations that still have to run, and were known; or NULL */
 } adead_task;
 
-/* Values sent wait in `pending` until the round ends, then move to `ready`. One growing array each, read from `head`. */
+/* Values sent stay with the sender until the round ends, then move to `ready`: a growing array, read from `head`. */
 typedef struct adead_queue { uint64_t *values; uint64_t capacity, head, count; } adead_queue;
 typedef struct adead_channel { adead_queue ready; uint32_t receiver; } adead_channel;
 typedef struct adead_message { uint32_t channel; uint64_t value; } adead_message;
+
+/* Of ahead.c. */
+enum { ADEAD_AHEAD_TASKS = 256 };
+typedef struct adead_ahead {
+    adead_parts *run;
+    uint32_t     threads;
+    uint64_t     overdraft; /* what a turn may use beyond its allowance, at most */
+    uint64_t     worth;     /* fuel that turns must have had to share, for the next ones to run early */
+    adead_task  *tasks[ADEAD_AHEAD_TASKS]; /* whose turns run now */
+} adead_ahead;
 
 typedef struct adead_input_state {
     uint64_t    dims[ADEAD_MAX_RANK];
@@ -134,7 +156,6 @@ struct adead_machine {
     const adead_backend     *backend, *reference;
     adead_device            *device, *reference_device;
     adead_machine_state      state;
-    adead_failure            failure; /* of the instruction that just trapped; code 0: the loop only knows the number */
 
     adead_task             **tasks;     /* room for limits.tasks */
     uint32_t                 task_count;
@@ -142,10 +163,13 @@ struct adead_machine {
     adead_channel           *channels;
     uint32_t                 channel_count;
     uint64_t                 channel_capacity;
-    adead_message           *pending; /* sent in this round */
-    uint64_t                 pending_count, pending_capacity, waiting; /* waiting: in all queues and pending */
+    uint64_t                 waiting; /* values sent and not received, in turns that are over */
     uint64_t                 fuel_left; /* beyond the running turn */
     uint64_t                 fuel_used;
+    adead_ahead             *ahead; /* NULL, as the next: turns run one after the other */
+    /* Of ahead.c: runs what it may of the turns of tasks [first, end) of this round, and gives the first that it did not
+     * look at. */
+    uint32_t               (*run_ahead)(struct adead_machine *machine, uint32_t first, uint32_t end);
 
     adead_sink               sink;
     void                    *sink_context;
@@ -173,7 +197,7 @@ struct adead_machine {
 
 /* The instruction the task stands at. */
 adead_instruction adead_task_instruction(const adead_task *task);
-/* Leaves with a trap; the sentence is made later from the code alone, or was put into machine->failure before. */
+/* Leaves with a trap; the sentence is made later from the code alone, or was put into task->failure before. */
 adead_exit adead_task_trap(adead_task *task, adead_status code);
 /* Takes extra fuel for `work` scalar steps; false (with OUT_OF_FUEL set as the trap) if there is not enough. */
 bool adead_task_charge(adead_task *task, uint64_t work);
@@ -219,6 +243,12 @@ adead_exit   adead_tensor_one(adead_task *task);
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);
 void         adead_channels_release(adead_machine *machine);
+void         adead_sent_release(adead_task *task);
+/* Does the task have a turn in this round? */
+bool adead_turn_due(const adead_task *task);
+/* Readies the task for a turn, whose fuel (task->spent) the caller takes from the machine's; false when that has not enough
+ * for the run at pc. */
+bool adead_turn_begin(adead_task *task);
 
 /* observe.c: before each instruction of a PLAIN translation; false: the run stops there, with STOPPED. */
 bool adead_observe(adead_task *task);

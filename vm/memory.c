@@ -84,7 +84,7 @@ adead_exit adead_do_free(adead_task *task)
     uint64_t          address = task->r[adead_word(&in, 0)];
     if (task->memory_open && address >= task->static_bytes && adead_blocks_free(&task->memory, address) == ADEAD_OK)
         return ADEAD_EXIT_NONE;
-    adead_fail(&task->machine->failure, ADEAD_BAD_HANDLE, ADEAD_NO_OFFSET, "no allocated run starts at address 0x%llX",
+    adead_fail(&task->failure, ADEAD_BAD_HANDLE, ADEAD_NO_OFFSET, "no allocated run starts at address 0x%llX",
                (unsigned long long)address);
     return adead_task_trap(task, ADEAD_BAD_HANDLE);
 }
@@ -100,7 +100,7 @@ adead_status adead_memory_check(const adead_task *task, uint64_t address, uint64
 /* Traps unless [address, address + bytes) is in memory. */
 static bool check_range(adead_task *task, uint64_t address, uint64_t bytes)
 {
-    adead_status status = adead_memory_check(task, address, bytes, &task->machine->failure);
+    adead_status status = adead_memory_check(task, address, bytes, &task->failure);
     if (status) adead_task_trap(task, status);
     return !status;
 }
@@ -128,6 +128,7 @@ adead_exit adead_do_memory_fill(adead_task *task)
 
 adead_exit adead_do_write(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     adead_instruction in = adead_task_instruction(task);
     adead_machine    *machine = task->machine;
     uint64_t          from = task->r[adead_word(&in, 0)], bytes = task->r[adead_word(&in, 1)];

@@ -183,7 +183,7 @@ static adead_status compute(adead_task *task, const adead_instruction *in, adead
 static adead_exit run_shaders(adead_task *task)
 {
     adead_machine    *machine = task->machine;
-    adead_failure    *failure = &machine->failure;
+    adead_failure    *failure = &task->failure;
     adead_instruction in = adead_task_instruction(task);
     adead_status      status = ADEAD_OK;
     switch (in.op) {
@@ -209,7 +209,8 @@ void adead_machine_enable_shaders(adead_machine *machine)
 
 adead_exit adead_do_vulkan(adead_task *task)
 {
+    if (task->early) return ADEAD_EXIT_LATER;
     adead_machine *machine = task->machine;
     if (machine->run_shaders) return machine->run_shaders(task);
-    return adead_task_trap(task, cannot(machine->backend, ADEAD_BACKEND_UNAVAILABLE, &machine->failure));
+    return adead_task_trap(task, cannot(machine->backend, ADEAD_BACKEND_UNAVAILABLE, &task->failure));
 }

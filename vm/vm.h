@@ -81,6 +81,16 @@ adead_status adead_machine_load_shader(adead_machine *machine, const char *name,
 /* Does what is bound fit the shader? SHADER_MISMATCH if not. A binding without a buffer has memory NULL. */
 adead_status adead_shader_check(const adead_shader_facts *facts, const adead_shader_dispatch *dispatch, uint32_t push_bytes,
                                 adead_failure *failure);
+/* How parts 0 .. count - 1 of something are run on up to `threads` threads, the calling one included: whichever part on
+ * whichever thread, in any order; all are done on return. Threads compute in the library's floating-point environment. */
+typedef void adead_part(void *context, uint64_t part, uint32_t thread);
+typedef void adead_parts(uint32_t threads, uint64_t count, adead_part *part, void *context);
+
+/* Lets the turns of a round of tasks run at the same time as far as nobody can tell; what the host is called for (memory, the
+ * stream, the device) stays on the thread that runs the machine. A step of its own, so that what never does so is smaller;
+ * without memory for it, nothing changes. */
+void adead_machine_enable_ahead(adead_machine *machine, adead_parts *run, uint32_t threads);
+
 /* Errors: IMPORT_MISSING (without having started; the machine stays READY), 4xx, 5xx. */
 adead_status adead_machine_run(adead_machine *machine, adead_failure *failure);
 /* Dims (rank of them) and bytes of an output after a run that ended well; the bytes belong to the machine until its next

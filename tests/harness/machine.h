@@ -129,6 +129,20 @@ static inline void bench_set_plain(bench *b, bool plain)
     adead_machine_set_trace(b->machine, plain ? bench_ignore_trace : NULL, NULL);
 }
 
+/* Every turn that may runs early, on this thread, the last one first. */
+static inline void bench_backwards(uint32_t threads, uint64_t count, adead_part *part, void *context)
+{
+    (void)threads;
+    while (count--) part(context, count, 0);
+}
+
+/* Lets turns run early by `run`, however little there is to gain. */
+static inline void bench_set_ahead(bench *b, adead_parts *run, uint32_t threads)
+{
+    adead_machine_enable_ahead(b->machine, run, threads);
+    if (b->machine->ahead) b->machine->ahead->worth = 0;
+}
+
 /* Everything of a run that a program or its user can see. */
 typedef struct outcome {
     adead_status  status;
@@ -162,26 +176,36 @@ static inline bool same_outcome(const outcome *a, const outcome *b)
            memcmp(a->digest, b->digest, 32) == 0;
 }
 
-/* Runs an image in both loops, from scratch each time, and compares them; `keep` (may be NULL) is the first one's bench, to
- * be closed by the caller. Both must agree, or the test fails with both messages. */
+/* Runs an image in both loops, and where it has tasks also with turns that run early, from scratch each time, and compares
+ * them; `keep` (may be NULL) is the first one's bench, to be closed by the caller. All must agree, or the test fails with
+ * two messages. */
 static inline outcome run_both(const adead_image *image, const adead_machine_limits *limits, bench *keep)
 {
-    outcome outcomes[2] = {{0}, {0}};
-    for (int plain = 0; plain < 2; plain++) {
+    outcome          outcomes[3] = {{0}, {0}, {0}};
+    adead_code_facts facts = {.uses_tasks = false};
+    for (int way = 0; way < (facts.uses_tasks ? 3 : 2); way++) {
         bench        b;
         adead_status status = bench_open(&b, image, limits);
         if (status) {
-            outcomes[plain].status = status;
-            outcomes[plain].failure = b.failure;
+            outcomes[way].status = status;
+            outcomes[way].failure = b.failure;
         } else {
-            bench_set_plain(&b, plain);
-            outcomes[plain] = bench_run(&b);
+            adead_code_get_facts(b.code, &facts);
+            bench_set_plain(&b, way == 1);
+            if (way == 2) bench_set_ahead(&b, bench_backwards, 2);
+            outcomes[way] = bench_run(&b);
         }
-        if (plain == 0 && keep) {
+        if (way == 0 && keep) {
             *keep = b;
             if (b.machine) adead_machine_set_stream(b.machine, bench_sink, keep); /* the context has moved */
         } else bench_close(&b);
     }
+    if (facts.uses_tasks && !same_outcome(&outcomes[0], &outcomes[2]))
+        test_report(__FILE__, __LINE__,
+                    "turns ahead differ: %d, fuel %" PRIu64 ", 0x%" PRIX64 " '%s'; ahead %d, fuel %" PRIu64 ", 0x%" PRIX64
+                    " '%s'",
+                    outcomes[0].status, outcomes[0].fuel, outcomes[0].failure.offset, outcomes[0].failure.message,
+                    outcomes[2].status, outcomes[2].fuel, outcomes[2].failure.offset, outcomes[2].failure.message);
     if (!same_outcome(&outcomes[0], &outcomes[1]))
         test_report(__FILE__, __LINE__,
                     "the loops differ: fast %d, fuel %" PRIu64 ", 0x%" PRIX64 " '%s'; plain %d, fuel %" PRIu64 ", 0x%" PRIX64

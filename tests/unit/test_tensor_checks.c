@@ -118,18 +118,18 @@ static void lab_dims(lab *l, const uint64_t dims[3])
     r[ADEAD_DIM_STRIDE_A] = r[ADEAD_DIM_STRIDE_B] = r[ADEAD_DIM_STRIDE_C] = 0;
 }
 
-/* Executes it; the failure's message is in machine->failure. */
+/* Executes it; the failure's message is in task->failure. */
 static adead_status lab_run(lab *l)
 {
     adead_task *task = l->b.machine->tasks[0];
-    l->b.machine->failure = (adead_failure){0};
+    task->failure = (adead_failure){0};
     task->pc = task->translation->steps + 1;
     task->fuel = 1 << 30;
     adead_exit why = adead_interpret(task);
     return why == ADEAD_EXIT_TRAP ? task->trap : ADEAD_OK;
 }
 
-static const char *message(const lab *l) { return l->b.machine->failure.message; }
+static const char *message(const lab *l) { return l->b.machine->tasks[0]->failure.message; }
 static uint64_t *registers(lab *l) { return l->b.machine->tasks[0]->r; }
 static uint8_t *memory_of(lab *l) { return l->b.machine->tasks[0]->linear.host; }
 static uint8_t *buffer_bytes(lab *l, int i) { return l->b.machine->tasks[0]->buffers[i].memory->host; }
