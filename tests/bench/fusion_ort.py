@@ -1,5 +1,5 @@
-"""The elementwise chains of fusion.c in ONNX Runtime: THREADS ROUNDS. By hand, with .venv-bench/bin/python; prints the median
-time of a pass in microseconds. Inputs and outputs are bound beforehand."""
+"""The elementwise chains of fusion.c in ONNX Runtime: THREADS ROUNDS. By hand, with .venv-bench/bin/python; prints the
+median time of a pass in microseconds. Inputs and outputs are bound beforehand."""
 
 import statistics
 import sys
