@@ -29,8 +29,8 @@ static int take_limits(const adead_limits *limits, adead_machine_limits *out)
     return ADEAD_OK;
 }
 
-/* Tasks run on the pool of the backend cpu, whichever backend computes; but not on more threads than there are cores, because
- * to wake one that sleeps takes longer than a turn. */
+/* Tasks run on the pool of the backend cpu, whichever backend computes; but not on more threads than there are cores: to
+ * wake one that sleeps takes longer than a turn. */
 static void enable_ahead(adead_instance *instance)
 {
     uint32_t cores = adead_cpu_cores(), threads = instance->program->runtime->threads;

@@ -126,7 +126,7 @@ static void close_tasks(adead_machine *machine)
 {
     for (uint32_t i = 0; i < machine->task_count; i++) {
         adead_task_close(machine->tasks[i]);
-        adead_sent_release(machine->tasks[i]);
+        give(machine, machine->tasks[i]->sent, machine->tasks[i]->sent_capacity * sizeof *machine->tasks[i]->sent);
         give(machine, machine->tasks[i], sizeof *machine->tasks[i]);
     }
     machine->task_count = 0;

@@ -17,7 +17,9 @@ enum {
     ADEAD_REGISTER_LIMIT = 1 << 20,  /* 64-bit registers on a task's stack */
     ADEAD_REGISTER_GROUP = 4,        /* a call clears its registers in groups of so many: the stack has room for one more */
     ADEAD_MESSAGE_LIMIT = 1 << 20,   /* values waiting in all channels together */
-    ADEAD_FUEL_GRAIN = 256           /* scalar steps of WORK that cost one unit of fuel */
+    ADEAD_FUEL_GRAIN = 256,          /* scalar steps of WORK that cost one unit of fuel */
+    ADEAD_AHEAD_TASKS = 256,         /* that run at the same time, as far as the machine knows */
+    ADEAD_AHEAD_TURNS = 16           /* that a task may be ahead of the others */
 };
 
 /* Fuel is counted in signed 64 bits; nobody executes as many instructions. */
@@ -52,6 +54,9 @@ typedef enum adead_task_state {
     ADEAD_TASK_ENDED
 } adead_task_state;
 
+/* Is a task running in its place in the round, before it, or even before its round has come? */
+typedef enum adead_early { ADEAD_EARLY_NOT, ADEAD_EARLY_TURN, ADEAD_EARLY_ROUND } adead_early;
+
 typedef struct adead_task {
     /* Where the loop stands; held in processor registers while it runs. */
     const adead_step  *pc;
@@ -69,9 +74,11 @@ typedef struct adead_task {
     adead_failure      failure; /* of the instruction that just trapped; code 0: the loop only knows the number */
 
     /* See schedule.c and ahead.c. */
-    bool               early;  /* it runs before its place in the round: what others could notice waits (EXIT_LATER) */
-    adead_exit         ahead;  /* how the part of its turn that ran early was left; NONE: there is none */
-    uint64_t           spent;  /* of the machine's fuel: taken for this turn; after the turn: used by it */
+    adead_early        early; /* what others could notice then waits (EXIT_LATER) */
+    adead_exit         ahead; /* how what ran early was left; NONE: nothing did */
+    uint32_t           turns; /* whole ones that ran early, before the one that was left so, and the fuel of each */
+    uint64_t           used[ADEAD_AHEAD_TURNS];
+    uint64_t           spent; /* of the machine's fuel: taken for this turn; after the turn: used by it */
     int64_t            unread; /* values that this turn sent, less those it received: not yet in machine->waiting */
     struct adead_message *sent; /* in this round */
     uint64_t           sent_count, sent_capacity;
@@ -99,12 +106,14 @@ typedef struct adead_channel { adead_queue ready; uint32_t receiver; } adead_cha
 typedef struct adead_message { uint32_t channel; uint64_t value; } adead_message;
 
 /* Of ahead.c. */
-enum { ADEAD_AHEAD_TASKS = 256 };
 typedef struct adead_ahead {
     adead_parts *run;
     uint32_t     threads;
     uint64_t     overdraft; /* what a turn may use beyond its allowance, at most */
     uint64_t     worth;     /* fuel that turns must have had to share, for the next ones to run early */
+    uint64_t     busy;      /* fuel that each turn must have used, for several of the next ones to run early */
+    uint32_t     turns;     /* that each task runs now */
+    uint64_t     pause;     /* no turn runs early before this round */
     adead_task  *tasks[ADEAD_AHEAD_TASKS]; /* whose turns run now */
 } adead_ahead;
 
@@ -243,7 +252,6 @@ adead_exit   adead_tensor_one(adead_task *task);
 /* schedule.c: runs every task until task 0 ends or something traps; `failure` is complete on return. */
 adead_status adead_schedule(adead_machine *machine, adead_failure *failure);
 void         adead_channels_release(adead_machine *machine);
-void         adead_sent_release(adead_task *task);
 /* Does the task have a turn in this round? */
 bool adead_turn_due(const adead_task *task);
 /* Readies the task for a turn, whose fuel (task->spent) the caller takes from the machine's; false when that has not enough

@@ -6,8 +6,8 @@
  * depend on each other, but for what they do to the machine: fuel, the stream, the device, numbers of tasks and channels.
  *
  * Where machine->run_ahead is set (ahead.c), turns may already have run up to the first such thing when their place in the
- * round comes (task->ahead), several of them at the same time. Here they are gone through in order all the same, and what is
- * left of each is run, so that nobody can tell.
+ * round comes (task->ahead), several of them at the same time, and turns of rounds to come as well. Here they are gone
+ * through in order all the same, and what is left of each is run, so that nobody can tell.
  */
 #include "vm/machine.h"
 
@@ -59,11 +59,6 @@ void adead_channels_release(adead_machine *machine)
     machine->channel_capacity = machine->waiting = 0;
 }
 
-void adead_sent_release(adead_task *task)
-{
-    release(task->machine, task->sent, task->sent_capacity, sizeof *task->sent);
-}
-
 /* ---- Instructions. A turn that runs early may read what turns do not change before their place has come. ---- */
 
 static adead_exit fail(adead_task *task, adead_status code, const char *what, uint64_t value)
@@ -97,7 +92,7 @@ adead_exit adead_do_join(adead_task *task)
     adead_machine    *machine = task->machine;
     adead_instruction in = adead_task_instruction(task);
     uint64_t          number = task->r[adead_word(&in, 1)];
-    if (number >= machine->task_count && task->early) return ADEAD_EXIT_LATER;
+    if (task->early && (task->early == ADEAD_EARLY_ROUND || number >= machine->task_count)) return ADEAD_EXIT_LATER;
     if (number >= machine->task_count) return fail(task, ADEAD_BAD_HANDLE, "there is no task %llu", number);
     if (number == task->number) return fail(task, ADEAD_BAD_HANDLE, "task %llu waits for itself", number);
     const adead_task *other = machine->tasks[number];
@@ -133,7 +128,8 @@ adead_exit adead_do_send(adead_task *task)
     adead_instruction in = adead_task_instruction(task);
     uint64_t          channel = task->r[adead_word(&in, 0)];
     bool              full = task->sent_count == task->sent_capacity;
-    if (task->early && (channel >= machine->channel_count || full)) return ADEAD_EXIT_LATER;
+    if (task->early && (task->early == ADEAD_EARLY_ROUND || channel >= machine->channel_count || full))
+        return ADEAD_EXIT_LATER;
     if (channel >= machine->channel_count) return fail(task, ADEAD_BAD_HANDLE, "there is no channel %llu", channel);
     if (machine->waiting + (uint64_t)task->unread >= ADEAD_MESSAGE_LIMIT)
         return fail(task, ADEAD_TASK_LIMIT, "more than %llu sent values wait to be received", ADEAD_MESSAGE_LIMIT);
@@ -152,7 +148,8 @@ adead_exit adead_do_receive(adead_task *task)
     adead_instruction in = adead_task_instruction(task);
     uint64_t          number = task->r[adead_word(&in, 1)];
     adead_channel    *channel = number < machine->channel_count ? &machine->channels[number] : NULL;
-    if (task->early && (!channel || channel->receiver == UINT32_MAX)) return ADEAD_EXIT_LATER;
+    if (task->early && (task->early == ADEAD_EARLY_ROUND || !channel || channel->receiver == UINT32_MAX))
+        return ADEAD_EXIT_LATER;
     if (!channel) return fail(task, ADEAD_BAD_HANDLE, "there is no channel %llu", number);
     if (channel->receiver != UINT32_MAX && channel->receiver != task->number)
         return fail(task, ADEAD_BAD_HANDLE, "task %llu already receives from this channel", channel->receiver);
@@ -244,6 +241,13 @@ static adead_status run_turn(adead_task *task, adead_failure *failure)
 {
     adead_machine *machine = task->machine;
     adead_exit     why = task->ahead;
+    if (task->turns) {
+        machine->fuel_left -= task->used[0];
+        memmove(task->used, task->used + 1, --task->turns * sizeof *task->used);
+        machine->waiting += (uint64_t)task->unread;
+        task->unread = 0;
+        return ADEAD_OK;
+    }
     task->ahead = ADEAD_EXIT_NONE;
     if (!why && !adead_turn_begin(task)) {
         why = ADEAD_EXIT_TRAP;

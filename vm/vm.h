@@ -86,9 +86,9 @@ adead_status adead_shader_check(const adead_shader_facts *facts, const adead_sha
 typedef void adead_part(void *context, uint64_t part, uint32_t thread);
 typedef void adead_parts(uint32_t threads, uint64_t count, adead_part *part, void *context);
 
-/* Lets the turns of a round of tasks run at the same time as far as nobody can tell; what the host is called for (memory, the
- * stream, the device) stays on the thread that runs the machine. A step of its own, so that what never does so is smaller;
- * without memory for it, nothing changes. */
+/* Lets the turns of a round of tasks run at the same time as far as nobody can tell; what the host is called for (memory,
+ * the stream, the device) stays on the thread that runs the machine. A step of its own, so that what never does so is
+ * smaller; without memory for it, nothing changes. */
 void adead_machine_enable_ahead(adead_machine *machine, adead_parts *run, uint32_t threads);
 
 /* Errors: IMPORT_MISSING (without having started; the machine stays READY), 4xx, 5xx. */

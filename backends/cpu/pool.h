@@ -1,9 +1,10 @@
-/* The threads of the backend `cpu`: one pool a process, shared by all devices, started when the first job needs it.
+/* The threads of the backend `cpu`: one pool a process, shared by all devices and by the tasks of programs, started when the
+ * first job needs it.
  *
  * A job is a number of parts that do not depend on each other; which thread runs which part, and in what order, is not
- * defined, so it must not matter: parts are tiles of an output, never pieces of a sum. Idle threads sleep, after a
- * tenth of a millisecond in which they look out for more. One job runs at a
- * time; a device that finds the pool taken runs its job on its own thread, so nobody waits for anybody else's work.
+ * defined, so it must not matter: parts are tiles of an output, never pieces of a sum, or turns of tasks (vm/ahead.c). Idle
+ * threads sleep, after a tenth of a millisecond in which they look out for more. One job runs at a time; who finds the pool
+ * taken runs its job on its own thread, so nobody waits for anybody else's work.
  *
  * After fork the child has no threads but its own, and starts new ones when it needs them.
  */

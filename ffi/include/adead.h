@@ -172,7 +172,7 @@ typedef struct adead_instance adead_instance;
 
 typedef struct adead_runtime_options {
     uint32_t    size;    /* sizeof(adead_runtime_options) */
-    uint32_t    threads; /* threads a backend may use; 0: one per core. Never changes a bit. */
+    uint32_t    threads; /* that a backend, or a program's tasks, may use; 0: one per core. Never changes a bit. */
     /* NULL or "auto", or a name such as "ref", "cpu", "cpu:avx2", or "auto:RULES" (docs/placement.md). A named backend that
      * is absent fails. */
     const char *backend;

@@ -36,6 +36,15 @@ def startup(rows):
     return table(["lower quartile of all starts", "µs", "/bin/true, µs", "median of differences, µs"], body)
 
 
+def tasks(rows):
+    body = []
+    for row in rows:
+        medians = row["median_ms"].values()
+        ratios = [f"{row['faster']:.2f}x", f"{row['fastest']:.2f}x"]
+        body.append([row["title"], *(f"{median:.1f}" for median in medians), *ratios])
+    return table(["milliseconds", "1 thread", "2 threads", "two are", "by the best rounds"], body)
+
+
 def text(results):
     """All tables, for standard output."""
     parts = []
@@ -49,7 +58,8 @@ def text(results):
 
             parts.append(vulkan.text.terminal(part["result"]))
         else:
-            parts.append((interp if suite == "interp" else startup)(part["result"]))
+            tables = {"interp": interp, "startup": startup, "tasks": tasks}
+            parts.append(tables[suite](part["result"]))
         parts.append("\n".join(f"not available: {note}" for note in part["notes"]))
     return "\n\n".join(part for part in parts if part)
 
@@ -58,8 +68,8 @@ INTRODUCTION = """\
 # Measurements
 
 Written by `./zigw build bench -- --write`; `./zigw build bench -- cpu --write` renews one part. To measure without
-writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `vulkan`, `interp`, `startup`; `-- cpu --quick` takes a
-minute, and `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions,
+writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `vulkan`, `interp`, `startup`, `tasks`; `-- cpu --quick`
+takes a minute, `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions,
 installed into `.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed
 never makes the step fail.
 
@@ -81,6 +91,15 @@ STARTUP = """\
 
 `adead run` of a program that consists of one instruction, against `/bin/true`: the time from before the process is
 made until it has been waited for. The limit that the project sets itself is 1,000 µs more.
+"""
+
+TASKS = """\
+## Tasks
+
+Programs whose tasks run at the same time on two threads ([machine](../machine.md#tasks)), and one after the other on one:
+[workers](../../tests/bench/tasks/workers.asm) that meet nobody until they end, and the
+[stages](../../tests/bench/tasks/stages.asm) of a pipeline, which send a number on after so many instructions. Results and
+fuel are the same. Two threads that have nothing to do with each other would be 2.00x.
 """
 
 CPU = """\
@@ -187,6 +206,8 @@ def page(parts):
         text += [INTERP, interp(parts["interp"]["result"]), facts(parts["interp"]["machine"])]
     if "startup" in parts:
         text += [STARTUP, startup(parts["startup"]["result"]), facts(parts["startup"]["machine"])]
+    if "tasks" in parts:
+        text += [TASKS, tasks(parts["tasks"]["result"]), facts(parts["tasks"]["machine"])]
     notes = [note for part in parts.values() for note in part["notes"]]
     if notes:
         text.append("## Not available\n\n" + "\n".join(f"- {note}" for note in notes))

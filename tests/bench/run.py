@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures adead beside its peers: run.py [cpu] [vulkan] [interp] [startup] [--only GROUPS] [--quick] [--write] ...
+"""Measures adead beside its peers: run.py [cpu] [vulkan] [interp] [startup] [tasks] [--only GROUPS] [--quick] [--write] ...
 
 Called by `./zigw build bench`, which builds the command, the library and the C files here. By hand it takes those of
 zig-out/ (`./zigw build` puts them there) and compiles the C files with `cc`. Without a name all suites run.
@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 DOCS = os.path.join(ROOT, "docs", "bench")
-SUITES = ["interp", "startup", "cpu", "vulkan"]
+SUITES = ["interp", "startup", "tasks", "cpu", "vulkan"]
 
 import cpu.measure  # noqa: E402  (beside this file)
 import peers  # noqa: E402
@@ -41,7 +41,7 @@ def arguments():
     parser.add_argument("--contest", metavar="FILE", help="cpu/contest.c, compiled as a shared library")
     parser.add_argument("--vulkan", metavar="FILE", help="vulkan/vulkan.c, compiled")
     parser.add_argument("--ggml", metavar="FOLDER", help="ggml built with its Vulkan backend (vulkan/ggml_peer.py says how)")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of interp (default 9)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of interp and tasks (default 9)")
     parser.add_argument("--spawns", type=int, default=400, help="processes of each kind (default 400)")
     parser.add_argument("--only", metavar="GROUPS", help=f"groups of cpu and vulkan, with commas: {', '.join(groups)}")
     parser.add_argument("--case", metavar="TEXT", help="cases of cpu and vulkan whose name contains TEXT")
@@ -148,6 +148,10 @@ def measure_suite(suite, options, library, folder, notes):
 
         spawn = options.spawn or compiled("spawn.c", folder)
         return startup.measure(spawn, options.adead, options.spawns, notes, progress)
+    if suite == "tasks":
+        import tasks
+
+        return tasks.measure(library, options.rounds, progress)
     if suite == "vulkan":
         import vulkan.measure
 

@@ -140,7 +140,7 @@ static inline void bench_backwards(uint32_t threads, uint64_t count, adead_part 
 static inline void bench_set_ahead(bench *b, adead_parts *run, uint32_t threads)
 {
     adead_machine_enable_ahead(b->machine, run, threads);
-    if (b->machine->ahead) b->machine->ahead->worth = 0;
+    if (b->machine->ahead) b->machine->ahead->worth = b->machine->ahead->busy = 0;
 }
 
 /* Everything of a run that a program or its user can see. */

@@ -4,17 +4,25 @@
  * tested by all suites that run programs with tasks (tests/harness/machine.h).
  */
 #include "backends/cpu/pool.h"
+#include "ffi/internal.h"
 #include "tests/harness/machine.h"
+#include "vm/base/cpu.h"
+
+#if !defined(_WIN32)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { SLOW = 1 }; /* a task's 8 MiB of registers are then really cleared */
 #else
 enum { SLOW = TEST_UNDER_TSAN };
 #endif
-enum { PROGRAMS = SLOW ? 12 : 80, LIMITS = SLOW ? 4 : 8, REGISTERS = 24, LONG = 2500 };
+enum { PROGRAMS = SLOW ? 12 : 60, LIMITS = SLOW ? 4 : 8, REGISTERS = 24, LONG = 2500 };
 
 static stream   s;
-static uint64_t seed, early, later; /* turns that ran early, and of those the ones that had to stop before their end */
+static uint64_t seed;
+static uint64_t early, later, rounds; /* turns that ran early; that had to stop before their end; whole rounds too early */
 
 /* ---- Ways to run ---- */
 
@@ -22,7 +30,10 @@ static void note_turns(void *context, uint64_t count)
 {
     const adead_ahead *ahead = context;
     early += count;
-    for (uint64_t t = 0; t < count; t++) later += ahead->tasks[t]->ahead == ADEAD_EXIT_LATER;
+    for (uint64_t t = 0; t < count; t++) {
+        later += ahead->tasks[t]->ahead == ADEAD_EXIT_LATER;
+        rounds += ahead->tasks[t]->turns;
+    }
 }
 
 static void backwards(uint32_t threads, uint64_t count, adead_part *part, void *context)
@@ -48,6 +59,8 @@ static const struct { const char *name; adead_parts *run; uint32_t threads; } wa
     {"shuffled", shuffled, 3},               {"on 2 threads", adead_pool_run, 2},
     {"on 3 threads", adead_pool_run, 3},     {"on 8 threads", adead_pool_run, 8},
 };
+
+static unsigned way_count = ADEAD_COUNT(ways); /* of those, the first */
 
 /* The host is called by the thread that runs the machine, and by no other. */
 static _Thread_local bool runs_machines;
@@ -80,7 +93,7 @@ static bool agree(const adead_machine_limits *limits, outcome *first)
     image.memory_initial = 8192;
     image.memory_maximum = 1 << 18;
     runs_machines = true;
-    for (unsigned w = 0; w < ADEAD_COUNT(ways); w++) {
+    for (unsigned w = 0; w < way_count; w++) {
         bench b;
         if (bench_open(&b, &image, limits)) {
             test_report(__FILE__, __LINE__, "program %" PRIu64 ": %s", seed, b.failure.message);
@@ -90,6 +103,7 @@ static bool agree(const adead_machine_limits *limits, outcome *first)
         b.machine->backend = &backend;
         if (ways[w].run) bench_set_ahead(&b, ways[w].run, ways[w].threads);
         outcome o = bench_run(&b);
+        if (w == 1 && same_outcome(first, &o) && adead_machine_reset(b.machine, NULL) == ADEAD_OK) o = bench_run(&b);
         bench_close(&b);
         if (strangers) {
             test_report(__FILE__, __LINE__, "program %" PRIu64 ", %s: another thread called the host", seed, ways[w].name);
@@ -98,7 +112,8 @@ static bool agree(const adead_machine_limits *limits, outcome *first)
         if (w == 0) *first = o;
         if (same_outcome(first, &o)) continue;
         test_report(__FILE__, __LINE__,
-                    "program %" PRIu64 ", limit %" PRIu64 ", %s: %d, fuel %" PRIu64 ", '%s'; expected %d, fuel %" PRIu64 ", '%s'",
+                    "program %" PRIu64 ", limit %" PRIu64 ", %s: %d, fuel %" PRIu64 ", '%s'; expected %d, fuel %" PRIu64
+                    ", '%s'",
                     seed, limits->fuel, ways[w].name, o.status, o.fuel, o.failure.message, first->status, first->fuel,
                     first->failure.message);
         return false;
@@ -237,6 +252,8 @@ static void random_program(void)
     for (uint32_t i = 0; i < spawn_count; i++) stream_patch(&s, spawns[i], 1, offsets[targets[i]]);
 }
 
+static void nothing(void) {}
+
 /* What one task makes, another one may use in the same round, if its place comes later. */
 static void channels_of_this_round(void)
 {
@@ -272,8 +289,9 @@ static void channels_of_this_round(void)
     }
 }
 
-/* Values wait up to the limit, which some turn reaches: the same one. */
-static void limit_of_messages(void)
+/* Values wait up to the limit, which some turn reaches: the same one. Three tasks send; the first computes for so many
+ * rounds before, into which it then runs ahead. */
+static bool meets_limit_of_messages(uint32_t rounds_before, uint32_t first_values, unsigned first_ways)
 {
     adead_machine_limits limits = test_limits;
     uint32_t             at[3];
@@ -282,15 +300,31 @@ static void limit_of_messages(void)
     s = (stream){0};
     FUNCTION(&s, 0, 0, REGISTERS, 0);
     EMIT(&s, CHANNEL, 4);
+    EMIT(&s, MOVE, 8, 4);
+    loop(1 + first_values, send_one);
     for (int i = 0; i < 3; i++) at[i] = EMIT(&s, SPAWN, 1, 0, 4);
     EMIT(&s, JOIN, 3, 1);
     EMIT(&s, HALT);
-    uint32_t sender = FUNCTION(&s, 1, 0, REGISTERS, 0), top = s.size;
-    for (int i = 0; i < 7; i++) EMIT(&s, SEND, 0, 1);
-    EMIT(&s, JUMP, top);
-    for (int i = 0; i < 3; i++) stream_patch(&s, at[i], 1, sender);
-    if (!agree(&limits, &o)) return;
-    CHECK(o.status == ADEAD_TASK_LIMIT, "%s", o.failure.message);
+    stream_patch(&s, at[0], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+    loop(1 + rounds_before * ADEAD_QUANTUM / 2, nothing);
+    uint32_t sender = s.size;
+    for (int i = 0; i < 2; i++) {
+        if (i) sender = FUNCTION(&s, 1, 0, REGISTERS, 0);
+        uint32_t top = s.size;
+        for (int k = 0; k < 7; k++) EMIT(&s, SEND, 0, 1);
+        EMIT(&s, JUMP, top);
+    }
+    for (int i = 1; i < 3; i++) stream_patch(&s, at[i], 1, sender);
+    way_count = first_ways;
+    bool good = agree(&limits, &o);
+    way_count = ADEAD_COUNT(ways);
+    return good && o.status == ADEAD_TASK_LIMIT;
+}
+
+static void limit_of_messages(void)
+{
+    CHECK(meets_limit_of_messages(0, 0, 4));
+    CHECK(meets_limit_of_messages(7, 8000, 2));
 }
 
 /* A turn that uses far more than its allowance, so that the one after it has too little: with every limit around there. */
@@ -318,10 +352,52 @@ static void overdrawn_turns(void)
     limits.fuel = UINT64_MAX;
     if (!agree(&limits, &o)) return;
     CHECK_DONE(o);
-    for (uint64_t full = o.fuel, step = SLOW ? 4001 : 211, fuel = 0; fuel < full + 20000; fuel += step) {
+    for (uint64_t full = o.fuel, step = SLOW ? 4001 : 997, fuel = 0; fuel < full + 20000; fuel += step) {
         limits.fuel = fuel;
         if (!agree(&limits, &o)) return;
         CHECK(o.status == (fuel < full ? ADEAD_OUT_OF_FUEL : ADEAD_OK), "%s", o.failure.message);
+    }
+}
+
+/* One task computes through some rounds and then needs what another did in the last of them; a third counts rounds. */
+static void news_of_rounds_between(void)
+{
+    adead_machine_limits limits = test_limits;
+    limits.fuel = UINT64_MAX;
+    for (int joins = 0; joins < 2; joins++) {
+        uint32_t at[3];
+        outcome  o;
+        s = (stream){0};
+        FUNCTION(&s, 0, 0, REGISTERS, 0);
+        EMIT(&s, CHANNEL, 4);
+        EMIT(&s, SEND, 4, 4);
+        for (uint32_t i = 0; i < 3; i++) at[i] = EMIT(&s, SPAWN, 1, 0, 4);
+        EMIT(&s, JOIN, 2, 1);
+        EMIT(&s, HALT);
+        stream_patch(&s, at[0], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+        EMIT(&s, RECEIVE, 1, 0);
+        CONST64(&s, 3, 2);
+        CONST64(&s, 15, 8);
+        loop(3 * ADEAD_QUANTUM, nothing); /* from round 2 to 8 */
+        if (joins) EMIT(&s, JOIN, 1, 3);
+        else EMIT(&s, RECEIVE, 1, 0);
+        EMIT(&s, WRITE, 14, 15);
+        EMIT(&s, RETURN);
+        stream_patch(&s, at[1], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+        loop(2 * ADEAD_QUANTUM, nothing); /* from round 3 to 7 */
+        EMIT(&s, SEND, 0, 10);
+        EMIT(&s, RETURN);
+        stream_patch(&s, at[2], 1, FUNCTION(&s, 1, 0, REGISTERS, 0));
+        CONST64(&s, 10, 12);
+        CONST64(&s, 15, 8);
+        uint32_t top = EMIT(&s, STORE, 10, 14, 0);
+        EMIT(&s, WRITE, 14, 15);
+        EMIT(&s, YIELD);
+        EMIT(&s, I64_ADD_IMM, 10, 10, LOW(-1));
+        EMIT(&s, JUMP_I64_NE_IMM, 10, 0, top);
+        EMIT(&s, RETURN);
+        if (!agree(&limits, &o)) return;
+        CHECK_DONE(o);
     }
 }
 
@@ -338,14 +414,80 @@ static void programs_of_tasks(void)
         if (!agree(&limits, &o)) break;
         ended += o.status == ADEAD_OK;
         trapped += o.status != ADEAD_OK;
-        for (uint64_t i = 0, full = o.fuel; i < LIMITS; i++) { /* at turns' ends, and anywhere */
-            limits.fuel = i < 3 ? full - 1 + i : i % 2 ? any(full + 1) : any(full / ADEAD_QUANTUM + 14) * ADEAD_QUANTUM + any(3);
+        for (uint64_t i = 0, full = o.fuel; i < LIMITS; i++) { /* at its end, at those of turns, and anywhere */
+            uint64_t at_turn = any(full / ADEAD_QUANTUM + 14) * ADEAD_QUANTUM + any(3);
+            limits.fuel = i < 3 ? full - 1 + i : i % 2 ? any(full + 1) : at_turn;
             if (!agree(&limits, &o)) break;
         }
     }
-    CHECK(test_state.bad || (ended > PROGRAMS / 8 && trapped > PROGRAMS / 8), "%d ended, %d trapped", (int)ended, (int)trapped);
-    CHECK(test_state.bad || (early > 10 * PROGRAMS && later > PROGRAMS), "%d early, %d later", (int)early, (int)later);
+    CHECK(test_state.bad || (ended > PROGRAMS / 8 && trapped > PROGRAMS / 8), "%d ended", (int)ended);
+    CHECK(test_state.bad || (early > 10 * PROGRAMS && later > PROGRAMS && rounds > PROGRAMS),
+          "%d early, %d later, %d rounds", (int)early, (int)later, (int)rounds);
 }
 
-TEST_MAIN("ahead", adead_pool_retain(); T(channels_of_this_round) T(limit_of_messages) T(overdrawn_turns) T(programs_of_tasks)
-                       adead_pool_release();)
+/* ---- Instances ---- */
+
+typedef struct result { uint8_t digest[32]; uint64_t fuel; } result;
+
+static bool run_instance(adead_instance *instance, result *r)
+{
+    if (adead_instance_reset(instance) || adead_instance_run(instance)) return false;
+    r->fuel = adead_instance_fuel_used(instance);
+    return adead_instance_digest(instance, NULL, r->digest) == ADEAD_OK;
+}
+
+/* In a child, which has none of the threads that its parent had. */
+static bool run_in_child(adead_instance *instance, const result *expected)
+{
+#if !defined(_WIN32)
+    int    status = 1;
+    result r;
+    if (TEST_FORKS_ALONE) return true; /* a sanitized process may not fork while other threads are inside */
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20); /* ends a child that waits for a thread it does not have */
+        memset(&r, 0, sizeof r);
+        _exit(!run_instance(instance, &r) || memcmp(&r, expected, sizeof r) != 0);
+    }
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+#else
+    (void)instance, (void)expected;
+    return true;
+#endif
+}
+
+/* Through the public interface: a pipeline whose stages have enough to do. */
+static void instances_on_threads(void)
+{
+    static const uint32_t threads[] = {1, 2, 0};
+    const int64_t         numbers = 60, steps = 1000;
+    result                results[3] = {0};
+    static char           text[8192];
+    FILE                 *file = fopen("tests/bench/tasks/stages.asm", "rb");
+    CHECK(file != NULL);
+    size_t size = fread(text, 1, sizeof text, file);
+    fclose(file);
+    for (unsigned i = 0; i < ADEAD_COUNT(threads); i++) {
+        adead_runtime_options options = {.size = sizeof options, .threads = threads[i], .backend = "ref"};
+        adead_runtime        *runtime;
+        adead_program        *program;
+        adead_instance       *instance;
+        CHECK(adead_runtime_create(&options, &runtime) == ADEAD_OK);
+        CHECK(adead_program_assemble(runtime, text, size, &program) == ADEAD_OK, "%s", adead_last_error()->message);
+        CHECK(adead_instance_create(program, NULL, &instance) == ADEAD_OK);
+        CHECK(adead_instance_set_input(instance, "numbers", ADEAD_I64, 0, NULL, &numbers) == ADEAD_OK);
+        CHECK(adead_instance_set_input(instance, "steps", ADEAD_I64, 0, NULL, &steps) == ADEAD_OK);
+        CHECK_EQ(instance->machine->ahead != NULL, threads[i] != 1 && adead_cpu_cores() > 1);
+        CHECK(run_instance(instance, &results[i]), "%s", adead_last_error()->message);
+        CHECK(memcmp(&results[i], &results[0], sizeof results[0]) == 0, "with %u threads", (unsigned)threads[i]);
+        CHECK(run_in_child(instance, &results[0]), "with %u threads", (unsigned)threads[i]);
+        adead_instance_destroy(instance);
+        adead_program_destroy(program);
+        adead_runtime_destroy(runtime);
+    }
+}
+
+TEST_MAIN("ahead", adead_pool_retain(); T(channels_of_this_round) T(limit_of_messages) T(overdrawn_turns)
+                       T(news_of_rounds_between) T(programs_of_tasks) adead_pool_release();
+                           T(instances_on_threads))

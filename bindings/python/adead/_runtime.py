@@ -172,7 +172,7 @@ class Runtime(Handle, Operations):
     backend  None or "auto", or a name such as "ref", "cpu", "cpu:avx2" (adead.backends() lists them), or "auto:RULES"
              (docs/placement.md); a named one that is absent raises BackendError. The environment variable ADEAD_BACKEND
              decides where None is given.
-    threads  threads a backend may use; 0: one per core. Changes no bit.
+    threads  threads a backend, or a program's tasks, may use; 0: one per core. Changes no bit.
 
     It may be used by several threads at once, and after a fork in both processes.
     """

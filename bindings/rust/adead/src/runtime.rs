@@ -168,7 +168,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How many threads a backend may use; 0, the default: one per core. Never changes a bit.
+    /// How many threads a backend, or a program's tasks, may use; 0, the default: one per core. Never changes a bit.
     pub fn threads(mut self, threads: u32) -> Self {
         self.threads = threads;
         self
