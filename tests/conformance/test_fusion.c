@@ -286,7 +286,7 @@ static void random_programs(void)
     static program p;
     panel         *b = &bench_of_backends;
     const char    *sample = getenv("ADEAD_TEST_SAMPLE");
-    uint64_t       programs = 280, traps = 0, starved = 0;
+    uint64_t       programs = 220, traps = 0, starved = 0;
     SKIP_ABSENT(b->count);
     if (sample) programs /= adead_max_u64(strtoull(sample, NULL, 10), 1);
     if (only_subject()) programs /= 4; /* software that plays a device is slow */
