@@ -25,6 +25,9 @@ struct adead_pipeline {
     uint32_t       count, room;
     adead_memory  *between[2];
     uint64_t       between_bytes;
+    adead_memory   given, wanted; /* the caller's, while a run lasts */
+    adead_tensor_plan plan;
+    uint64_t       planned; /* rows for which the plan is that of all steps; 0: none */
 };
 
 /* ---- Making and freeing ---- */
@@ -101,6 +104,7 @@ static step *add_step(adead_pipeline *p, adead_tensor_kind kind, uint64_t to)
     step *s = &p->steps[p->count++];
     *s = (step){.op = {.kind = kind}, .from = p->columns, .to = to};
     p->columns = to;
+    p->planned = 0;
     return s;
 }
 
@@ -195,7 +199,7 @@ static adead_status make_room(adead_pipeline *p, uint64_t rows, adead_failure *f
     for (uint32_t i = 0; i < last_product(p); i++) widest = adead_max_u64(widest, p->steps[i].to);
     if (!adead_mul_u64(rows, widest, &bytes) || !adead_mul_u64(bytes, 4, &bytes)) bytes = UINT64_MAX;
     if (bytes <= p->between_bytes) return ADEAD_OK;
-    p->between_bytes = 0;
+    p->between_bytes = p->planned = 0;
     adead_status status = ADEAD_OK;
     for (int i = 0; i < 2 && status == ADEAD_OK; i++) {
         free_memory(p, &p->between[i]);
@@ -230,29 +234,43 @@ static void fill_in(const step *s, uint64_t rows, adead_slice *in, adead_slice *
     }
 }
 
-/* Steps write to the one of two memories that they do not read; what works in place stays where it is. They run together, as
- * many as can, unless each is to be by itself. */
-static adead_status run_steps(adead_pipeline *p, uint64_t rows, adead_memory *x, adead_memory *y, adead_failure *failure)
+static adead_status run_plan(adead_pipeline *p, adead_failure *failure)
 {
     const adead_runtime *runtime = p->runtime;
-    adead_tensor_plan    plan;
-    adead_slice          in = {.memory = x};
-    uint32_t             last = last_product(p), done;
+    uint32_t             done;
+    return adead_tensor_plan_run(&p->plan, runtime->backend, p->device, runtime->reference, p->reference_device, &done,
+                                 failure);
+}
+
+/* Steps write to the one of two memories that they do not read; what works in place stays where it is. They run together, as
+ * many as can, unless each is to be by itself. */
+static adead_status run_steps(adead_pipeline *p, uint64_t rows, adead_failure *failure)
+{
+    const adead_runtime *runtime = p->runtime;
+    adead_slice          in = {.memory = &p->given};
+    uint32_t             last = last_product(p);
     adead_status         status = make_room(p, rows, failure);
-    plan.added = plan.count = 0;
+    if (status == ADEAD_OK && p->planned == rows) return run_plan(p, failure);
+    p->plan.added = p->plan.count = 0;
+    p->planned = 0;
     for (uint32_t i = 0; i < p->count && status == ADEAD_OK; i++) {
         const step     *s = &p->steps[i];
-        bool            stays = s->op.kind != ADEAD_TENSOR_MATMUL_EX && in.memory != x;
+        bool            stays = s->op.kind != ADEAD_TENSOR_MATMUL_EX && in.memory != &p->given;
         adead_slice     out = {.memory = stays ? in.memory : p->between[in.memory == p->between[0]]};
         adead_tensor_op op;
-        if (i >= last) out.memory = y;
+        if (i >= last) out.memory = &p->wanted;
         fill_in(s, rows, &in, &out, &op);
-        adead_tensor_plan_add(&plan, runtime->backend, &op);
         in = out;
-        if (i + 1 < p->count && !p->separate && plan.added < ADEAD_RUN_MAX) continue;
-        status = adead_tensor_plan_run(&plan, runtime->backend, p->device, runtime->reference, p->reference_device, &done,
-                                       failure);
-        plan.added = plan.count = 0;
+        if (p->separate) {
+            status = adead_tensor_run_checked(runtime->backend, p->device, runtime->reference, p->reference_device, &op,
+                                              failure);
+            continue;
+        }
+        adead_tensor_plan_add(&p->plan, runtime->backend, &op);
+        if (i + 1 < p->count && p->plan.added < ADEAD_RUN_MAX) continue;
+        status = run_plan(p, failure);
+        if (p->plan.added == p->count) p->planned = rows;
+        else p->plan.added = p->plan.count = 0;
     }
     return status;
 }
@@ -274,10 +292,11 @@ int adead_pipeline_run(adead_pipeline *p, const float *x, uint64_t rows, float *
         memcpy(y, x, (size_t)x_bytes);
         return ADEAD_OK;
     }
-    adead_memory given = {.bytes = x_bytes, .host = (void *)(uintptr_t)x}, wanted = {.bytes = y_bytes, .host = y};
+    p->given = (adead_memory){.bytes = x_bytes, .host = (void *)(uintptr_t)x};
+    p->wanted = (adead_memory){.bytes = y_bytes, .host = y};
     ADEAD_FAILURE_NONE(failure);
     adead_fpenv  fpenv = adead_fpenv_enter();
-    adead_status status = run_steps(p, rows, &given, &wanted, &failure);
+    adead_status status = run_steps(p, rows, &failure);
     adead_fpenv_leave(fpenv);
     return status == ADEAD_OK ? ADEAD_OK : adead_error_publish(status, &failure);
 }

@@ -16,6 +16,7 @@ pub fn addVulkan(t: *Tests, run: *Build.Step.Run) void {
         "tests/conformance/test_operations.c",
         "tests/conformance/test_attention.c",
         "tests/conformance/test_vectors.c",
+        "tests/conformance/test_fusion.c",
         "tests/unit/test_user_shaders.c",
     };
     for ([_][]const u8{ "vulkan", "validated", "placed" }) |how| {
@@ -41,6 +42,7 @@ const cuda_sources = [_][]const u8{
     "tests/conformance/test_operations.c",
     "tests/conformance/test_attention.c",
     "tests/conformance/test_vectors.c",
+    "tests/conformance/test_fusion.c",
     "tests/golden/test_golden.c",
 };
 

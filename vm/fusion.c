@@ -54,7 +54,8 @@ enum {
     SILENT_INTEGER, SILENT_FLOAT, SILENT_CONVERT, SILENT_MOVE, SILENT_FIRST = SILENT_INTEGER
 };
 static const bool silent[ADEAD_OP_COUNT] = {
-#define OP(value, name, mnemonic, operands, flags, class, tensor, effect) (flags) == OPF_NONE && SILENT_##class >= SILENT_FIRST,
+#define OP(value, name, mnemonic, operands, flags, class, tensor, effect) \
+    (flags) == OPF_NONE && SILENT_##class >= SILENT_FIRST,
 #include "opcodes/opcodes.def"
 #undef OP
 };
@@ -115,20 +116,137 @@ void adead_tensor_plan_add(adead_tensor_plan *plan, const adead_backend *backend
     plan->origin[plan->count++] = (uint8_t)added;
 }
 
+/* ---- Running a plan ---- */
+
+/* The backends and devices that a plan runs on. */
+typedef struct where {
+    const adead_backend *backend, *reference;
+    adead_device        *device, *reference_device;
+} where;
+
+/* *i: the operation that failed, or `count`. */
+static adead_status run_ops(const where *w, const adead_tensor_op *ops, uint32_t count, uint32_t *i, adead_failure *failure)
+{
+    adead_status status = ADEAD_OK;
+    *i = 0;
+    if (w->backend->run_many && count > 1 && !w->backend->supports)
+        return w->backend->run_many(w->device, ops, count, i, failure);
+    for (; *i < count; ++*i) {
+        status = adead_tensor_run_checked(w->backend, w->device, w->reference, w->reference_device, &ops[*i], failure);
+        if (status) break;
+    }
+    return status;
+}
+
+/* Bytes of the host's memory that operations of a plan use, no two of which overlap, and memory of the device for them. */
+typedef struct region {
+    adead_memory *host, *there;
+    uint64_t      from, to;
+    bool          written;
+} region;
+
+enum { REGIONS_MAX = 16 };
+
+/* Is the operand in memory of the host's, while the device has its own? */
+static bool is_foreign(const adead_slice *slice) { return slice->memory && slice->memory->host && !slice->memory->owner; }
+
+/* Adds an operand to the regions; false: there is no room for another. */
+static bool add_region(region *regions, uint32_t *count, const adead_slice *slice, bool written)
+{
+    region r = {slice->memory, NULL, slice->offset, slice->offset + slice->bytes, written};
+    for (uint32_t i = 0; i < *count;) {
+        const region *other = &regions[i];
+        if (other->host != r.host || other->to <= r.from || r.to <= other->from) {
+            i++;
+            continue;
+        }
+        r.from = adead_min_u64(r.from, other->from);
+        r.to = adead_max_u64(r.to, other->to);
+        r.written |= other->written;
+        regions[i] = regions[--*count];
+    }
+    if (*count == REGIONS_MAX) return false;
+    regions[(*count)++] = r;
+    return true;
+}
+
+/* What a plan uses of the host's memory; 0: nothing, or too much in pieces. */
+static uint32_t find_regions(const adead_tensor_plan *plan, region *regions)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        uint32_t operands = adead_tensor_row_of(plan->ops[i].kind)->operand_count;
+        for (uint32_t o = 0; o < operands; o++) {
+            const adead_slice *slice = &plan->ops[i].operands[o];
+            if (is_foreign(slice) && slice->bytes && !add_region(regions, &count, slice, o + 1 == operands)) return 0;
+        }
+    }
+    return count;
+}
+
+static adead_status bring_regions(const where *w, region *regions, uint32_t count)
+{
+    adead_status status = ADEAD_OK;
+    for (uint32_t i = 0; i < count && !status; i++) {
+        region  *r = &regions[i];
+        uint64_t bytes = r->to - r->from;
+        status = w->backend->alloc(w->device, bytes, &r->there, NULL);
+        if (!status) status = w->backend->upload(w->device, r->there, 0, (char *)r->host->host + r->from, bytes, NULL);
+    }
+    return status;
+}
+
+/* With a copy of what is the host's on the device: there and back once, not for each operation. */
+static adead_status run_brought(const where *w, const adead_tensor_plan *plan, region *regions, uint32_t count, uint32_t *i,
+                                adead_failure *failure)
+{
+    adead_tensor_op ops[ADEAD_RUN_MAX];
+    memcpy(ops, plan->ops, plan->count * sizeof *ops);
+    for (uint32_t o = 0; o < plan->count * ADEAD_TENSOR_OPERANDS; o++) {
+        adead_slice *slice = &ops[o / ADEAD_TENSOR_OPERANDS].operands[o % ADEAD_TENSOR_OPERANDS];
+        for (const region *r = regions; r < regions + count && is_foreign(slice); r++) {
+            if (r->host != slice->memory || slice->offset < r->from || slice->offset >= r->to) continue;
+            slice->memory = r->there;
+            slice->offset -= r->from;
+            break;
+        }
+    }
+    adead_status status = run_ops(w, ops, plan->count, i, failure);
+    for (const region *r = regions; r < regions + count; r++) {
+        adead_status back = ADEAD_OK;
+        if (r->written)
+            back = w->backend->download(w->device, r->there, 0, (char *)r->host->host + r->from, r->to - r->from,
+                                        status ? NULL : failure);
+        if (!back || status) continue;
+        status = back;
+        *i = 0;
+    }
+    return status;
+}
+
+/* On a device with memory of its own. Where that has no room for copies, each operation brings its own. */
+static adead_status run_on_device(const where *w, const adead_tensor_plan *plan, uint32_t *i, adead_failure *failure)
+{
+    region       regions[REGIONS_MAX] = {0};
+    uint32_t     count = find_regions(plan, regions);
+    bool         brought = count && bring_regions(w, regions, count) == ADEAD_OK;
+    adead_status status = brought ? run_brought(w, plan, regions, count, i, failure)
+                                  : run_ops(w, plan->ops, plan->count, i, failure);
+    for (uint32_t r = 0; r < count; r++)
+        if (regions[r].there) w->backend->free(w->device, regions[r].there);
+    return status;
+}
+
 adead_status adead_tensor_plan_run(const adead_tensor_plan *plan, const adead_backend *backend, adead_device *device,
                                    const adead_backend *reference, adead_device *reference_device, uint32_t *done,
                                    adead_failure *failure)
 {
-    uint32_t     i = 0;
-    adead_status status = ADEAD_OK;
-    if (backend->run_many && plan->count > 1 && !backend->supports) {
-        status = backend->run_many(device, plan->ops, plan->count, &i, failure);
-    } else {
-        for (; i < plan->count; i++) {
-            status = adead_tensor_run_checked(backend, device, reference, reference_device, &plan->ops[i], failure);
-            if (status) break;
-        }
-    }
+    const where  w = {backend, reference, device, reference_device};
+    uint32_t     i;
+    adead_status status;
+    if (plan->count < 2 || !backend->upload || backend->explain) /* who chooses places brings what is needed there */
+        status = run_ops(&w, plan->ops, plan->count, &i, failure);
+    else status = run_on_device(&w, plan, &i, failure);
     *done = status ? plan->origin[i] : plan->added;
     return status;
 }

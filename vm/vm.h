@@ -64,8 +64,8 @@ void adead_machine_set_foreign(adead_machine *machine, adead_foreign_hook hook, 
 /* The parsed signatures of the imports from that index on. */
 const adead_signature *adead_machine_signature(const adead_machine *machine, uint32_t import);
 
-/* Shall tensor instructions that follow each other run together, where the backend can? The bits, fuel and traps are those of
- * one after the other. Off until it is called, so that what never does so is smaller; between runs. */
+/* Shall tensor instructions that follow each other run together, where the backend can? The bits, fuel and traps are those
+ * of one after the other. Off until it is called, so that what never does so is smaller; between runs. */
 void adead_machine_set_fusion(adead_machine *machine, bool on);
 
 enum { ADEAD_SHADERS_MAX = 64, ADEAD_SHADER_NAME_MAX = 64 };

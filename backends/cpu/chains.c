@@ -12,6 +12,9 @@
 /* Elements of a block, if a row is no longer; operands in different places; results that are stored past the caches. */
 enum { BLOCK = 1 << 11, PLACES_MAX = 16, SLOTS_MAX = 4, OPERANDS_MAX = 4 };
 
+/* What a function or a row operation takes for an element, in additions of two numbers that are in the cache. */
+enum { FUNCTION_STEPS = 8 };
+
 /* What of an operand belongs to a block: its elements, one number for each of its rows, or all of it. */
 typedef enum division { ELEMENTS, ROWS, WHOLE } division;
 
@@ -32,6 +35,7 @@ typedef struct chain {
     const adead_cpu_kernels *kernels;
     uint32_t                 count, place_count;
     uint64_t                 total, columns; /* elements; of a row, 0 where nothing works on rows */
+    uint64_t                 steps;          /* for an element */
     uint64_t                 unit, units;    /* a row or an element */
     uint64_t                 block, piece;   /* units of a block, and of a thread's piece */
     uint32_t                 slots;          /* 0: results are stored in the usual way */
@@ -78,6 +82,12 @@ static uint32_t divisions_of(adead_tensor_kind kind, division d[OPERANDS_MAX])
     return count;
 }
 
+static bool is_simple(adead_tensor_kind kind)
+{
+    return kind == ADEAD_TENSOR_ADD || kind == ADEAD_TENSOR_SUB || kind == ADEAD_TENSOR_MUL || kind == ADEAD_TENSOR_DIV ||
+           kind == ADEAD_TENSOR_SCALE || kind == ADEAD_TENSOR_RELU;
+}
+
 static bool works_on_rows(adead_tensor_kind kind)
 {
     return kind == ADEAD_TENSOR_SOFTMAX || kind == ADEAD_TENSOR_LAYERNORM || kind == ADEAD_TENSOR_SUM ||
@@ -101,8 +111,8 @@ static uint32_t find_place(chain *c, const adead_slice *slice, division divided,
     return found;
 }
 
-/* Appends an operation, if it can be part of the chain. Rows so long that threads share them cannot, nor can so few rows of
- * a large array that threads would have nothing to do. */
+/* Appends an operation, if it can be part of the chain. Less than a block is in the cache anyway. Rows so long that threads
+ * share them cannot be in a chain, nor so few rows of a large array that threads would have nothing to do. */
 static bool append(chain *c, const adead_tensor_op *op, uint32_t threads)
 {
     division d[OPERANDS_MAX];
@@ -110,7 +120,7 @@ static bool append(chain *c, const adead_tensor_op *op, uint32_t threads)
     uint32_t operands = divisions_of(op->kind, d), places = c->place_count;
     uint64_t columns = rows ? op->dims[1] : 0, total = rows ? op->dims[0] * columns : op->dims[0];
     link    *l = &c->links[c->count];
-    if (operands == 0 || total == 0 || (c->count && total != c->total)) return false;
+    if (operands == 0 || total < BLOCK || (c->count && total != c->total)) return false;
     if (rows && ((c->columns && columns != c->columns) || columns >= 2 * ADEAD_CPU_PARALLEL_ELEMENTS ||
                  (op->dims[0] < threads && total >= 2 * ADEAD_CPU_PARALLEL_ELEMENTS)))
         return false;
@@ -126,6 +136,7 @@ static bool append(chain *c, const adead_tensor_op *op, uint32_t threads)
     c->places[l->places[operands - 1]].written = true;
     c->total = total;
     if (rows) c->columns = columns;
+    c->steps += is_simple(op->kind) ? 1 : FUNCTION_STEPS;
     c->count++;
     return true;
 }
@@ -211,7 +222,7 @@ static void run_chain(adead_cpu_device *device, chain *c)
     c->units = c->total / c->unit;
     c->block = adead_max_u64(BLOCK / c->unit, 1);
     c->piece = adead_max_u64(adead_divide_up(c->units, device->threads),
-                             adead_divide_up(ADEAD_CPU_PARALLEL_ELEMENTS, c->count * c->unit));
+                             adead_divide_up(FUNCTION_STEPS * ADEAD_CPU_PARALLEL_ELEMENTS, c->steps * c->unit));
     make_room(device, c);
     adead_pool_run(device->threads, adead_divide_up(c->units, c->piece), run_piece, c);
 }
@@ -224,7 +235,7 @@ adead_status adead_cpu_run_many(adead_cpu_device *device, const adead_tensor_op 
     c.kernels = device->kernels;
     for (uint32_t i = 0; i < count && !status; i += c.count) {
         c.count = c.place_count = 0;
-        c.columns = 0;
+        c.columns = c.steps = 0;
         while (i + c.count < count && append(&c, &ops[i + c.count], device->threads)) {}
         *done = i;
         if (c.count > 1) {

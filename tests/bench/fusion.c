@@ -2,7 +2,7 @@
  *
  *   fusion BACKEND THREADS ROUNDS [NAME]
  *
- * BACKEND is "cpu", "cpu:avx2", "vulkan", ..., NAME the beginning of what is to be measured. Prints a line a case: the median
+ * BACKEND is "cpu", "cpu:avx2" or "vulkan", NAME the beginning of what is to be measured. Prints a line a case: the median
  * time of a pass in microseconds, fused and one after the other, and how many times as long the latter takes. A program
  * goes through its instructions n times and 2 n times; a pass is the difference, divided by n. All alternate, in one run.
  * Made by hand: cc -O2 -I. tests/bench/fusion.c zig-out/lib/libadead.a -lm -lpthread -ldl
@@ -104,6 +104,29 @@ static void layernorm(stream *s, const uint64_t *d)
     EMIT(s, GPU_GELU, 3, 3, n);
 }
 
+/* d[0] operations on d[1] bytes of linear memory, which a device with memory of its own has to fetch. */
+static void chain(stream *s, const uint64_t *d)
+{
+    CONST64(s, 8, 4096);
+    CONST64(s, 9, 4096 + d[1]);
+    CONST64(s, 10, d[1] / 4);
+    for (uint32_t i = 0; i < d[0]; i++) {
+        if (i % 2) EMIT(s, TENSOR_ADD, 9, 8, 9, 10);
+        else EMIT(s, TENSOR_TANH, 9, 9, 10);
+    }
+}
+
+/* The same in buffers. */
+static void chain_in_buffers(stream *s, const uint64_t *d)
+{
+    uint32_t n = (uint32_t)d[1];
+    bytes[0] = bytes[1] = n;
+    for (uint32_t i = 0; i < d[0]; i++) {
+        if (i % 2) EMIT(s, GPU_ADD, 1, 0, 1, n);
+        else EMIT(s, GPU_TANH, 1, 1, n);
+    }
+}
+
 static void make_program(stream *s, body *function, const uint64_t *dims, uint64_t passes)
 {
     uint32_t seed = 1;
@@ -157,6 +180,7 @@ static void measure(const char *name, body *function, const uint64_t *dims, uint
     for (int twice = 0; twice < 2; twice++) {
         make_program(&streams[twice], function, dims, passes << twice);
         images[twice] = image_of(&streams[twice]);
+        images[twice].memory_initial = images[twice].memory_maximum = 1 << 20;
         if (adead_code_create(&images[twice], &adead_host_default, &code[twice], &failure)) break;
         for (int fused = 0; fused < 2; fused++) {
             if (adead_machine_create(code[twice], &limits, backend, device, &adead_backend_ref, reference_device,
@@ -186,19 +210,23 @@ int main(int argc, char **argv)
 {
     static const struct { const char *name; body *function; uint64_t dims[3], passes; } cases[] = {
         {"ffn 1x32x128", feed_forward, {1, 32, 128}, 4000},   {"ffn 1x64x256", feed_forward, {1, 64, 256}, 2000},
-        {"ffn 8x64x256", feed_forward, {8, 64, 256}, 500},    {"ffn 64x64x256", feed_forward, {64, 64, 256}, 100},
-        {"ffn 64x256x1024", feed_forward, {64, 256, 1024}, 10}, {"ffn 512x512x2048", feed_forward, {512, 512, 2048}, 1},
+        {"ffn 8x64x256", feed_forward, {8, 64, 256}, 1000},    {"ffn 64x64x256", feed_forward, {64, 64, 256}, 300},
+        {"ffn 64x256x1024", feed_forward, {64, 256, 1024}, 40}, {"ffn 512x512x2048", feed_forward, {512, 512, 2048}, 3},
         {"elements 2 x 4 KiB", elements, {2, 4 << 10}, 20000},   {"elements 4 x 4 KiB", elements, {4, 4 << 10}, 10000},
-        {"elements 8 x 4 KiB", elements, {8, 4 << 10}, 5000},    {"elements 16 x 4 KiB", elements, {16, 4 << 10}, 30000},
+        {"elements 8 x 4 KiB", elements, {8, 4 << 10}, 5000},    {"elements 16 x 4 KiB", elements, {16, 4 << 10}, 3000},
         {"elements 2 x 64 KiB", elements, {2, 64 << 10}, 2000},  {"elements 8 x 64 KiB", elements, {8, 64 << 10}, 500},
-        {"elements 16 x 64 KiB", elements, {16, 64 << 10}, 300}, {"elements 2 x 1 MiB", elements, {2, 1 << 20}, 60},
-        {"elements 4 x 1 MiB", elements, {4, 1 << 20}, 30},      {"elements 16 x 1 MiB", elements, {16, 1 << 20}, 10},
-        {"elements 2 x 8 MiB", elements, {2, 8 << 20}, 4},       {"elements 16 x 8 MiB", elements, {16, 8 << 20}, 2},
-        {"elements 2 x 64 MiB", elements, {2, 64 << 20}, 1},     {"elements 4 x 64 MiB", elements, {4, 64 << 20}, 1},
-        {"elements 16 x 64 MiB", elements, {16, 64 << 20}, 1},   {"softmax 16 x 64", softmax, {16, 64}, 3000},
-        {"softmax 256 x 256", softmax, {256, 256}, 50},          {"softmax 1024 x 1024", softmax, {1024, 1024}, 5},
-        {"softmax 4096 x 4096", softmax, {4096, 4096}, 1},       {"layernorm 16 x 64", layernorm, {16, 64}, 2000},
-        {"layernorm 256 x 256", layernorm, {256, 256}, 50},      {"layernorm 1024 x 1024", layernorm, {1024, 1024}, 5},
+        {"elements 16 x 64 KiB", elements, {16, 64 << 10}, 300}, {"elements 2 x 1 MiB", elements, {2, 1 << 20}, 200},
+        {"elements 4 x 1 MiB", elements, {4, 1 << 20}, 100},      {"elements 16 x 1 MiB", elements, {16, 1 << 20}, 30},
+        {"elements 2 x 8 MiB", elements, {2, 8 << 20}, 20},       {"elements 16 x 8 MiB", elements, {16, 8 << 20}, 6},
+        {"elements 2 x 64 MiB", elements, {2, 64 << 20}, 4},     {"elements 4 x 64 MiB", elements, {4, 64 << 20}, 3},
+        {"elements 16 x 64 MiB", elements, {16, 64 << 20}, 2},   {"softmax 16 x 64", softmax, {16, 64}, 3000},
+        {"softmax 256 x 256", softmax, {256, 256}, 50},          {"softmax 1024 x 1024", softmax, {1024, 1024}, 30},
+        {"softmax 4096 x 4096", softmax, {4096, 4096}, 4},       {"layernorm 16 x 64", layernorm, {16, 64}, 2000},
+        {"layernorm 256 x 256", layernorm, {256, 256}, 50},      {"layernorm 1024 x 1024", layernorm, {1024, 1024}, 20},
+        {"chain 100 x 4 KiB", chain, {100, 4 << 10}, 20},        {"chain 100 x 64 KiB", chain, {100, 64 << 10}, 10},
+        {"chain 100 x 256 KiB", chain, {100, 256 << 10}, 3},
+        {"chain 100 x 4 KiB, buffers", chain_in_buffers, {100, 4 << 10}, 30},
+        {"chain 100 x 64 KiB, buffers", chain_in_buffers, {100, 64 << 10}, 10},
     };
     if (argc < 4) {
         fprintf(stderr, "usage: fusion BACKEND THREADS ROUNDS [NAME]\n");
