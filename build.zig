@@ -435,7 +435,7 @@ fn addExhaustive(b: *Build, setting: Setting, static: *Compile) void {
 /// tests/bench/run.py measures; it gets three C files of its folder (which are POSIX) built: spawn; contest, which
 /// times adead and what it is compared with; and vulkan, which opens that backend and tries its paths.
 fn addBench(b: *Build, setting: Setting, static: *Compile, shared: *Compile, command: ?*Compile) void {
-    const step = b.step("bench", "Measure beside peers: [cpu] [vulkan] [interp] [startup] [tasks] [--quick] [--write]");
+    const step = b.step("bench", "Measure: [cpu] [vulkan] [placement] [interp] [startup] [tasks] [--quick] [--write]");
     const c = command orelse {
         step.dependOn(&b.addFail("there is no cli/ to measure").step);
         return;

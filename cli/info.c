@@ -111,7 +111,8 @@ static int info_backend(cli *c, uint32_t index)
     adead_runtime        *runtime = NULL;
     int                   status = adead_runtime_create(&options, &runtime);
     if (status == ADEAD_OK) status = adead_runtime_backend(runtime, &backend);
-    else status = adead_backend_get(index, &backend); /* which says why */
+    if (status != ADEAD_OK || strcmp(backend.name, options.backend) != 0) /* or it is automatic, with nothing to choose */
+        status = adead_backend_get(index, &backend);                      /* which says why */
     if (status != ADEAD_OK) status = cli_fail_library(c, NULL);
     json_open(&c->document, NULL, '{');
     if (c->json) json_backend(&c->document, &backend);

@@ -76,7 +76,7 @@ static void use_automatic(adead_runtime *runtime)
     memset(&facts, 0, sizeof facts);
     bool good = cpu && cpu->probe(NULL, &facts, NULL) == ADEAD_OK && facts.attested;
     runtime->backend = good ? cpu : runtime->reference;
-    if (good && chooser && chooser->probe(NULL, &facts, NULL) == ADEAD_OK) runtime->backend = chooser;
+    if (good && chooser && chooser->probe(NULL, &facts, NULL) == ADEAD_OK && !facts.software) runtime->backend = chooser;
 }
 
 static adead_status choose_backend(adead_runtime *runtime, const char *wanted, adead_failure *failure)

@@ -50,6 +50,7 @@ const cuda_sources = [_][]const u8{
 /// all operations, of large cases a sample, or all.
 pub fn addCuda(t: *Tests, run: *Build.Step.Run, whole: bool) void {
     const b = t.b;
+    addPlacedCuda(t, run);
     for ([_][]const u8{ "75", "80", "90" }) |capability| {
         const first = std.mem.eql(u8, capability, "75");
         for (cuda_sources) |source| {
@@ -70,7 +71,23 @@ pub fn addCuda(t: *Tests, run: *Build.Step.Run, whole: bool) void {
     }
 }
 
-/// The same on this machine's own device.
+/// Operations and whole programs, each operation at random by the software driver or on the processor.
+fn addPlacedCuda(t: *Tests, run: *Build.Step.Run) void {
+    for ([_][]const u8{ "tests/conformance/test_operations.c", "tests/golden/test_golden.c" }) |source| {
+        const name = t.b.fmt("{s}@placedcuda", .{suiteName(source)});
+        if (!t.wanted("cuda", name)) continue;
+        const library = softCuda(t) orelse {
+            t.skip(run, name, "cannot run: the software CUDA driver is for Linux only");
+            continue;
+        };
+        run.addArgs(&.{ t.b.fmt("suite:{s}", .{name}), "--env=ADEAD_TEST_SUBJECT=auto:cuda,random=1" });
+        run.addArgs(&.{ "--env=ADEAD_CUDA_SOFTWARE=1", "--env=ADEAD_TEST_SAMPLE=9" });
+        run.addPrefixedFileArg("--env=ADEAD_CUDA_DRIVER=", library);
+        run.addFileArg(t.suiteExe(t.setting, source, t.static));
+    }
+}
+
+/// The suites of the backend cuda on this machine's own device.
 pub fn addGpu(t: *Tests, run: *Build.Step.Run) void {
     for (cuda_sources) |source| {
         run.addArgs(&.{ t.b.fmt("suite:{s}@gpu", .{suiteName(source)}), "--env=ADEAD_TEST_SUBJECT=cuda" });

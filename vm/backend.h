@@ -224,6 +224,12 @@ typedef struct adead_backend {
      * afterwards as of `run` in this order. Errors are those of `run`: then *done operations were done. */
     adead_status (*run_many)(adead_device *device, const adead_tensor_op *ops, uint32_t count, uint32_t *done,
                              adead_failure *failure);
+
+    /* Optional (NULL: with `upload`, bytes of the host's are copied; without, used where they lie). Memory that begins as
+     * `bytes` (> 0) bytes of the host's, at any alignment, which stay as and where they are until it is freed. The backend
+     * copies them when it must, and never writes to them. */
+    adead_status (*lend)(adead_device *device, const void *data, uint64_t bytes, adead_memory **memory,
+                         adead_failure *failure);
 } adead_backend;
 
 /* The host's view of a slice, for backends whose memory the host can address. */

@@ -55,18 +55,22 @@ adead_status adead_buffer_make(adead_task *task, uint32_t number, uint64_t bytes
 
 adead_status adead_buffer_lend(adead_task *task, uint32_t number, const void *data, uint64_t bytes, adead_failure *failure)
 {
-    adead_buffer *buffer;
-    adead_status  status;
-    if (bytes == 0 || task->machine->backend->upload) { /* a device with memory of its own */
+    const adead_backend *backend = task->machine->backend;
+    adead_buffer        *buffer;
+    adead_status         status;
+    if (bytes == 0 || (backend->upload && !backend->lend)) { /* a device with memory of its own */
         status = adead_buffer_make(task, number, bytes, failure);
         return status ? status : adead_buffer_upload(task, &task->buffers[number], 0, data, bytes, failure);
     }
     status = claim(task, number, bytes, &buffer, failure);
-    if (status) return status;
-    buffer->lent = (adead_memory){.bytes = bytes, .host = (void *)(uintptr_t)data}; /* until adead_buffer_make_own */
-    buffer->memory = &buffer->lent;
-    settle(task, buffer, bytes);
-    return ADEAD_OK;
+    if (!status && backend->lend) {
+        status = backend->lend(task->machine->device, data, bytes, &buffer->memory, failure);
+    } else if (!status) {
+        buffer->lent = (adead_memory){.bytes = bytes, .host = (void *)(uintptr_t)data}; /* until adead_buffer_make_own */
+        buffer->memory = &buffer->lent;
+    }
+    if (!status) settle(task, buffer, bytes);
+    return status;
 }
 
 /* The same for what an operation writes: its last operand, and others that are in the same buffer. */

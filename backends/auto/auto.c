@@ -29,6 +29,7 @@ static adead_status open_place(adead_auto *device, const adead_backend *backend,
     bool                 processor = device->place_count == ADEAD_AUTO_PROCESSOR;
     adead_status         status = backend->probe(NULL, &facts, &why);
     if (!status && facts.software && !device->rules.named) return ADEAD_OK;
+    place.software = !status && facts.software;
     if (!status) status = backend->open(&options, &place.device, &why);
     if (!status) device->places[device->place_count++] = place;
     if (!status || (!processor && !device->rules.named)) return ADEAD_OK;
@@ -47,23 +48,30 @@ static adead_status look(adead_auto *device, adead_failure *failure)
     return status;
 }
 
+/* Where there is nothing to choose: a runtime takes the processor without this backend between. */
+static void describe_alone(adead_backend_facts *facts)
+{
+    facts->software = true;
+    snprintf(facts->device, sizeof facts->device, "the processor alone");
+    snprintf(facts->reason, sizeof facts->reason, "%s",
+             "there is no graphics processor here: automatic choice is the backend cpu");
+}
+
 static adead_status auto_probe(const char *variant, adead_backend_facts *facts, adead_failure *failure)
 {
     adead_auto_rules rules;
     adead_failure    why = {0};
     adead_status     status = adead_auto_read_rules(variant, &rules, &why);
     memset(facts, 0, sizeof *facts);
-    if (!status && !variant && !adead_auto_accelerator_possible())
-        status = adead_fail(&why, ADEAD_BACKEND_UNAVAILABLE, ADEAD_NO_OFFSET,
-                            "there is no graphics processor here, so that automatic choice is the backend cpu");
     for (uint32_t i = 0; rules.named && i < rules.count && !status; i++)
         status = rules.candidates[i]->probe(NULL, facts, &why);
     facts->available = !status;
-    if (!status) {
+    if (!status && !variant && !adead_auto_accelerator_possible()) describe_alone(facts);
+    else if (!status) {
         snprintf(facts->device, sizeof facts->device, "by operation and size");
         snprintf(facts->reason, sizeof facts->reason, "accelerators are opened when an operation is worth it");
-        return ADEAD_OK;
     }
+    if (!status) return ADEAD_OK;
     snprintf(facts->reason, sizeof facts->reason, "%.*s", (int)sizeof facts->reason - 1, why.message);
     if (failure) *failure = why;
     return status;
@@ -86,7 +94,8 @@ static adead_status auto_open(const adead_device_options *options, adead_device 
     if (status) return status;
     adead_auto *device = options->host.allocate(options->host.context, sizeof *device);
     if (!device) return adead_fail(failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory for the device of backend auto");
-    *device = (adead_auto){.host = options->host, .threads = options->threads, .rules = rules, .random = rules.seed};
+    *device = (adead_auto){.host = options->host, .threads = options->threads, .rules = rules, .random = rules.seed,
+                            .plan = ADEAD_AUTO_NEAREST};
     device->plain = !rules.random;
     for (unsigned kind = 0; kind < ADEAD_TENSOR_COUNT; kind++) {
         device->small[kind] = ADEAD_AUTO_LARGE;
@@ -113,6 +122,7 @@ static void auto_describe(adead_device *opaque, adead_backend_facts *facts)
     }
     memset(facts, 0, sizeof *facts);
     facts->available = facts->attested = true; /* as each of its places is */
+    if (!device->rules.named && !adead_auto_accelerator_possible()) return describe_alone(facts);
     memcpy(facts->device, names, sizeof names);
     snprintf(facts->reason, sizeof facts->reason, "%s",
              device->looked ? "by operation and size" : "accelerators are opened when an operation is worth it");
@@ -137,58 +147,47 @@ static uint32_t elsewhere(const adead_auto *device, const adead_tensor_op *op)
         const adead_memory      *given = op->operands[i].memory;
         const adead_auto_memory *memory = given && !given->host ? adead_auto_memory_of(device, given) : NULL;
         for (uint32_t p = 0; memory && p < device->place_count; p++)
-            if (memory->valid & 1u << p && !device->places[p].lost) return p;
+            if (memory->where.valid & 1u << p && !device->places[p].lost) return p;
     }
     return ADEAD_AUTO_PROCESSOR;
 }
 
-/* The place with the least predicted time; false: not all costs are known. */
-static bool cheapest(const adead_auto *device, const adead_tensor_op *op, uint32_t *place)
-{
-    double least = -1;
-    if (device->place_count == 1) return false;
-    for (uint32_t p = 0; p < device->place_count; p++) {
-        double time = device->places[p].lost ? -1 : adead_auto_predict(device, p, op);
-        if (time < 0 && !device->places[p].lost) return false;
-        if (time >= 0 && (least < 0 || time < least)) least = time, *place = p;
-    }
-    return least >= 0;
-}
-
 /* Where an operation is to run; *must: nowhere else. */
-static adead_status choose(adead_auto *device, const adead_tensor_op *op, uint32_t *place, bool *must, const char **why,
-                           adead_failure *failure)
+static void choose(adead_auto *device, const adead_tensor_op *op, uint32_t *place, bool *must, const char **why)
 {
-    uint8_t forced = device->rules.forced[op->kind];
-    *must = false;
-    *place = ADEAD_AUTO_PROCESSOR;
-    if (forced != ADEAD_AUTO_ANYWHERE || device->rules.random) {
-        *why = forced == ADEAD_AUTO_ANYWHERE ? "at random, as asked for" : "asked for by name";
-        if (forced == ADEAD_AUTO_ANYWHERE) forced = (uint32_t)(adead_random(&device->random) % device->place_count);
+    uint8_t  forced = device->rules.forced[op->kind];
+    uint32_t planned;
+    *must = true;
+    if (forced != ADEAD_AUTO_ANYWHERE) {
         *place = forced;
-        *must = true;
-        if (!device->places[*place].lost) return ADEAD_OK;
-        return adead_fail(failure, ADEAD_BACKEND_FAILED, ADEAD_NO_OFFSET, "the backend %s failed before",
-                          device->places[*place].backend->name);
+        adead_auto_plan(device, op, forced, &planned, why);
+        *why = "asked for by name";
+        return;
     }
-    *why = "small";
-    if (small_result(device, op)) return ADEAD_OK;
-    if (!device->looked) look(device, NULL);
-    if (cheapest(device, op, place)) {
-        *why = "it takes the least time";
-        return ADEAD_OK;
+    if (device->rules.random) {
+        *place = (uint32_t)(adead_random(&device->random) % device->place_count);
+        *why = "at random, as asked for";
+        return;
     }
+    *must = false;
+    bool small = small_result(device, op) != NULL;
+    if (!small && !device->looked) look(device, NULL);
+    bool known = adead_auto_plan(device, op, ADEAD_AUTO_ANYWHERE, place, why);
+    if (small) {
+        *place = ADEAD_AUTO_PROCESSOR;
+        *why = "small";
+    }
+    if (small || known) return;
     *place = elsewhere(device, op);
     *why = "an operand is there";
-    if (*place != ADEAD_AUTO_PROCESSOR) return ADEAD_OK;
+    if (*place != ADEAD_AUTO_PROCESSOR) return;
     *why = "no accelerator is here";
     for (*place = 1; *place < device->place_count; ++*place) {
         *why = "large";
-        if (!device->places[*place].lost) return ADEAD_OK;
-        *why = "the accelerator failed before";
+        if (!device->places[*place].lost && !device->places[*place].software) return;
+        *why = device->places[*place].lost ? "the accelerator failed before" : "the accelerator is software";
     }
     *place = ADEAD_AUTO_PROCESSOR;
-    return ADEAD_OK;
 }
 
 /* ---- Operations ---- */
@@ -208,12 +207,15 @@ static adead_status run_at(adead_auto *device, uint32_t place, const adead_tenso
         adead_slice       *slice = &op.operands[i];
         adead_auto_memory *memory = slice->memory ? adead_auto_memory_of(device, slice->memory) : NULL;
         if (!memory) continue;
-        bool whole = slice->offset == 0 && slice->bytes == memory->memory.bytes;
-        status = adead_auto_bring(device, memory, place, !whole || adead_operand_read(&op, i), failure);
+        bool last = i + 1 == count;
+        status = adead_auto_bring(device, memory, place, adead_auto_needs_value(&op, i), last, failure);
         slice->memory = memory->copies[place];
-        if (i + 1 == count) written = memory;
+        if (last) written = memory;
     }
-    if (!status) status = p->backend->run(p->device, &op, failure);
+    if (!status) {
+        status = adead_auto_note(device, place, p->backend->run(p->device, &op, failure));
+        if (!status) device->places[place].lost = false; /* what was asked for by name has found it well again */
+    }
     if (!status && written) adead_auto_written(written, place);
     device->last = place;
     return status;
@@ -226,13 +228,11 @@ static adead_status run_somewhere(adead_auto *device, const adead_tensor_op *op,
     uint32_t      place;
     bool          must;
     adead_failure first = {0};
-    adead_status  status = choose(device, op, &place, &must, why, failure);
-    if (status) return status;
+    choose(device, op, &place, &must, why);
     *name = device->places[place].backend->name;
-    status = run_at(device, place, op, place == ADEAD_AUTO_PROCESSOR ? failure : &first);
+    adead_status status = run_at(device, place, op, place == ADEAD_AUTO_PROCESSOR ? failure : &first);
     if (!status || place == ADEAD_AUTO_PROCESSOR) return status;
     bool another = status == ADEAD_NO_MEMORY || status == ADEAD_BACKEND_UNSUPPORTED || status == ADEAD_BACKEND_FAILED;
-    if (status == ADEAD_BACKEND_FAILED) device->places[place].lost = true;
     if (another && !must && run_at(device, ADEAD_AUTO_PROCESSOR, op, NULL) == ADEAD_OK) {
         *name = device->places[ADEAD_AUTO_PROCESSOR].backend->name;
         *why = status == ADEAD_NO_MEMORY ? "the accelerator has no memory left" : "the accelerator could not";
@@ -245,7 +245,7 @@ static adead_status run_somewhere(adead_auto *device, const adead_tensor_op *op,
 static adead_status sync_place(adead_auto *device, uint32_t place, adead_failure *failure)
 {
     const adead_auto_place *p = &device->places[place];
-    return p->backend->sync && !p->lost ? p->backend->sync(p->device, failure) : ADEAD_OK;
+    return p->backend->sync && !p->lost ? adead_auto_note(device, place, p->backend->sync(p->device, failure)) : ADEAD_OK;
 }
 
 /* The record of decisions for this kind and size at that place; NULL: there is no room for another. */
@@ -273,7 +273,7 @@ static adead_status run_explained(adead_auto *device, const adead_tensor_op *op,
     const char  *chosen = "", *why = "";
     double       predicted[ADEAD_AUTO_PLACES] = {-1, -1, -1, -1};
     for (uint32_t p = 0; p < device->place_count; p++)
-        predicted[p] = adead_auto_predict(device, p, op);
+        predicted[p] = adead_auto_predict(device, p, op, ADEAD_AUTO_NOW);
     uint64_t     since = adead_clock_ns();
     adead_status status = run_somewhere(device, op, &chosen, &why, failure);
     if (!status) status = sync_place(device, device->last, failure);
@@ -283,21 +283,32 @@ static adead_status run_explained(adead_auto *device, const adead_tensor_op *op,
     return ADEAD_OK;
 }
 
-static adead_status auto_run(adead_device *opaque, const adead_tensor_op *op, adead_failure *failure)
+/* Not part of auto_run, so that what is small and at hand is not charged for its registers. */
+__attribute__((noinline)) static adead_status run_chosen(adead_auto *device, const adead_tensor_op *op,
+                                                         adead_failure *failure)
 {
-    adead_auto *device = (adead_auto *)opaque;
+    const char *chosen, *why;
     if (op->kind >= ADEAD_TENSOR_COUNT)
         return adead_fail(failure, ADEAD_BACKEND_UNSUPPORTED, ADEAD_NO_OFFSET, "there is no operation %d", (int)op->kind);
-    const adead_slice *written = device->quick ? small_result(device, op) : NULL;
-    if (ADEAD_LIKELY(written)) {
-        const adead_auto_place *processor = &device->places[ADEAD_AUTO_PROCESSOR];
-        adead_auto_memory      *memory = written->memory ? adead_auto_memory_of(device, written->memory) : NULL;
-        if (memory) adead_auto_written(memory, ADEAD_AUTO_PROCESSOR);
-        return processor->backend->run(processor->device, op, failure);
-    }
     if (device->decisions) return run_explained(device, op, failure);
-    const char *chosen, *why;
     return run_somewhere(device, op, &chosen, &why, failure);
+}
+
+/* Does it go to the processor at once, without anything to write down? */
+static inline bool is_at_hand(const adead_auto *device, const adead_tensor_op *op)
+{
+    const adead_slice *written = device->quick && op->kind < ADEAD_TENSOR_COUNT ? small_result(device, op) : NULL;
+    if (!written) return false;
+    const adead_auto_memory *memory = written->memory ? adead_auto_memory_of(device, written->memory) : NULL;
+    return !memory || memory->where.all == adead_auto_at_home.all;
+}
+
+static adead_status auto_run(adead_device *opaque, const adead_tensor_op *op, adead_failure *failure)
+{
+    adead_auto             *device = (adead_auto *)opaque;
+    const adead_auto_place *processor = &device->places[ADEAD_AUTO_PROCESSOR];
+    if (ADEAD_LIKELY(is_at_hand(device, op))) return processor->backend->run(processor->device, op, failure);
+    return run_chosen(device, op, failure);
 }
 
 /* What is small goes to the processor together, the rest to wherever it should run, one by one. */
@@ -310,13 +321,7 @@ static adead_status auto_run_many(adead_device *opaque, const adead_tensor_op *o
     for (*done = 0; *done < count && !status;) {
         const adead_tensor_op *first = ops + *done;
         uint32_t               small = 0, some = 0;
-        while (device->quick && small < count - *done && processor->backend->run_many) {
-            const adead_slice *written = small_result(device, first + small);
-            if (!written) break;
-            adead_auto_memory *memory = written->memory ? adead_auto_memory_of(device, written->memory) : NULL;
-            if (memory) adead_auto_written(memory, ADEAD_AUTO_PROCESSOR);
-            small++;
-        }
+        while (small < count - *done && processor->backend->run_many && is_at_hand(device, first + small)) small++;
         if (small > 1) {
             status = processor->backend->run_many(processor->device, first, small, &some, failure);
             if (!status) some = small;
@@ -372,7 +377,13 @@ static adead_status auto_tune(adead_device *opaque, adead_tune_report *report, v
 
 static adead_status auto_alloc(adead_device *device, uint64_t bytes, adead_memory **memory, adead_failure *failure)
 {
-    return adead_auto_memory_new((adead_auto *)device, bytes, memory, failure);
+    return adead_auto_memory_new((adead_auto *)device, NULL, bytes, memory, failure);
+}
+
+static adead_status auto_lend(adead_device *device, const void *data, uint64_t bytes, adead_memory **memory,
+                              adead_failure *failure)
+{
+    return adead_auto_memory_new((adead_auto *)device, data, bytes, memory, failure);
 }
 
 static void auto_free(adead_device *device, adead_memory *memory)
@@ -419,4 +430,5 @@ const adead_backend adead_backend_auto = {
     .decision = auto_decision,
     .tune = auto_tune,
     .run_many = auto_run_many,
+    .lend = auto_lend,
 };

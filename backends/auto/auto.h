@@ -1,6 +1,6 @@
 /* The backend `auto`: the places where it lets operations run, and how it chooses between them. auto.c fills the backend
  * table and runs operations; rules.c reads what the user asks for; residency.c keeps a buffer's copies; costs.c measures
- * what operations cost.
+ * what operations cost; plans.c compares ways to go on.
  *
  * A *place* is an open device of another backend; the first is the processor, which is always there. A buffer has one value
  * and, of the places, those that have a valid copy of it. Since all places give the same bits, no choice changes a result.
@@ -17,7 +17,10 @@ enum {
     ADEAD_AUTO_PLACES = ADEAD_DECISION_CANDIDATES,
     ADEAD_AUTO_PROCESSOR = 0,
     ADEAD_AUTO_ANYWHERE = 255,
-    ADEAD_AUTO_DECISIONS = 256
+    ADEAD_AUTO_DECISIONS = 256,
+    ADEAD_AUTO_NEAREST = ADEAD_AUTO_PLACES, /* a plan, see plans.c; the others have the number of their place */
+    ADEAD_AUTO_PLANS,
+    ADEAD_AUTO_NOW = ADEAD_AUTO_PLANS       /* no plan, but where values are indeed */
 };
 
 /* Where operations may run, as the user put it. */
@@ -41,11 +44,12 @@ bool adead_auto_accelerator_possible(void);
 typedef struct adead_auto_place {
     const adead_backend *backend;
     adead_device        *device;
-    bool                 lost; /* it failed: nothing is sent there again */
+    bool                 lost;     /* it failed: nothing is sent there again without being asked for by name */
+    bool                 software; /* the processor in disguise: only what was measured speaks for it */
 } adead_auto_place;
 
-/* Operations that cost alike, and what they cost at a place, in nanoseconds: to start one, for each step of its work, and
- * for each byte copied there and back. */
+/* Operations that cost alike, and what they cost at a place, in nanoseconds: to start one, for each step of its work, to
+ * start a copy there and back, and for each byte of it. */
 typedef enum adead_auto_class {
     ADEAD_AUTO_PRODUCTS,
     ADEAD_AUTO_PRODUCTS_I8,
@@ -56,7 +60,7 @@ typedef enum adead_auto_class {
 
 typedef struct adead_auto_costs {
     uint64_t known; /* 1 or 0 */
-    double   start, step[ADEAD_AUTO_CLASSES], upload, download;
+    double   start, step[ADEAD_AUTO_CLASSES], upload, download, upload_start, download_start;
 } adead_auto_costs;
 
 typedef struct adead_auto {
@@ -72,39 +76,86 @@ typedef struct adead_auto {
     bool             quick;     /* and nobody asks */
     uint64_t         random; /* state of the sequence that random places come from */
     uint32_t         last;      /* where the last operation ran */
+    uint32_t         plan;      /* the one that is followed */
+    double           spent[ADEAD_AUTO_PLANS]; /* nanoseconds that each would have taken, the latest counting most */
+    double           swing;     /* the longest of an operation, copies included */
     adead_decision  *decisions; /* NULL: nobody asked */
     uint32_t         decision_count;
 } adead_auto;
 
 /* ---- residency.c ---- */
 
+/* Which copies of a buffer have its value: sets of places, bit 0 being the processor. */
+typedef union adead_auto_where {
+    struct {
+        uint8_t valid, planned[ADEAD_AUTO_PLANS]; /* indeed, and had a plan been followed */
+        bool    lent, unread; /* the processor's copy is the host's own; no operation has read it since one wrote it */
+    };
+    uint64_t all;
+} adead_auto_where;
+_Static_assert(sizeof(adead_auto_where) == sizeof(uint64_t), "it is compared as one number");
+
+/* The value is on the processor alone, and nothing is special: as long as it stays so, nothing is written down. */
+static const adead_auto_where adead_auto_at_home = {{.valid = 1, .planned = {1, 1, 1, 1, 1}}};
+
 /* A buffer: `memory` is what the machine sees, whose `host` is the processor's copy while that is valid, else NULL. */
 typedef struct adead_auto_memory {
-    adead_memory  memory;
-    uint32_t      valid;                     /* a bit for each place whose copy has the value */
-    adead_memory *copies[ADEAD_AUTO_PLACES]; /* NULL: none there yet */
+    adead_memory     memory;
+    adead_auto_where where;
+    adead_memory    *copies[ADEAD_AUTO_PLACES]; /* NULL: none there yet */
+    adead_memory     lent;                      /* the processor's copy of what is lent */
 } adead_auto_memory;
 
-adead_status adead_auto_memory_new(adead_auto *device, uint64_t bytes, adead_memory **memory, adead_failure *failure);
+/* With `lent` not NULL, the memory's bytes are there until they are to change. */
+adead_status adead_auto_memory_new(adead_auto *device, const void *lent, uint64_t bytes, adead_memory **memory,
+                                   adead_failure *failure);
 void         adead_auto_memory_free(adead_auto *device, adead_memory *memory);
 adead_status adead_auto_write(adead_auto *device, adead_memory *memory, uint64_t offset, const void *data, uint64_t bytes,
                               adead_failure *failure);
 adead_status adead_auto_read(adead_auto *device, adead_memory *memory, uint64_t offset, void *data, uint64_t bytes,
                              adead_failure *failure);
 /* The device's own memory, or NULL where it is the host's. */
-adead_auto_memory *adead_auto_memory_of(const adead_auto *device, const adead_memory *memory);
-/* A copy at a place; with `value`, a valid one. */
-adead_status adead_auto_bring(adead_auto *device, adead_auto_memory *memory, uint32_t place, bool value,
+static inline adead_auto_memory *adead_auto_memory_of(const adead_auto *device, const adead_memory *memory)
+{
+    return memory->owner == device ? (adead_auto_memory *)(uintptr_t)memory : NULL;
+}
+/* The first of the places that have the value. */
+static inline uint32_t adead_auto_home_of(uint32_t valid)
+{
+    uint32_t place = 0;
+    while (!(valid & 1u << place)) place++;
+    return place;
+}
+/* Does an operand need what its memory holds? Not where the operation overwrites all of it. */
+bool adead_auto_needs_value(const adead_tensor_op *op, uint32_t operand);
+/* Is its memory that of an operand before it? */
+bool adead_auto_seen_before(const adead_tensor_op *op, uint32_t operand);
+/* A copy at a place; with `value`, a valid one. With `write` it can be written to. */
+adead_status adead_auto_bring(adead_auto *device, adead_auto_memory *memory, uint32_t place, bool value, bool write,
                               adead_failure *failure);
 /* An operation wrote it there: other copies are no longer valid. */
 void adead_auto_written(adead_auto_memory *memory, uint32_t place);
+/* It goes by: a place that failed is lost. */
+adead_status adead_auto_note(adead_auto *device, uint32_t place, adead_status status);
+
+/* ---- plans.c ---- */
+
+/* Where an operation should run; with `fixed` not ADEAD_AUTO_ANYWHERE, where it must, so that the plans know. False: not
+ * all costs are known. */
+bool adead_auto_plan(adead_auto *device, const adead_tensor_op *op, uint32_t fixed, uint32_t *place, const char **why);
+/* The host looks at a memory; or writes some or all of it. */
+void adead_auto_plan_read(adead_auto *device, adead_auto_memory *memory);
+void adead_auto_plan_write(adead_auto_memory *memory, bool whole);
 
 /* ---- costs.c ---- */
 
 /* Takes what an earlier process measured, if it was on this processor and these devices. */
 void adead_auto_load_costs(adead_auto *device);
-/* The time of an operation at a place, copies included; below 0: not known. */
-double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op);
+/* The time of an operation at a place, copies included, with values where they are, or (`plan`) would be; below 0: not
+ * known. */
+double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op, uint32_t plan);
+/* Of bringing a memory from where it is to a place. */
+double adead_auto_predict_copy(const adead_auto *device, uint32_t valid, uint32_t place, uint64_t bytes);
 /* Measures all places, for some seconds, tells of each, and keeps it. */
 adead_status adead_auto_tune(adead_auto *device, adead_tune_report *report, void *context, adead_failure *failure);
 

@@ -47,6 +47,9 @@ static adead_auto_class class_of(adead_tensor_kind kind)
     }
 }
 
+/* Two products are a step of what counts 4 operations for one. */
+#define STEPS(flops) ((flops) == 4 ? 2 : 1)
+
 static double work_of(const adead_tensor_op *op)
 {
 #define P1(a) (double)op->dims[a]
@@ -54,7 +57,7 @@ static double work_of(const adead_tensor_op *op)
 #define P3(a, b, c) P2(a, b) * P1(c)
 #define P4(a, b, c, d) P3(a, b, c) * P1(d)
     switch (op->kind) {
-#define TENSOR(name, dims, scalars, work, flops, formula, operands) case ADEAD_TENSOR_##name: return work;
+#define TENSOR(name, dims, scalars, work, flops, formula, operands) case ADEAD_TENSOR_##name: return (work) * STEPS(flops);
 #include "vm/tensor.def"
 #undef TENSOR
     default: return 0;
@@ -65,7 +68,17 @@ static double work_of(const adead_tensor_op *op)
 #undef P4
 }
 
-double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op)
+double adead_auto_predict_copy(const adead_auto *device, uint32_t valid, uint32_t place, uint64_t bytes)
+{
+    const adead_auto_costs *to = &device->costs[place], *from;
+    double                  time = 0;
+    if (valid & 1u << place) return 0;
+    from = &device->costs[adead_auto_home_of(valid)];
+    if (!(valid & 1u << ADEAD_AUTO_PROCESSOR)) time = from->download_start + (double)bytes * from->download;
+    return place == ADEAD_AUTO_PROCESSOR ? time : time + to->upload_start + (double)bytes * to->upload;
+}
+
+double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_tensor_op *op, uint32_t plan)
 {
     uint32_t                operands = adead_operands_of(op->kind);
     const adead_auto_costs *costs = &device->costs[place];
@@ -75,18 +88,15 @@ double adead_auto_predict(const adead_auto *device, uint32_t place, const adead_
         const adead_slice *slice = &op->operands[i];
         if (!slice->memory) continue;
         const adead_auto_memory *memory = adead_auto_memory_of(device, slice->memory);
-        bool                     written = i + 1 == operands;
-        if (!memory) { /* the host's: there and back */
-            if (place != ADEAD_AUTO_PROCESSOR) time += (double)slice->bytes * (written ? costs->download : costs->upload);
-            continue;
+        bool                     last = i + 1 == operands;
+        if (memory) {
+            uint32_t valid = plan == ADEAD_AUTO_NOW ? memory->where.valid : memory->where.planned[plan];
+            if (!adead_auto_seen_before(op, i) && adead_auto_needs_value(op, i))
+                time += adead_auto_predict_copy(device, valid, place, memory->memory.bytes);
+        } else if (place != ADEAD_AUTO_PROCESSOR) { /* the host's: there and back */
+            time += last ? costs->download_start + (double)slice->bytes * costs->download
+                         : costs->upload_start + (double)slice->bytes * costs->upload;
         }
-        if (written || memory->valid & 1u << place) continue;
-        if (!(memory->valid & 1u << ADEAD_AUTO_PROCESSOR)) {
-            uint32_t home = 0;
-            while (!(memory->valid & 1u << home)) home++;
-            time += (double)memory->memory.bytes * device->costs[home].download;
-        }
-        if (place != ADEAD_AUTO_PROCESSOR) time += (double)memory->memory.bytes * costs->upload;
     }
     return time;
 }
@@ -119,7 +129,7 @@ static void set_small(adead_auto *device)
 
 /* ---- Keeping ---- */
 
-enum { MAGIC = 0x31545541, NAME_ROOM = 64 };
+enum { MAGIC = 0x32545541, NAME_ROOM = 64 };
 
 /* What is kept of a place. */
 typedef struct kept_place {
@@ -161,7 +171,7 @@ static bool is_same(const kept_place *a, const kept_place *b)
 
 static bool plausible(const adead_auto_costs *costs)
 {
-    const double *all[] = {&costs->start, &costs->upload, &costs->download};
+    const double *all[] = {&costs->start, &costs->upload, &costs->download, &costs->upload_start, &costs->download_start};
     bool          good = costs->known == 1;
     for (unsigned i = 0; i < ADEAD_COUNT(all); i++) good = good && *all[i] >= 0 && *all[i] < 1e9;
     for (unsigned i = 0; i < ADEAD_AUTO_CLASSES; i++) good = good && costs->step[i] > 0 && costs->step[i] < 1e9;
@@ -274,25 +284,36 @@ static adead_status measure_class(trial *t, adead_auto_class class, adead_auto_c
     return status;
 }
 
-/* Copies of so many bytes each way. */
+/* Copies of so many bytes each way: the least of several times. */
+static adead_status time_copies(trial *t, void *data, uint64_t bytes, int runs, double *up, double *down)
+{
+    const adead_backend *backend = t->place->backend;
+    adead_status         status = ADEAD_OK;
+    for (int i = 0; i < runs && !status; i++) {
+        uint64_t since = adead_clock_ns(), between, end;
+        status = backend->upload(t->place->device, t->memory[0], 0, data, bytes, t->failure);
+        if (!status && backend->sync) status = backend->sync(t->place->device, t->failure);
+        between = adead_clock_ns();
+        if (!status) status = backend->download(t->place->device, t->memory[0], 0, data, bytes, t->failure);
+        end = adead_clock_ns();
+        if (i == 0 || (double)(between - since) < *up) *up = (double)(between - since);
+        if (i == 0 || (double)(end - between) < *down) *down = (double)(end - between);
+    }
+    return status;
+}
+
 static adead_status measure_copies(trial *t, const adead_host *host, adead_auto_costs *costs)
 {
-    enum { BYTES = 16 << 20 };
-    const adead_backend *backend = t->place->backend;
-    if (!backend->upload) return ADEAD_OK;
+    enum { BYTES = 16 << 20, FEW = 64 };
+    double up = 0, down = 0;
+    if (!t->place->backend->upload) return ADEAD_OK;
     void        *data = host->allocate(host->context, BYTES);
     adead_status status = data ? make_memory(t, BYTES)
                                : adead_fail(t->failure, ADEAD_NO_MEMORY, ADEAD_NO_OFFSET, "no memory to measure copies");
-    for (int i = 0; i < 3 && !status; i++) {
-        uint64_t since = adead_clock_ns(), between;
-        status = backend->upload(t->place->device, t->memory[0], 0, data, BYTES, t->failure);
-        if (!status && backend->sync) status = backend->sync(t->place->device, t->failure);
-        between = adead_clock_ns();
-        if (!status) status = backend->download(t->place->device, t->memory[0], 0, data, BYTES, t->failure);
-        double up = (double)(between - since) / BYTES, down = (double)(adead_clock_ns() - between) / BYTES;
-        if (i == 0 || up < costs->upload) costs->upload = up;
-        if (i == 0 || down < costs->download) costs->download = down;
-    }
+    if (!status) status = time_copies(t, data, FEW, 10, &costs->upload_start, &costs->download_start);
+    if (!status) status = time_copies(t, data, BYTES, 3, &up, &down);
+    costs->upload = (up > costs->upload_start ? up - costs->upload_start : up) / BYTES;
+    costs->download = (down > costs->download_start ? down - costs->download_start : down) / BYTES;
     free_memory(t);
     if (data) host->release(host->context, data, BYTES);
     return status;

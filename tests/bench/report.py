@@ -57,6 +57,10 @@ def text(results):
             import vulkan.text
 
             parts.append(vulkan.text.terminal(part["result"]))
+        elif suite == "placement":
+            import placement.text
+
+            parts.append(placement.text.terminal(part["result"]))
         else:
             tables = {"interp": interp, "startup": startup, "tasks": tasks}
             parts.append(tables[suite](part["result"]))
@@ -68,13 +72,13 @@ INTRODUCTION = """\
 # Measurements
 
 Written by `./zigw build bench -- --write`; `./zigw build bench -- cpu --write` renews one part. To measure without
-writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `vulkan`, `interp`, `startup`, `tasks`; `-- cpu --quick`
-takes a minute, `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed versions,
-installed into `.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured. Speed
-never makes the step fail.
+writing: `./zigw build bench`, or `./zigw build bench -- cpu`, `vulkan`, `placement`, `interp`, `startup`, `tasks`; `-- cpu
+--quick` takes a minute, `-- cpu --only sgemm,small --threads 1` measures some groups. Peers are Python packages of fixed
+versions, installed into `.venv-bench/` of the checkout (some 2 GB); what cannot be had is named, and the rest is measured.
+Speed never makes the step fail.
 
 Contestants run in turn within one process, in another order every round; a figure is the median of the rounds, a ratio
-the median of the ratios round by round.
+the median of the ratios round by round. Automatic choice has [a page of its own](placement.md).
 """
 
 INTERP = """\
@@ -209,7 +213,7 @@ def page(parts):
         text += [STARTUP, startup(parts["startup"]["result"]), facts(parts["startup"]["machine"])]
     if "tasks" in parts:
         text += [TASKS, tasks(parts["tasks"]["result"]), facts(parts["tasks"]["machine"])]
-    notes = [note for part in parts.values() for note in part["notes"]]
+    notes = [note for suite, part in parts.items() for note in part["notes"] if suite != "placement"]
     if notes:
         text.append("## Not available\n\n" + "\n".join(f"- {note}" for note in notes))
     return "\n\n".join(part.rstrip("\n") for part in text) + "\n"
@@ -230,6 +234,10 @@ def write(folder, suites):
     if "cpu" in parts:
         files["cpu.svg"] = cpu.charts.ratios(parts["cpu"]["result"], cpu.text.TITLES)
         files["sgemm.svg"] = cpu.charts.sgemm(parts["cpu"]["result"])
+    if "placement" in parts:
+        import placement.text
+
+        files["placement.md"] = placement.text.page(parts["placement"], facts)
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures adead beside its peers: run.py [cpu] [vulkan] [interp] [startup] [tasks] [--only GROUPS] [--quick] [--write] ...
+"""Measures adead beside its peers: run.py [SUITE...] [--only GROUPS] [--quick] [--write] ...
 
 Called by `./zigw build bench`, which builds the command, the library and the C files here. By hand it takes those of
 zig-out/ (`./zigw build` puts them there) and compiles the C files with `cc`. Without a name all suites run.
@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 DOCS = os.path.join(ROOT, "docs", "bench")
-SUITES = ["interp", "startup", "tasks", "cpu", "vulkan"]
+SUITES = ["interp", "startup", "tasks", "cpu", "vulkan", "placement"]
 
 import cpu.measure  # noqa: E402  (beside this file)
 import peers  # noqa: E402
@@ -47,7 +47,7 @@ def arguments():
     parser.add_argument("--case", metavar="TEXT", help="cases of cpu and vulkan whose name contains TEXT")
     parser.add_argument("--threads", default="1,2", metavar="N,N", help="numbers of threads of cpu (default 1,2)")
     parser.add_argument("--backend", default="cpu", help="what cpu measures, such as cpu:avx2 (default cpu)")
-    parser.add_argument("--quick", action="store_true", help="cpu and vulkan: fewer cases, fewer rounds")
+    parser.add_argument("--quick", action="store_true", help="cpu, vulkan, placement: fewer cases, fewer rounds")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--write", action="store_true", help="renew what docs/bench says of these suites")
     options = parser.parse_args()
@@ -67,7 +67,7 @@ def arguments():
     for name in ("adead", "library", "spawn", "contest", "vulkan", "ggml"):
         if getattr(options, name):
             setattr(options, name, os.path.abspath(getattr(options, name)))
-            needed = name != "adead" or not {*options.suites} <= {"cpu", "vulkan"}
+            needed = name != "adead" or not {*options.suites} <= {"cpu", "vulkan", "placement"}
             if needed and not os.path.exists(getattr(options, name)):
                 parser.error(f"--{name}: there is no file {getattr(options, name)}")
     return options
@@ -158,6 +158,10 @@ def measure_suite(suite, options, library, folder, notes):
         beside = os.path.join(os.path.dirname(options.library), "libadead.a")
         options.vulkan = options.vulkan or compiled(os.path.join("vulkan", "vulkan.c"), folder, beside, "-lm", "-lpthread")
         return vulkan.measure.measure(options, notes, progress)
+    if suite == "placement":
+        import placement.measure
+
+        return placement.measure.measure(options, notes, progress)
     options.contest = options.contest or compiled(os.path.join("cpu", "contest.c"), folder, "-fPIC", "-shared")
     return cpu.measure.measure(options, notes, progress)
 

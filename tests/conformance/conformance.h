@@ -23,7 +23,7 @@ static const char *const subjects[] = {
 #define KERNELS(name, text, processor, needs) "cpu:" #name,
 #include "backends/cpu/kernels.def"
 #undef KERNELS
-    "vulkan", "cuda", "null", "auto:ref,random=1", "auto:vulkan,random=1",
+    "vulkan", "cuda", "null", "auto:ref,random=1", "auto:vulkan,random=1", "auto:cuda,random=1",
 };
 
 typedef struct subject {
@@ -42,7 +42,7 @@ static inline bool is_wanted(const char *name)
 {
     const char *only = only_subject();
     if (strcmp(name, "ref") == 0) return true;
-    return only ? strcmp(name, only) == 0 : !strstr(name, "vulkan") && strcmp(name, "cuda") != 0;
+    return only ? strcmp(name, only) == 0 : !strstr(name, "vulkan") && !strstr(name, "cuda");
 }
 
 /* Where the one backend that was asked for is not there. */

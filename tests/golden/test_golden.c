@@ -109,7 +109,9 @@ static unsigned configurations(configuration list[CONFIGURATIONS_MAX])
     unsigned count = 0;
     for (uint32_t i = 0; i < adead_backend_count(); i++) {
         adead_backend_info info = {.size = sizeof info};
-        if (adead_backend_get(i, &info) == ADEAD_OK && info.available) add_configurations(list, &count, info.name);
+        if (adead_backend_get(i, &info) != ADEAD_OK || !info.available) continue;
+        if (strcmp(info.device, "the processor alone") == 0) continue; /* auto without a choice is cpu once more */
+        add_configurations(list, &count, info.name);
     }
     for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
         adead_runtime_options options = {.size = sizeof options, .threads = 1, .backend = variants[i]};

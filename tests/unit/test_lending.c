@@ -30,7 +30,7 @@ static const char writing_source[] =
 
 static void lent_inputs(void)
 {
-    static const char *const backends[] = {"ref", "cpu"};
+    static const char *const backends[] = {"ref", "cpu", "auto:cpu", "auto:ref,random=4"};
     static const char        names[] = "abcdef";
     const uint64_t           eight = 8;
     for (unsigned at = 0; at < sizeof backends / sizeof *backends; at++) {

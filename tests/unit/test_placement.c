@@ -358,12 +358,12 @@ static void costs_decide(void)
     adead_auto   *device = open_auto("ref");
     adead_memory *a = memory_of(device, 4 * LARGE), *b = memory_of(device, 4 * LARGE);
     for (uint32_t p = 0; p < 2; p++) {
-        device->costs[p] = (adead_auto_costs){.known = 1, .start = p ? 1000 : 10, .upload = 0.1, .download = 0.2};
+        device->costs[p] = (adead_auto_costs){.known = 1, .start = p ? 1000 : 10, .upload = 0.1, .download = 0.02};
         for (int k = 0; k < ADEAD_AUTO_CLASSES; k++) device->costs[p].step[k] = p ? 0.01 : 0.2;
     }
     adead_tensor_op relu = {.kind = ADEAD_TENSOR_RELU, .dims = {LARGE}, .operands = {{a, 0, 4 * LARGE}, {b, 0, 4 * LARGE}}};
-    CHECK(adead_auto_predict(device, 0, &relu) == 10 + 0.2 * LARGE);
-    CHECK(adead_auto_predict(device, 1, &relu) == 1000 + 0.01 * LARGE + 0.1 * (4.0 * LARGE));
+    CHECK(adead_auto_predict(device, 0, &relu, ADEAD_AUTO_NOW) == 10 + 0.2 * LARGE);
+    CHECK(adead_auto_predict(device, 1, &relu, ADEAD_AUTO_NOW) == 1000 + 0.01 * LARGE + 0.1 * (4.0 * LARGE));
     CHECK_EQ(run(device, ADEAD_TENSOR_RELU, LARGE, a, b, NULL), ADEAD_OK); /* copying it takes longer than doing it */
     CHECK_EQ(mock.calls, 0);
     device->costs[1].upload = 0.01;
@@ -371,8 +371,8 @@ static void costs_decide(void)
     CHECK_EQ(mock.runs, 1);
     relu.operands[0].memory = b; /* which is on the accelerator alone now */
     relu.operands[1].memory = a;
-    CHECK(adead_auto_predict(device, 0, &relu) == 10 + 0.2 * LARGE + 0.2 * (4.0 * LARGE));
-    CHECK(adead_auto_predict(device, 1, &relu) == 1000 + 0.01 * LARGE);
+    CHECK(adead_auto_predict(device, 0, &relu, ADEAD_AUTO_NOW) == 10 + 0.2 * LARGE + 0.02 * (4.0 * LARGE));
+    CHECK(adead_auto_predict(device, 1, &relu, ADEAD_AUTO_NOW) == 1000 + 0.01 * LARGE);
     device->costs[1].download = 0; /* so that it is worth while to have it back for a few elements */
     CHECK_EQ(run(device, ADEAD_TENSOR_RELU, 64, b, a, NULL), ADEAD_OK);
     CHECK_EQ(mock.runs, 1);
@@ -380,7 +380,7 @@ static void costs_decide(void)
     device->costs[1].known = 0; /* without all of them the rule holds */
     CHECK_EQ(run(device, ADEAD_TENSOR_RELU, LARGE, a, b, NULL), ADEAD_OK);
     CHECK_EQ(mock.runs, 2);
-    CHECK(adead_auto_predict(device, 1, &relu) < 0);
+    CHECK(adead_auto_predict(device, 1, &relu, ADEAD_AUTO_NOW) < 0);
     chooser()->free((adead_device *)device, a);
     chooser()->free((adead_device *)device, b);
     close_auto(device);
@@ -474,5 +474,45 @@ static void the_hosts_memory(void)
     close_auto(device);
 }
 
+/* What is lent is used where it lies, goes to the accelerator once, and is never written to, whoever writes. */
+static void lent_memory(void)
+{
+    enum { N = 64 };
+    for (int how = 0; how < 5; how++) {
+        float         given[N + 1], before[N + 1], back[N], *lent = given + 1, one = 1;
+        adead_auto   *device = open_auto("*=cpu,relu=ref");
+        adead_memory *x = NULL, *y = memory_of(device, 4 * N);
+        for (int i = 0; i <= N; i++) given[i] = before[i] = (float)i - 20;
+        lent = (float *)(void *)((char *)lent + (how == 4)); /* at no float's alignment */
+        CHECK_EQ(chooser()->lend((adead_device *)device, lent, 4 * (N - 1), &x, NULL), ADEAD_OK);
+        CHECK(x->host == lent && x->bytes == 4 * (N - 1));
+        CHECK_EQ(run(device, ADEAD_TENSOR_ADD, N - 1, x, x, y), ADEAD_OK);
+        CHECK(x->host == lent && mock.calls == 0);
+        for (int i = 0; i < 2; i++) CHECK_EQ(run(device, ADEAD_TENSOR_RELU, N - 1, x, y, NULL), ADEAD_OK);
+        CHECK_EQ(mock.uploads, 2); /* of x once, of y, whose last element stays, too */
+        CHECK(x->host == lent);
+        switch (how) {
+        case 0: CHECK_EQ(run(device, ADEAD_TENSOR_RELU, N - 1, x, x, NULL), ADEAD_OK); break; /* there */
+        case 1: CHECK_EQ(run(device, ADEAD_TENSOR_ADD, N - 1, x, x, x), ADEAD_OK); break;     /* here */
+        case 2: CHECK_EQ(put(device, x, 8, &one, 4), ADEAD_OK); break;
+        case 3: CHECK_EQ(put(device, x, 0, before, 4 * (N - 1)), ADEAD_OK); break;
+        default: break;
+        }
+        CHECK_EQ(get(device, x, 0, back, 4 * (N - 1)), ADEAD_OK);
+        for (int i = 0; i < N - 1; i++) {
+            float was, wanted;
+            memcpy(&was, (char *)before + ((char *)lent - (char *)given) + 4 * i, 4);
+            wanted = how == 0 ? (was > 0 ? was : 0) : how == 1 ? was + was : how == 3 ? before[i] : was;
+            if (how == 2 && i == 2) wanted = 1;
+            CHECK(memcmp(&back[i], &wanted, 4) == 0, "%d: element %d", how, i);
+        }
+        CHECK(memcmp(given, before, sizeof given) == 0, "%d: the caller's bytes", how);
+        CHECK((x->host == lent) == (how == 4), "%d: what is written has a copy of its own", how);
+        chooser()->free((adead_device *)device, x);
+        chooser()->free((adead_device *)device, y);
+        close_auto(device);
+    }
+}
+
 TEST_MAIN("placement", T(rules) T(choices) T(no_placement_changes_a_bit) T(every_call_fails_once)
-                       T(the_processor_steps_in) T(costs_decide) T(costs_are_kept) T(the_hosts_memory))
+                       T(the_processor_steps_in) T(costs_decide) T(costs_are_kept) T(the_hosts_memory) T(lent_memory))
