@@ -853,6 +853,7 @@ pub const Tests = struct {
             "tests/conformance/test_sharing.c",
             "tests/conformance/test_threads.c",
             "tests/unit/test_ahead.c",
+            "tests/unit/test_placement_threads.c",
             "tests/unit/test_pool.c",
             "tests/unit/test_tasks.c",
         };
