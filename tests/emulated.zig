@@ -26,7 +26,7 @@ const processor_units = [_][]const u8{
 /// Runs on processors that this machine does not have: aarch64, whose base instruction set has fused multiply-add (so it
 /// shows at once whether the compiler contracts) and NEON; and an x86-64 of 2008 without AVX and FMA, which the released
 /// binary must find out by itself. An emulator is slow, so the larger half of the cases is sampled (the suites say so);
-/// -Dqemu runs all of them, and all unit suites.
+/// -Dwhole runs all of them, and all unit suites.
 pub fn add(t: *Tests, run: *Build.Step.Run) void {
     const b = t.b;
     const host = b.graph.host.result;
@@ -37,7 +37,7 @@ pub fn add(t: *Tests, run: *Build.Step.Run) void {
         for ([_][]const u8{ "conformance", "golden", "unit" }) |folder| {
             for (filesIn(b, .{ .path = b.fmt("tests/{s}", .{folder}) }, ".c")) |source| {
                 const unit = std.mem.eql(u8, folder, "unit");
-                if (unit and !t.all_on_qemu and !contains(&processor_units, suiteName(source))) continue;
+                if (unit and !t.whole and !contains(&processor_units, suiteName(source))) continue;
                 const name = b.fmt("{s}@aarch64", .{suiteName(source)});
                 addEmulated(t, run, name, emulator, "neon", t.suiteExe(setting, source, library));
             }
@@ -104,7 +104,7 @@ fn addEmulated(
     run.addArgs(&.{ b.fmt("suite:{s}", .{name}), b.fmt("--env=ADEAD_EXPECT_VARIANT={s}", .{variant}) });
     // Without a fused multiply-add every product is exact in software, and slow.
     const sample: u32 = if (std.mem.eql(u8, variant, "sse2")) 17 else 7;
-    if (!t.all_on_qemu) run.addArg(b.fmt("--env=ADEAD_TEST_SAMPLE={d}", .{sample}));
+    if (!t.whole) run.addArg(b.fmt("--env=ADEAD_TEST_SAMPLE={d}", .{sample}));
     run.addArg(path);
     run.addArgs(emulator.args);
     run.addFileArg(exe);

@@ -733,7 +733,7 @@ int main(int argc, char **argv)
     test_state.only = argc > 1 ? argv[1] : NULL;
     open_backends();
     T(random_programs) T(products) T(groups) T(known_groups) T(fuel) T(divisions) T(failures) T(host_operands)
-    if (!only_subject() && !getenv("ADEAD_TEST_SAMPLE")) T(large_arrays) /* of the processor; long in an emulator */
+    if (!only_subject() && test_sample() < 7) T(large_arrays) /* of the processor; long in an emulator */
     panel_close(&bench_of_backends);
     printf("fusion: %d passed, %d failed, %d skipped\n", test_state.passed, test_state.failed, test_state.skipped);
     return test_state.failed != 0 || test_state.passed + test_state.skipped == 0;

@@ -289,7 +289,7 @@ static void check_legacy_output(run *r, const legacy_program *p, const configura
 /* On an emulated processor the large product would take minutes; the environment says so. */
 static bool is_emulated(void)
 {
-    return getenv("ADEAD_TEST_SAMPLE") != NULL;
+    return test_sample() > 1;
 }
 
 /* A large product under sanitizers, on every variant, would take minutes, and what it would show is shown by the small

@@ -98,6 +98,14 @@ static void test_run(const char *name, void (*body)(void))
             return;                                                                                                    \
         }                                                                                                              \
     } while (0)
+/* Where ADEAD_TEST_SAMPLE=N is set (under an emulator or a sanitizer) every N-th of many cases will do; else 1. */
+static inline uint64_t test_sample(void)
+{
+    const char *text = getenv("ADEAD_TEST_SAMPLE");
+    uint64_t    every = text ? strtoull(text, NULL, 10) : 1;
+    return every ? every : 1;
+}
+
 #define SKIP(...)                                                   \
     do {                                                            \
         printf("SKIP %s.%s: ", test_state.suite, test_state.test);  \

@@ -30,7 +30,7 @@ static void check_parse(const char *text)
 static void random_text_is_read_exactly(void)
 {
     uint64_t random = 1;
-    for (int run = 0; run < 400000; run++) {
+    for (int run = 0; run < 400000 / (int)test_sample(); run++) {
         char text[128];
         int  at = 0, digits = 1 + (int)(test_random(&random) % (run % 16 ? 24 : 60)),
              point = (int)(test_random(&random) % (unsigned)(digits + 1));
@@ -52,7 +52,7 @@ static void random_text_is_read_exactly(void)
 static void random_floats_are_read_back(void)
 {
     uint64_t random = 2;
-    for (int run = 0; run < 300000; run++) {
+    for (int run = 0; run < 300000 / (int)test_sample(); run++) {
         char     text[1200];
         uint64_t bits, b64 = test_random(&random) >> 1;
         uint32_t b32 = (uint32_t)test_random(&random) >> 1;
@@ -111,7 +111,7 @@ static void printing_is_shortest(void)
     for (unsigned i = 0; i < ADEAD_COUNT(edges); i++) check_print(edges[i], 32);
     for (unsigned e = 0; e < 255; e++) check_print((uint64_t)e << 23 | (e == 0), 32);
     for (unsigned e = 0; e < 2047; e++) check_print((uint64_t)e << 52 | (e == 0), 64);
-    for (int run = 0; run < 100000 && !test_state.bad; run++) {
+    for (int run = 0; run < 100000 / (int)test_sample() && !test_state.bad; run++) {
         uint64_t b = test_random(&random);
         if ((b >> 23 & 0xFF) != 0xFF) check_print(b & 0xFFFFFFFF, 32);
         if ((b >> 52 & 0x7FF) != 0x7FF) check_print(b, 64);
